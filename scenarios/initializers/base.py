@@ -1,0 +1,111 @@
+"""An initializer: the program under test, how it is called, and what a call leaves behind."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Route = Literal["process", "container"]
+
+#: Where KServe's webhook has models put, and mounts a volume claim.
+DEST = "/mnt/models"
+PVC = "/mnt/pvc"
+
+
+class NoInitializer(Exception):
+    """The initializer asked for cannot be had or cannot start; one line with the remedy."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file or folder below a destination, links followed. `mode` is the permission bits, `content` None for a folder."""
+
+    mode: int
+    content: bytes | None
+    link: str | None = None
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an initializer.
+
+    pairs        (source URI, destination) in order; `arguments` replaces them for calls that break the contract.
+    environment  all it gets; nothing of the user's own reaches it.
+    mounts       path it sees -> file or folder of this machine, read-only.
+    workdir      an empty folder for this call; destinations and everything written are kept there.
+    timeout_s    seconds until it is ended with its whole process group.
+    terminate_after_s / terminate_when  send SIGTERM after seconds / once the callable answers true.
+    """
+
+    pairs: Sequence[tuple[str, str]]
+    workdir: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    mounts: Mapping[str, Path] = field(default_factory=dict)
+    arguments: Sequence[str] | None = None
+    timeout_s: float = 60.0
+    terminate_after_s: float | None = None
+
+    @property
+    def argv(self) -> list[str]:
+        """What follows the program's name."""
+        if self.arguments is not None:
+            return list(self.arguments)
+        return [part for pair in self.pairs for part in pair]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call left behind. Text is bounded: the first and the last part of each stream.
+
+    ended       "exit" by itself; "timeout" ended by the suite's limit; "disk" ended for filling its destination.
+    exit_code   negative for a signal.
+    trees       destination -> relative path -> Entry.
+    strays      paths (as the initializer sees them) written outside destinations and /tmp.
+    survivors   processes that outlived the call and were ended.
+    duration_s, cpu_s in seconds; peak_memory in bytes (the largest process).
+    reproduce   a shell command that makes the same call again.
+    """
+
+    ended: Literal["exit", "timeout", "disk"]
+    exit_code: int
+    stdout: str
+    stderr: str
+    trees: Mapping[str, Mapping[str, Entry]]
+    strays: Sequence[str]
+    survivors: int
+    duration_s: float
+    cpu_s: float
+    peak_memory: int
+    reproduce: str
+    truncated: bool = False
+
+
+class Initializer(ABC):
+    """A program with the contract `SRC DEST [SRC DEST ...]`."""
+
+    #: As given to --initializer.
+    spec: str
+    name: str
+    #: Release, or "" when unknown.
+    version: str
+    #: sha256 of what runs: package files and entrypoint, the executable, or the image.
+    digest: str
+    route: Route
+    #: Sentences for the report, such as an entrypoint taken from another release.
+    notes: Sequence[str] = ()
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Bring it to this machine's cache and make one smoke call. Raises NoInitializer."""
+
+    @abstractmethod
+    def call(self, call: Call) -> Outcome:
+        """Run it once, isolated as far as this machine allows; never raises for what the program does."""
+
+    @property
+    @abstractmethod
+    def isolation(self) -> str:
+        """"bubblewrap", "container" or "none", for the report."""

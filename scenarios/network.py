@@ -1,0 +1,82 @@
+"""What an initializer sees of the network: the gateway, its certificate authority and its request log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+#: Where an initializer finds the suite's certificate authority (see `Gateway.mounts`).
+CA_PATH = "/run/conformance/ca.pem"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that reached the gateway; sizes are of the bodies, in bytes.
+
+    server  the server it was for; None for a host that the suite does not serve (answered 502).
+    path    as sent, with its query.
+    headers names in lower case.
+    """
+
+    time: float
+    server: str | None
+    host: str
+    method: str
+    path: str
+    status: int | None
+    request_bytes: int = 0
+    response_bytes: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The proxy between initializers and servers, as plain data.
+
+    proxy_url  forward proxy; it maps host names such as ACCOUNT.blob.core.windows.net to servers.
+    ca         PEM file of the suite's certificate authority, alone.
+    log        JSON lines, one `Request` each.
+    """
+
+    proxy_url: str
+    ca: Path
+    log: Path
+
+    def environment(self, *, trust: bool = True) -> dict[str, str]:
+        """Proxy variables for an initializer; with `trust`, also those that make it accept the suite's authority.
+
+        The authority is named by the path that the initializer sees, so `mounts` belongs to the same call.
+        """
+        env = {
+            "HTTPS_PROXY": self.proxy_url,
+            "HTTP_PROXY": self.proxy_url,
+            "https_proxy": self.proxy_url,
+            "http_proxy": self.proxy_url,
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
+        }
+        if trust:
+            env |= {"SSL_CERT_FILE": CA_PATH, "REQUESTS_CA_BUNDLE": CA_PATH}
+        return env
+
+    @property
+    def mounts(self) -> dict[str, Path]:
+        """What a call needs mounted so that the paths in `environment` exist."""
+        return {CA_PATH: self.ca}
+
+    def position(self) -> int:
+        """The end of the log now, in bytes; pass it to `requests` to see only what comes after."""
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def requests(self, since: int = 0) -> Iterator[Request]:
+        """The requests logged after byte `since`."""
+        if not self.log.exists():
+            return
+        with self.log.open("rb") as stream:
+            stream.seek(since)
+            for line in stream:
+                if line.endswith(b"\n"):
+                    yield Request(**json.loads(line))

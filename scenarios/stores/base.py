@@ -1,0 +1,99 @@
+"""A store: where models lie, by URI scheme. It puts trees there and says how an initializer reaches them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from scenarios.network import Gateway, Request
+from scenarios.servers.base import Endpoint, Mode, Server
+
+#: A model as a store holds it: relative path with `/` -> content.
+#: A path that ends in `/` is a directory marker (an empty object), where the store can hold one.
+Tree = Mapping[str, bytes]
+
+AccessKind = Literal["valid", "anonymous", "none", "wrong", "denied", "session"]
+
+
+class NotOffered(Exception):
+    """The server behind the store cannot play this situation; the text says which and why."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """How an initializer is let in: its environment, and host files or folders mounted read-only at a path it sees."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    mounts: Mapping[str, Path] = field(default_factory=dict)
+    #: Planted values that must never be printed.
+    secrets: tuple[str, ...] = ()
+
+    def plus(self, **environment: str) -> Access:
+        """The same access with more (or other) environment variables."""
+        return Access({**self.environment, **environment}, self.mounts, self.secrets)
+
+
+class Store(ABC):
+    """One test's own corner of a store: a bucket, container, share, repository or folder of its own.
+
+    endpoint  the server that plays it; None where no server is needed (local, pvc).
+    case      a name unique in the run: 3 to 40 characters of a-z, 0-9 and `-`, letter first.
+    scratch   a folder of this test's own, on this machine.
+    """
+
+    name: ClassVar[str]
+    #: KServe releases whose initializer has a downloader for it, as a PEP 440 range.
+    kserve: ClassVar[str] = ""
+    #: Paths below a destination that the store's own client keeps there (`.git`); no rule counts them as model files.
+    bookkeeping: ClassVar[tuple[str, ...]] = ()
+    #: The server for each mode.
+    servers: ClassVar[Mapping[Mode, type[Server]]] = {}
+
+    def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
+        self.endpoint = endpoint
+        self.gateway = gateway
+        self.case = case
+        self.scratch = scratch
+        self._since = gateway.position()
+
+    @abstractmethod
+    def put(self, tree: Tree) -> None:
+        """Add `tree` at the root of this test's bucket (container, share, repository, folder), made if need be.
+
+        Raises NotOffered for a tree that this kind of store cannot hold.
+        """
+
+    @abstractmethod
+    def uri(self, path: str = "") -> str:
+        """The storageUri of `path` below the root; `""` is the root itself. A trailing slash is kept."""
+
+    @abstractmethod
+    def access(self, kind: AccessKind = "valid") -> Access:
+        """valid      full, named credentials (or nothing, where the store needs none)
+        anonymous  no credentials, on content that was made public
+        none       no credentials, on content that needs them
+        wrong      well-formed credentials that the store does not know
+        denied     known credentials without the right to read this content
+        session    temporary credentials with a session token
+        Raises NotOffered.
+        """
+
+    def missing(self) -> str:
+        """A URI whose bucket (container, share, repository, host's project) does not exist."""
+        raise NotOffered(f"{self.name} has no container that could be missing")
+
+    def unreachable(self) -> tuple[str, Access]:
+        """A URI and access that lead to an address where nothing listens (connection refused)."""
+        raise NotOffered(f"{self.name} needs no connection")
+
+    @property
+    def container(self) -> str:
+        """The name of the bucket (container, share, repository) as error messages give it."""
+        return self.case
+
+    def requests(self) -> list[Request]:
+        """What reached the server for this test's corner since the store was made."""
+        return [r for r in self.gateway.requests(self._since) if self.case in r.host or self.case in r.path]
