@@ -10,6 +10,8 @@ from pathlib import Path
 
 #: Where an initializer finds the suite's certificate authority (see `Gateway.mounts`).
 CA_PATH = "/run/conformance/ca.pem"
+#: Variables that make common clients trust that authority.
+TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Gateway:
             "no_proxy": "127.0.0.1,localhost",
         }
         if trust:
-            env |= {"SSL_CERT_FILE": CA_PATH, "REQUESTS_CA_BUNDLE": CA_PATH}
+            env |= dict.fromkeys(TRUST, CA_PATH)
         return env
 
     @property

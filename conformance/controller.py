@@ -1,0 +1,138 @@
+"""The controlling process's part of a run: it gathers results as they arrive and writes the report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+
+from conformance.judging import PROPERTY
+from conformance.known_failures import KnownFailure
+from conformance.options import Options
+from conformance.run import Run
+from conformance.spec import Spec
+from reports import writer
+from reports.model import Level, Metrics, Outcome, Report, Result, Selection, LeftOut, from_json
+from reports.summary import summary
+from reports.verdict import EXECUTED, finish
+
+
+class Controller:
+    """Owns servers and report. `active` is the one of this process, for hooks that are given no configuration."""
+
+    active: ClassVar[Controller | None] = None
+
+    def __init__(self, run: Run, began: float) -> None:
+        self.run = run
+        self.workers = 0
+        self._began = began
+        self._setup_s = time.monotonic() - began
+        self._results: dict[tuple[str, ...], Result] = {}
+        self._secrets: set[str] = set()
+        self._calls, self._initializer_wall_s, self._peak_memory_bytes = 0, 0.0, 0
+        self._report: Report | None = None
+        self._journal = writer.Journal(run.options.report_dir)
+        self._journal.begin(run.draft())
+
+    @classmethod
+    def start(cls, options: Options, spec: Spec) -> Controller:
+        """Raises NoInitializer, Unavailable or ReportUnwritable, each with one line and the remedy."""
+        began = time.monotonic()
+        writer.prepare(options.report_dir)
+        cls.active = cls(Run.start(options, spec), began)
+        return cls.active
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Take over the result that a phase's report carries, if any."""
+        sent = dict(report.user_properties).get(PROPERTY)
+        if isinstance(sent, dict):
+            self._calls += sent["calls"]
+            self._initializer_wall_s += sent["initializer_wall_s"]
+            self._peak_memory_bytes = max(self._peak_memory_bytes, sent["peak_memory_bytes"])
+            self._secrets |= set(sent["secrets"])
+            self._keep(from_json(Result, sent["result"]))
+        elif report.failed:
+            self._keep(self._crash(report))
+
+    def _keep(self, result: Result) -> None:
+        earlier = self._results.get(result.key)
+        if earlier is None or result.outcome is Outcome.ERROR:
+            self._results[result.key] = result
+            self._journal.add(result, self._secrets)
+
+    def _crash(self, report: pytest.TestReport) -> Result:
+        """A worker died in the middle of a test: the harness's error, on a rule that only the name tells."""
+        return Result(
+            rule="HARNESS-000",
+            level=Level.MUST,
+            profile="download",
+            test=report.nodeid,
+            case="",
+            store="",
+            server="",
+            route=self.run.initializer.route,
+            outcome=Outcome.ERROR,
+            duration_s=report.duration,
+            message=report.longreprtext,
+        )
+
+    def finish(self, left_out: Collection[tuple[str, str]], *, partial: bool, complete: bool) -> int:
+        """Write the report, stop everything; returns the exit status that the results deserve beside failures."""
+        wall_s = time.monotonic() - self._began
+        seen = {(result.rule, result.store) for result in self._results.values()}
+        required = self.run.required()
+        missing = (required - seen) | (required & set(left_out)) | (required if partial else set())
+        draft = self.run.draft()
+        selection = replace(draft.selection, left_out=tuple(self._left_out(rule, store) for rule, store in sorted(missing)))
+        metrics = Metrics.measured(
+            wall_s=wall_s,
+            initializer_wall_s=self._initializer_wall_s,
+            workers=self.workers or 1,
+            setup_s=self._setup_s,
+            calls=self._calls,
+            peak_memory_bytes=self._peak_memory_bytes,
+        )
+        report = finish(replace(draft, selection=selection), self._results.values(), metrics, complete=complete)
+        self._journal.close()
+        try:
+            self._report = writer.write(report, self.run.options.report_dir, self._secrets)
+        finally:
+            self.stop()
+        self._unmatched = [] if missing or not complete else self._unused_entries()
+        if self._unmatched:
+            return pytest.ExitCode.TESTS_FAILED
+        executed = any(result.outcome in EXECUTED for result in self._results.values())
+        return pytest.ExitCode.OK if executed else pytest.ExitCode.NO_TESTS_COLLECTED
+
+    def _left_out(self, rule: str, store: str) -> LeftOut:
+        profile = self.run.spec[rule].profile
+        return LeftOut(f"{profile}/{store}" if store else profile, rule, store)
+
+    def _unused_entries(self) -> list[KnownFailure]:
+        """Entries of the list that covered nothing in a run that left nothing out: they are stale."""
+        return [
+            entry
+            for entry in self.run.options.known
+            if (not entry.servers or entry.servers & set(self.run.fleet.endpoints))
+            and not any(entry.covers(r.rule, r.store, r.case, r.server) for r in self._results.values())
+        ]
+
+    def summary(self, *, colour: bool, width: int) -> list[str]:
+        """The closing lines."""
+        if self._report is None:
+            return ["no report was written"]
+        lines = summary(self._report, path=self.run.options.report_dir / writer.PAGE, colour=colour, width=width)
+        for entry in self._unmatched:
+            lines.append(f"STALE known failure {entry}: it covers no case of this run; remove it from the list")
+        return lines
+
+    def stop(self) -> None:
+        """Stop every server and remove the run's folder."""
+        self.run.fleet.stop()
+        Controller.active = None
+
+
+CONTROLLER = pytest.StashKey[Controller]()

@@ -1,0 +1,227 @@
+"""Calls of the initializer as tests read them: fetch a URI, look at the tree, insist on a refusal."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from conformance.spec import Rule, Spec
+from scenarios.initializers.base import DEST, Call, Entry, Initializer, Outcome
+from scenarios.network import TRUST, Gateway
+from scenarios.stores.base import Access, Store
+
+#: What the kubelet keeps of a container's output as its termination message (FallbackToLogsOnError), in bytes.
+TERMINATION_MESSAGE_BYTES = 2048
+#: Lines of output that a failure shows.
+SHOWN_LINES = 14
+
+
+class Broken(AssertionError):
+    """The initializer broke the rule under test; the text says how."""
+
+
+class Tree(dict[str, bytes]):
+    """Files below a destination: relative path -> content. Compared with plain dicts."""
+
+
+def difference(actual: Mapping[str, bytes], expected: Mapping[str, bytes]) -> list[str]:
+    """What stands in the way of equality, a line for each path."""
+    lines = []
+    for path in sorted(expected.keys() | actual.keys()):
+        if path not in actual:
+            lines.append(f"  - missing     {path!r} ({len(expected[path])} bytes)")
+        elif path not in expected:
+            lines.append(f"  + unexpected  {path!r} ({len(actual[path])} bytes)")
+        elif actual[path] != expected[path]:
+            lines.append(f"  ! differs     {path!r}: {_sizes(actual[path], expected[path])}")
+    return lines
+
+
+def _sizes(actual: bytes, expected: bytes) -> str:
+    if len(actual) != len(expected):
+        return f"{len(actual)} bytes instead of {len(expected)}"
+    at = next(i for i, (a, b) in enumerate(zip(actual, expected, strict=True)) if a != b)
+    return f"same size, first difference at byte {at}"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The rule that a call is made for, and how its messages are judged.
+
+    release  KServe's release when the initializer is KServe's own: its exact words are known; else None.
+    """
+
+    rule: Rule
+    spec: Spec
+    release: str | None
+    store: str | None
+    case: str
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """One finished call."""
+
+    pairs: Sequence[tuple[str, str]]
+    outcome: Outcome
+    expected: Expectation
+    bookkeeping: Sequence[str]
+    container: str
+    secrets: Sequence[str]
+
+    @property
+    def tree(self) -> Tree:
+        """The files below the first destination of a call that ended with exit 0. Raises Broken for any other end."""
+        return self.tree_at(self.pairs[0][1])
+
+    def tree_at(self, dest: str) -> Tree:
+        """The files below `dest` of a call that ended with exit 0. Raises Broken for any other end."""
+        if self.outcome.ended == "timeout":
+            raise Broken("the call did not end within its time limit")
+        if self.outcome.ended == "disk":
+            raise Broken("the call was ended because it filled its destination")
+        if self.outcome.exit_code != 0:
+            raise Broken(f"exit code {self.outcome.exit_code} instead of 0")
+        return Tree({path: entry.content for path, entry in self.entries(dest).items() if entry.content is not None})
+
+    def entries(self, dest: str | None = None) -> dict[str, Entry]:
+        """Files and folders below a destination, without what the store's own client keeps there; any exit code."""
+        found = self.outcome.trees.get(dest or self.pairs[0][1], {})
+        return {path: entry for path, entry in found.items() if path.split("/")[0] not in self.bookkeeping}
+
+    @property
+    def output(self) -> str:
+        """Everything printed, standard output first."""
+        return f"{self.outcome.stdout}\n{self.outcome.stderr}"
+
+    @property
+    def last_words(self) -> str:
+        """What would become the pod's termination message: the last 2048 bytes of either stream."""
+        ends = (text.encode()[-TERMINATION_MESSAGE_BYTES:] for text in (self.outcome.stdout, self.outcome.stderr))
+        return "\n".join(end.decode(errors="replace") for end in ends)
+
+    def assert_refused(self, *, names: str | None = None) -> None:
+        """It ended by itself with a non-zero exit, and said why.
+
+        KServe's releases are held to their exact words where the rule has them. Otherwise the last words must
+        match the rule's cause, and contain `names` (the resource) when given. Raises Broken.
+        """
+        if self.outcome.ended != "exit":
+            raise Broken(f"the call did not fail: it had to be ended ({self.outcome.ended})")
+        if self.outcome.exit_code == 0:
+            raise Broken("exit code 0, as if it had succeeded")
+        exact = self._exact_words()
+        if exact is not None:
+            if exact not in self.output:
+                raise Broken(f"the message of this release is missing:\n  {exact}")
+            return
+        self.assert_last_words(names=names)
+
+    def assert_last_words(self, *, names: str | None = None) -> None:
+        """The end of the output tells the rule's cause and `names`. Raises Broken."""
+        cause = self.expected.rule.cause
+        if cause is not None and not self.expected.spec.causes[cause].search(self.last_words):
+            raise Broken(f"the last {TERMINATION_MESSAGE_BYTES} bytes of output do not tell the cause: {cause}")
+        if names is not None and names not in self.last_words:
+            raise Broken(f"the last {TERMINATION_MESSAGE_BYTES} bytes of output do not name {names!r}")
+
+    def _exact_words(self) -> str | None:
+        if self.expected.release is None:
+            return None
+        text = self.expected.rule.message(self.expected.release, self.expected.store, self.expected.case)
+        if text is None or not self.pairs:
+            return text
+        parts = urlsplit(self.pairs[0][0])
+        return text.format(
+            uri=self.pairs[0][0], container=self.container, path=parts.path.lstrip("/"), host=parts.hostname
+        )
+
+    def describe(self) -> list[str]:
+        """The call as a failure shows it: sources, end, the last lines of output, a command to make it again."""
+        what = "  ".join(f"{uri} -> {dest}" for uri, dest in self.pairs) or "(other arguments)"
+        lines = [f"call: {what}", f"  ended: {self.outcome.ended}, exit code {self.outcome.exit_code}, "
+                 f"after {self.outcome.duration_s:.2f} s"]  # fmt: skip
+        printed = [line for line in self.output.splitlines() if line.strip()]
+        lines += [f"  | {line[:400]}" for line in printed[-SHOWN_LINES:]] or ["  | (no output)"]
+        return [*lines, f"  again: {self.outcome.reproduce}"]
+
+
+class Fetcher:
+    """The initializer in the hands of one test; it remembers its calls, for the report."""
+
+    def __init__(
+        self, initializer: Initializer, expected: Expectation, store: Store | None, gateway: Gateway, scratch: Path
+    ) -> None:
+        self._initializer = initializer
+        self._expected = expected
+        self.store = store
+        self._gateway = gateway
+        self._scratch = scratch
+        self.fetches: list[Fetch] = []
+
+    def fetch(
+        self,
+        *uris: str,
+        dest: str = DEST,
+        access: Access | None = None,
+        environment: Mapping[str, str] | None = None,
+        mounts: Mapping[str, Path] | None = None,
+        present: Mapping[str, Mapping[str, bytes]] | None = None,
+        trust: bool = True,
+        again: bool = False,
+        timeout_s: float = 60.0,
+        terminate_after_s: float | None = None,
+    ) -> Fetch:
+        """Call the initializer for one URI into `dest`, or for several into `dest/0`, `dest/1`, ...
+
+        access       how the store lets it in; by default with valid credentials.
+        environment  more variables, over those of the access.
+        mounts       more files or folders, by the path that the initializer sees.
+        present      destination -> files that lie there before the call.
+        trust        whether the suite's certificate authority is trusted.
+        again        on the destination as the last call left it.
+        """
+        access = access or (self.store.access() if self.store else Access())
+        uris = tuple(uri + "?" + access.query if access.query and "?" not in uri else uri for uri in uris)
+        pairs = [(uris[0], dest)] if len(uris) == 1 else [(uri, f"{dest}/{n}") for n, uri in enumerate(uris)]
+        settings = {**self._gateway.environment(), **access.environment}
+        if not trust:
+            settings = {name: value for name, value in settings.items() if name not in TRUST}
+        if not again:
+            self._workdir = self._new_workdir()
+        return self._call(
+            Call(
+                pairs=pairs,
+                workdir=self._workdir,
+                environment={**settings, **(environment or {})},
+                mounts={**self._gateway.mounts, **access.mounts, **(mounts or {})},
+                present=present or {},
+                timeout_s=timeout_s,
+                terminate_after_s=terminate_after_s,
+            ),
+            access.secrets,
+        )
+
+    def call(self, *arguments: str) -> Fetch:
+        """Call the initializer with arguments that are not pairs."""
+        environment = self._gateway.environment()
+        call = Call((), self._new_workdir(), environment, self._gateway.mounts, arguments=arguments)
+        return self._call(call, ())
+
+    def _new_workdir(self) -> Path:
+        return Path(tempfile.mkdtemp(prefix="call-", dir=self._scratch))
+
+    def _call(self, call: Call, secrets: Sequence[str]) -> Fetch:
+        fetch = Fetch(
+            pairs=call.pairs,
+            outcome=self._initializer.call(call),
+            expected=self._expected,
+            bookkeeping=self.store.bookkeeping if self.store else (),
+            container=self.store.container if self.store else "",
+            secrets=secrets,
+        )
+        self.fetches.append(fetch)
+        return fetch

@@ -1,0 +1,90 @@
+"""The fixtures that tests ask for: a store of their own, and the initializer."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from conformance.fetching import Expectation, Fetcher
+from conformance.judging import FETCHER
+from conformance.run import RUN, Run
+from scenarios.network import Gateway
+from scenarios.models import MODEL, under
+from scenarios.stores import HTTP, STORES
+from scenarios.stores.base import Store
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def run(pytestconfig: pytest.Config) -> Run:
+    """The run that this test belongs to."""
+    return pytestconfig.stash[RUN]
+
+
+@pytest.fixture
+def gateway(run: Run) -> Gateway:
+    """What stands between the initializer and the servers."""
+    return run.fleet.gateway
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Store:
+    """This test's own corner of the store that its row names; no test sees another's."""
+    kind = STORES[request.param]
+    server = kind.servers.get(run.mode)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    folder = tmp_path / "store"
+    folder.mkdir()
+    endpoint = run.fleet.endpoints[server.name] if server else None
+    return kind(endpoint, run.fleet.gateway, f"case-{worker}-{next(_numbers)}", folder)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A small model in the store: its URI, and what has to arrive."""
+
+    uri: str
+    tree: Mapping[str, bytes]
+
+
+@pytest.fixture
+def sample(store: Store) -> Sample:
+    """A model in the store, for tests that are about something else than its shape; over HTTP a single file of it."""
+    store.put(under("model", MODEL))
+    if isinstance(store, HTTP):
+        return Sample(store.uri("model/config.json"), {"config.json": MODEL["config.json"]})
+    return Sample(store.uri("model"), MODEL)
+
+
+@pytest.fixture
+def silence() -> Iterator[str]:
+    """`127.0.0.1:PORT` of a peer that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield "127.0.0.1:%d" % listener.getsockname()[1]
+
+
+@pytest.fixture
+def initializer(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Iterator[Fetcher]:
+    """The initializer under test, with this test's store as the place that it fetches from."""
+    node = request.node
+    asked = request.getfixturevalue("store") if "store" in request.fixturenames else None
+    expected = Expectation(
+        rule=run.rule_of(node),
+        spec=run.spec,
+        release=run.exact_words,
+        store=asked.name if asked else None,
+        case=run.case_of(node),
+    )
+    scratch = tmp_path / "calls"
+    scratch.mkdir()
+    fetcher = Fetcher(run.initializer, expected, asked, run.fleet.gateway, scratch)
+    node.stash[FETCHER] = fetcher
+    yield fetcher
+    run.initializer.clean(scratch)

@@ -1,0 +1,135 @@
+"""From pytest's phases to outcomes: what became of a case, whose fault it was, and what is said about it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from conformance import known_failures
+from conformance.fetching import Broken, Fetcher, Tree, difference
+from conformance.run import Run, case_of, store_of
+from reports.model import Level, Outcome, Result, to_json
+from reports.writer import save_evidence
+
+#: Name of the entry of `report.user_properties` that carries a result from a worker.
+PROPERTY = "conformance"
+FETCHER = pytest.StashKey[Fetcher]()
+WHY_NOT = pytest.StashKey[tuple[Outcome, str]]()
+
+
+def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Turn a phase's report into a result, where the phase decides, and attach it. Called in the process that ran it."""
+    outcome = _outcome(item, call, report)
+    if outcome is None:
+        return
+    rule, store, case, server = run.rule_of(item), store_of(item) or "", case_of(item), run.server_of(store_of(item))
+    fetcher = item.stash.get(FETCHER, None)
+    entry = known_failures.find(run.options.known, rule.id, store, case, server)
+    reason = reference = message = ""
+    if outcome in {Outcome.NOT_RUN, Outcome.UNSUPPORTED}:
+        reason = item.stash.get(WHY_NOT, (outcome, _skip_reason(call)))[1]
+    elif outcome is Outcome.FAILED:
+        message = _failure(run, item, call, fetcher)
+        if entry:
+            outcome, reason, reference = Outcome.KNOWN_FAILURE, entry.reason, entry.reference
+            report.outcome, report.wasxfail = "skipped", entry.reason
+        report.longrepr = message
+    elif outcome is Outcome.PASSED and entry:
+        outcome, reason, reference = Outcome.FIXED, entry.reason, entry.reference
+        message = f"{entry} is listed as a known failure ({entry.reason}) but passed: remove it from the list, or narrow it"
+        report.outcome, report.longrepr = "failed", message
+    elif outcome is Outcome.ERROR:
+        message = report.longreprtext
+    evidence: tuple[str, ...] = ()
+    if fetcher and outcome in {Outcome.FAILED, Outcome.KNOWN_FAILURE, Outcome.ERROR}:
+        evidence = (_save_evidence(run, item, fetcher, message),)
+    result = Result(
+        rule=rule.id,
+        level=Level(rule.level),
+        profile=f"{rule.profile}/{store}" if store else rule.profile,
+        test=getattr(item, "originalname", item.name),
+        case=case,
+        store=store,
+        server=server,
+        route=run.initializer.route,
+        outcome=outcome,
+        duration_s=round(call.duration, 3),
+        message=message,
+        reason=reason,
+        reference=reference,
+        reproduce=_reproduce(run, item),
+        evidence=evidence,
+    )
+    calls = [fetch.outcome for fetch in fetcher.fetches] if fetcher and call.when == "call" else []
+    report.user_properties.append((
+        PROPERTY,
+        {
+            "result": to_json(result),
+            "calls": len(calls),
+            "initializer_wall_s": sum(one.duration_s for one in calls),
+            "peak_memory_bytes": max((one.peak_memory for one in calls), default=0),
+            "secrets": sorted(_secrets(fetcher)),
+        },
+    ))  # fmt: skip
+
+
+def _outcome(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> Outcome | None:
+    """What this phase decides; None when it decides nothing (a set-up or clean-up that went well)."""
+    if report.skipped:
+        return item.stash.get(WHY_NOT, (Outcome.NOT_RUN, ""))[0]
+    if report.failed:
+        of_the_initializer = call.when == "call" and call.excinfo and call.excinfo.errisinstance(AssertionError)
+        return Outcome.FAILED if of_the_initializer else Outcome.ERROR
+    return Outcome.PASSED if call.when == "call" else None
+
+
+def _skip_reason(call: pytest.CallInfo[None]) -> str:
+    return str(getattr(call.excinfo.value, "msg", call.excinfo.value)) if call.excinfo else ""
+
+
+def _failure(run: Run, item: pytest.Item, call: pytest.CallInfo[None], fetcher: Fetcher | None) -> str:
+    """What a vendor needs to mend it: the rule, what was expected, the calls, and how to run this case alone."""
+    rule, store = run.rule_of(item), store_of(item)
+    where = f"{store} played by {run.server_of(store) or 'a folder'}" if store else "no store"
+    assert call.excinfo is not None  # noqa: S101 - a failed phase has one
+    lines = [f"{rule.id} {rule.level}: {rule.title}", f"  {rule.statement}", f"on {where}, {item.name}", ""]
+    lines += _broken(call.excinfo.value)
+    for fetch in fetcher.fetches if fetcher else []:
+        lines += ["", *fetch.describe()]
+    return "\n".join([*lines, "", f"run it alone: {_reproduce(run, item)}"])
+
+
+def _broken(error: BaseException) -> list[str]:
+    text = str(error) if isinstance(error, Broken) else (str(error) or "the assertion does not hold")
+    return [f"what is wrong: {text}"]
+
+
+def explain_trees(actual: object, expected: object) -> list[str] | None:
+    """pytest's explanation of `tree == {...}`: the difference, path by path."""
+    if not isinstance(actual, Tree) or not isinstance(expected, dict):
+        return None
+    return ["the tree below the destination differs:", *difference(actual, expected)]
+
+
+def _save_evidence(run: Run, item: pytest.Item, fetcher: Fetcher, message: str) -> str:
+    parts = [message]
+    for fetch in fetcher.fetches:
+        one = fetch.outcome
+        parts += [f"--- {one.reproduce}", f"--- stdout\n{one.stdout}", f"--- stderr\n{one.stderr}"]
+        parts += [f"--- {dest}\n" + "\n".join(sorted(tree)) for dest, tree in one.trees.items()]
+    if fetcher.store is not None:
+        asked = [f"{r.method} {r.host} {r.path} {r.status}" for r in fetcher.store.requests()]
+        parts += ["--- requests", *asked]
+    return save_evidence(run.options.report_dir, item.name, "\n".join(parts), _secrets(fetcher))
+
+
+def _secrets(fetcher: Fetcher | None) -> set[str]:
+    return {secret for fetch in fetcher.fetches for secret in fetch.secrets} if fetcher else set()
+
+
+def _reproduce(run: Run, item: pytest.Item) -> str:
+    path, _, name = item.nodeid.partition("::")
+    options = [f"--initializer={run.initializer.spec}", f"--kserve={run.kserve}", f"--servers={run.mode}"]
+    return shlex.join(["pytest", f"conformance/{Path(path).name}::{name}", *options])

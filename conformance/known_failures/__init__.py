@@ -1,0 +1,106 @@
+"""Known failures: rules that an initializer is known to break, listed with reason and reference. Strict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+from packaging.specifiers import SpecifierSet
+
+from conformance.spec import Spec
+
+FOLDER = Path(__file__).parent
+
+
+class KnownFailuresError(Exception):
+    """The list cannot be used; the text names the file, the entry and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class KnownFailure:
+    """One entry. It covers results of `rule` on `stores` (all, when empty) whose case matches one of `cases` (all, when
+    empty) on `servers` (all, when empty).
+
+    fixed  the release that keeps the rule again, if there is one.
+    """
+
+    rule: str
+    stores: frozenset[str]
+    cases: tuple[str, ...]
+    servers: frozenset[str]
+    reason: str
+    reference: str
+    fixed: str | None
+    expires: date
+
+    def covers(self, rule: str, store: str, case: str, server: str) -> bool:
+        return (
+            rule == self.rule
+            and (not self.stores or store in self.stores)
+            and (not self.servers or server in self.servers)
+            and (not self.cases or any(fnmatchcase(case, pattern) for pattern in self.cases))
+        )
+
+    def __str__(self) -> str:
+        where = [*sorted(self.stores), *sorted(self.servers), *self.cases]
+        return f"{self.rule} ({', '.join(where)})" if where else self.rule
+
+
+def _entry(raw: dict[str, Any]) -> KnownFailure:
+    return KnownFailure(
+        rule=raw["rule"],
+        stores=frozenset(raw.get("stores", [])),
+        cases=tuple(raw.get("cases", [])),
+        servers=frozenset(raw.get("servers", [])),
+        reason=" ".join(raw["reason"].split()),
+        reference=raw["reference"],
+        fixed=raw.get("fixed"),
+        expires=date.fromisoformat(raw["expires"]),
+    )
+
+
+def load(path: Path, spec: Spec, release: str | None, today: date | None = None) -> list[KnownFailure]:
+    """The entries of `path` in force for `release` (all of them when None).
+
+    Raises KnownFailuresError for a file that cannot be read, an entry without reason or reference, an unknown rule or
+    store, and an entry that has expired.
+    """
+    today = today or datetime.now(UTC).date()
+    schema = json.loads((FOLDER / "schema.json").read_text())
+    try:
+        # Through JSON, because YAML reads a plain date as a date, which JSON Schema does not know.
+        data = json.loads(json.dumps(yaml.safe_load(path.read_text()), default=str))
+    except (OSError, yaml.YAMLError) as error:
+        raise KnownFailuresError(f"{path}: cannot be read: {error}") from error
+    try:
+        jsonschema.validate(data, schema)
+    except jsonschema.ValidationError as error:
+        where = "/".join(map(str, error.absolute_path))
+        raise KnownFailuresError(f"{path}: {where}: {error.message}") from error
+    entries = []
+    for raw in data["entries"]:
+        entry = _entry(raw)
+        if entry.rule not in spec.rules:
+            raise KnownFailuresError(f"{path}: unknown rule {entry.rule}; see --list-rules")
+        if unknown := entry.stores - set(spec[entry.rule].stores):
+            raise KnownFailuresError(f"{path}: {entry.rule} does not apply to {', '.join(sorted(unknown))}")
+        if release is not None and not SpecifierSet(raw.get("kserve", "")).contains(release, prereleases=True):
+            continue
+        if entry.expires < today:
+            raise KnownFailuresError(
+                f"{path}: {entry} expired on {entry.expires}: look at it again, then remove it or set a later date"
+            )
+        entries.append(entry)
+    return entries
+
+
+def find(entries: Collection[KnownFailure], rule: str, store: str, case: str, server: str) -> KnownFailure | None:
+    """The entry that covers a result, if any."""
+    return next((entry for entry in entries if entry.covers(rule, store, case, server)), None)

@@ -1,0 +1,142 @@
+"""The options of `pytest conformance/`, and one clear line for each that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import cast, get_args
+
+import pytest
+
+from conformance import known_failures
+from conformance.known_failures import KnownFailure, KnownFailuresError
+from conformance.spec import Rule, Spec
+from scenarios.initializers import initializer, known_releases, newest
+from scenarios.initializers.base import Initializer, NoInitializer
+from scenarios.servers.base import Mode
+from scenarios.stores import STORES
+
+OWN_LIST = known_failures.FOLDER / "kserve.yaml"
+
+
+def add(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    group = parser.getgroup("conformance", "storage initializer conformance")
+    group.addoption(
+        "--initializer",
+        metavar="SPEC",
+        help="what to test: kserve:VERSION (that release's published code), command:ARGV (any executable called with "
+        "SRC DEST), image:REF (with podman or docker). Default: the newest KServe release known",
+    )
+    group.addoption(
+        "--kserve",
+        metavar="VERSION",
+        help="the KServe release whose rules apply. Default: the initializer's own, else the newest",
+    )
+    group.addoption(
+        "--servers",
+        default="embedded",
+        metavar="MODE",
+        help="what plays the stores: embedded (needs pip alone), native (the real programs, built from source), "
+        "container (published images). Default: embedded",
+    )
+    group.addoption("--profile", action="append", default=[], metavar="NAME", help="only this profile (download, download/s3)")
+    group.addoption("--store", action="append", default=[], metavar="NAME", help=f"only this store: {', '.join(STORES)}")
+    group.addoption("--rule", action="append", default=[], metavar="ID", help="only this rule, or rules like ERR-*")
+    group.addoption("--smoke", action="store_true", help="one case for each store and area; never a verdict")
+    group.addoption(
+        "--known-failures",
+        metavar="FILE",
+        help="rules that are known to be broken ('none' for no list). Default for kserve: the suite's own list",
+    )
+    group.addoption("--report-dir", default="conformance-report", metavar="DIR", help="default: conformance-report/")
+    group.addoption("--list-rules", action="store_true", help="list every rule and exit")
+    group.addoption("--explain", metavar="ID", help="print one rule with its references and messages, and exit")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for, checked."""
+
+    initializer: Initializer
+    kserve: str
+    mode: Mode
+    profiles: tuple[str, ...]
+    stores: tuple[str, ...]
+    rules: tuple[str, ...]
+    smoke: bool
+    known: tuple[KnownFailure, ...]
+    report_dir: Path
+
+    def wants(self, rule: Rule, store: str | None) -> bool:
+        """Whether the selection has this rule on this store."""
+        profile = f"{rule.profile}/{store}" if store else rule.profile
+        return (
+            (not self.rules or any(fnmatchcase(rule.id, pattern) for pattern in self.rules))
+            and (not self.stores or store is None or store in self.stores)
+            and (not self.profiles or any(_within(profile, name) for name in self.profiles))
+        )
+
+
+def _within(profile: str, asked: str) -> bool:
+    """`download` has all of `download/...`; what needs no store belongs to each of them."""
+    return profile == asked or profile.startswith(f"{asked}/") or asked.startswith(f"{profile}/")
+
+
+def read(config: pytest.Config, spec: Spec) -> Options:
+    """The options of this run. Raises pytest.UsageError with one line and the remedy."""
+    option = config.getoption
+    stores = _split(option("--store"))
+    _known("store", stores, STORES)
+    rules = _split(option("--rule"))
+    for pattern in rules:
+        if not any(fnmatchcase(rule.id, pattern) for rule in spec):
+            raise pytest.UsageError(f"--rule {pattern}: no such rule; see --list-rules")
+    profiles = _split(option("--profile"))
+    _known("profile", profiles, _profiles(spec))
+    mode = option("--servers")
+    _known("servers", [mode], get_args(Mode))
+    try:
+        subject = initializer(option("--initializer") or f"kserve:{newest()}")
+    except NoInitializer as error:
+        raise pytest.UsageError(f"--initializer: {error}") from error
+    release = option("--kserve") or (subject.version if subject.name == "kserve" else newest())
+    _known("kserve", [release], known_releases())
+    return Options(
+        initializer=subject,
+        kserve=release,
+        mode=cast(Mode, mode),
+        profiles=tuple(profiles),
+        stores=tuple(stores),
+        rules=tuple(rules),
+        smoke=option("--smoke"),
+        known=tuple(_list(option("--known-failures"), subject, spec, release)),
+        report_dir=Path(option("--report-dir")),
+    )
+
+
+def _list(given: str | None, subject: Initializer, spec: Spec, release: str) -> list[KnownFailure]:
+    if given == "none" or (given is None and subject.name != "kserve"):
+        return []
+    path = Path(given) if given else OWN_LIST
+    try:
+        return known_failures.load(path, spec, release)
+    except KnownFailuresError as error:
+        raise pytest.UsageError(f"--known-failures: {error}") from error
+
+
+def _profiles(spec: Spec) -> list[str]:
+    names = {rule.profile for rule in spec}
+    return sorted(names | {f"{rule.profile}/{store}" for rule in spec for store in rule.stores})
+
+
+def _split(given: Iterable[str]) -> list[str]:
+    return [part.strip() for text in given for part in text.split(",") if part.strip()]
+
+
+def _known(option: str, given: Iterable[str], known: Iterable[str]) -> None:
+    for value in given:
+        if value not in known:
+            raise pytest.UsageError(f"--{option} {value}: not known; known are {', '.join(known)}")

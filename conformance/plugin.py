@@ -1,0 +1,214 @@
+"""The pytest plugin: collects by rule, runs on shared servers, writes the report. It wires parts together and holds no logic of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from conformance import judging, options, selection
+from conformance.catalogue import explain, list_rules
+from conformance.controller import CONTROLLER, Controller
+from conformance.judging import WHY_NOT
+from conformance.options import Options
+from conformance.run import RUN, Run, rule_id, store_of
+from conformance.spec import SpecError, current
+from reports.writer import ReportUnwritable
+from scenarios.initializers.base import NoInitializer
+from scenarios.servers.base import Unavailable
+from scenarios.stores.base import NotOffered
+
+OPTIONS = pytest.StashKey[Options]()
+LEFT_OUT = pytest.StashKey[set[tuple[str, str]]]()
+
+
+class _Progress(logging.Handler):
+    """Shows what is being prepared, as it happens."""
+
+    def __init__(self, terminal: Any) -> None:
+        super().__init__(logging.INFO)
+        self._terminal = terminal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._terminal.write_line(f"[setup] {record.getMessage()}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add(parser)
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """`--list-rules` and `--explain` need no run."""
+    if config.option.list_rules:
+        print("\n".join(list_rules(current())))  # noqa: T201 - this is the command's answer
+        return 0
+    if config.option.explain:
+        rule = current().rules.get(config.option.explain)
+        if rule is None:
+            raise pytest.UsageError(f"--explain {config.option.explain}: no such rule; see --list-rules")
+        print("\n".join(explain(current(), rule)))  # noqa: T201
+        return 0
+    return None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "rule(id, stores=None): the rule of the spec that the test checks")
+    try:
+        spec = current()
+    except SpecError as error:
+        raise pytest.UsageError(f"the spec is broken: {error}") from error
+    config.stash[OPTIONS] = options.read(config, spec)
+    config.stash[LEFT_OUT] = set()
+    sent = getattr(config, "workerinput", {}).get("conformance")
+    if sent:
+        config.stash[RUN] = Run.in_worker(config.stash[OPTIONS], spec, sent)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start the run, in the controlling process, before any worker exists."""
+    config = session.config
+    if _is_worker(config) or config.option.collectonly:
+        return
+    log = logging.getLogger("conformance.setup")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.addHandler(_Progress(config.pluginmanager.getplugin("terminalreporter")))
+    try:
+        controller = Controller.start(config.stash[OPTIONS], current())
+    except (NoInitializer, Unavailable, ReportUnwritable) as error:
+        raise pytest.UsageError(str(error)) from error
+    config.stash[CONTROLLER] = controller
+    config.stash[RUN] = controller.run
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the run to a pytest-xdist worker."""
+    controller = node.config.stash[CONTROLLER]
+    controller.workers += 1
+    node.workerinput["conformance"] = controller.run.to_worker()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """`-n auto`: two for each core, because an initializer waits for its store as often as it computes."""
+    return selection.workers() if config.option.numprocesses == "auto" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A row for each store that the test's rule applies to, unless the test has a table of its own."""
+    tables = [str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize")]
+    if "store" in metafunc.fixturenames and not any("store" in table.split(",") for table in tables):
+        mark = next(metafunc.definition.iter_markers("rule"), None)
+        rule = current().rules.get(mark.args[0]) if mark else None
+        stores = (mark.kwargs.get("stores") if mark else None) or (rule.stores if rule else ())
+        metafunc.parametrize("store", stores, indirect=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse tests without a rule; keep what is in force and selected, the longest first."""
+    asked, spec = config.stash[OPTIONS], current()
+    selection.check(items, spec, whole=not selection.is_partial(config))
+    in_force = [item for item in items if spec[rule_id(item) or ""].in_force(asked.kserve)]
+    chosen = [item for item in in_force if asked.wants(spec[rule_id(item) or ""], store_of(item))]
+    if asked.smoke:
+        chosen = selection.smoke(chosen)
+    kept = set(chosen)
+    config.stash[LEFT_OUT] |= selection.pairs(item for item in in_force if item not in kept)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = selection.longest_first(chosen)
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """What `-k` and `-m` leave out counts as left out too."""
+    for item in items:
+        if current()[rule_id(item) or ""].in_force(item.config.stash[OPTIONS].kserve):
+            item.config.stash[LEFT_OUT] |= selection.pairs([item])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    why_not = item.config.stash[RUN].why_not(current()[rule_id(item) or ""], store_of(item))
+    if why_not:
+        item.stash[WHY_NOT] = why_not
+        pytest.skip(why_not[1])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """What a store's server cannot play was not run: neither a failure nor an error."""
+    try:
+        return (yield)
+    except NotOffered as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Iterator[None]:
+    report: pytest.TestReport = yield  # type: ignore[misc, assignment]
+    judging.judge(item.config.stash[RUN], item, call, report)
+    return report  # type: ignore[return-value]
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    return judging.explain_trees(left, right) if op == "==" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Results arrive here, in the controlling process, whichever process made them."""
+    controller = Controller.active
+    if controller:
+        controller.add(report)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A worker ended: take over what it left out."""
+    left_out = getattr(node, "workeroutput", {}).get("conformance", [])
+    node.config.stash[LEFT_OUT] |= {(rule, store) for rule, store in left_out}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the report and stop every server, however the run ended."""
+    config = session.config
+    if _is_worker(config):
+        config.workeroutput["conformance"] = sorted(config.stash[LEFT_OUT])  # type: ignore[attr-defined]
+        return
+    controller = config.stash.get(CONTROLLER, None)
+    if controller is None:
+        return
+    partial = selection.is_partial(config)
+    complete = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+    status = controller.finish(config.stash[LEFT_OUT], partial=partial, complete=complete)
+    if exitstatus == pytest.ExitCode.OK and status != pytest.ExitCode.OK:
+        session.exitstatus = status
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    controller = terminalreporter.config.stash.get(CONTROLLER, None)
+    if controller is None:
+        return
+    terminalreporter.section("conformance")
+    width = terminalreporter._tw.fullwidth  # noqa: SLF001 - pytest offers no other way to its width
+    for line in controller.summary(colour=terminalreporter.hasmarkup, width=width):
+        terminalreporter.write_line(line)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The last chance to leave nothing behind, when the session never came to its end."""
+    controller = config.stash.get(CONTROLLER, None)
+    if controller:
+        controller.stop()

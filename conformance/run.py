@@ -1,0 +1,207 @@
+"""One run: what is tested, by which rules, against which servers. The same in the controlling process and every worker."""
+
+from __future__ import annotations
+
+import base64
+import importlib.metadata
+import os
+import pickle
+import platform
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from conformance.options import Options
+from conformance.spec import Rule, Spec
+from reports import model
+from scenarios.initializers.base import Initializer
+from scenarios.servers.base import Mode, Server
+from scenarios.servers.fleet import Fleet
+from scenarios.stores import STORES
+
+SUITE = "storage-initializer-conformance"
+FOLDER_PREFIX = f"{SUITE}-"
+
+
+@dataclass
+class Run:
+    """What tests and reports need to know of the run."""
+
+    options: Options
+    spec: Spec
+    initializer: Initializer
+    fleet: Fleet
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def mode(self) -> Mode:
+        return self.options.mode
+
+    @property
+    def kserve(self) -> str:
+        """The release whose rules apply."""
+        return self.options.kserve
+
+    @property
+    def exact_words(self) -> str | None:
+        """The release whose exact messages are demanded: only KServe's own initializer is held to them."""
+        return self.kserve if self.initializer.name == "kserve" else None
+
+    def rule_of(self, item: pytest.Item) -> Rule:
+        return self.spec[rule_id(item) or ""]
+
+    def case_of(self, item: pytest.Item) -> str:
+        """The id of the test's row without the store."""
+        return case_of(item)
+
+    @classmethod
+    def start(cls, options: Options, spec: Spec) -> Run:
+        """Prepare the initializer and start all servers that the selection needs, side by side.
+
+        Raises NoInitializer, or Unavailable when nothing can be observed at all.
+        """
+        folder = _run_folder()
+        try:
+            with ThreadPoolExecutor(1) as thread:
+                preparing = thread.submit(options.initializer.prepare)
+                fleet = Fleet.start(servers_for(options, spec), folder)
+                try:
+                    preparing.result()
+                except BaseException:
+                    fleet.stop()
+                    raise
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return cls(options, spec, options.initializer, fleet)
+
+    def to_worker(self) -> dict[str, str]:
+        """What a pytest-xdist worker needs to take part in this run."""
+        return {"initializer": base64.b64encode(pickle.dumps(self.initializer)).decode(), "fleet": self.fleet.to_json()}
+
+    @classmethod
+    def in_worker(cls, options: Options, spec: Spec, sent: dict[str, str]) -> Run:
+        """The controller's run, in a worker."""
+        initializer = pickle.loads(base64.b64decode(sent["initializer"]))  # noqa: S301 - our own controller's bytes
+        return cls(options, spec, initializer, Fleet.from_json(sent["fleet"]))
+
+    def why_not(self, rule: Rule, store: str | None) -> tuple[model.Outcome, str] | None:
+        """Why a case cannot be judged at all: the initializer does not claim the store, or its server does not run."""
+        if store is None:
+            return None
+        kind = STORES[store]
+        if not supported(store, self.kserve):
+            return model.Outcome.UNSUPPORTED, f"KServe {self.kserve} has no downloader for {store} ({kind.kserve})"
+        if reason := self.initializer.lacks.get(store):
+            return model.Outcome.NOT_RUN, reason
+        server = kind.servers.get(self.mode)
+        if kind.servers and server is None:
+            return model.Outcome.NOT_RUN, f"no server plays {store} with --servers {self.mode}"
+        if server and server.name in self.fleet.unavailable:
+            return model.Outcome.NOT_RUN, f"{server.name} does not run: {self.fleet.unavailable[server.name]}"
+        return None
+
+    def server_of(self, store: str | None) -> str:
+        """The name of the server that plays a store in this run; "" where none does."""
+        server = STORES[store].servers.get(self.mode) if store else None
+        return server.name if server else ""
+
+    def required(self) -> set[tuple[str, str]]:
+        """(rule, store) of every MUST that this release can be judged by; store "" where none is needed."""
+        return {
+            (rule.id, store)
+            for rule in self.spec
+            if rule.level == "MUST" and rule.in_force(self.kserve)
+            for store in rule.stores or ("",)
+            if not store or supported(store, self.kserve)
+        }
+
+    def draft(self) -> model.Report:
+        """The report as far as it is known before the first result."""
+        options = self.options
+        servers = [
+            model.Server(endpoint.server, endpoint.version, endpoint.fidelity, name)
+            for name, kind in STORES.items()
+            if (server := kind.servers.get(self.mode)) and (endpoint := self.fleet.endpoints.get(server.name))
+        ]
+        return model.Report(
+            suite=model.Suite(SUITE, importlib.metadata.version(SUITE)),
+            spec=model.Spec(self.spec.version, f"sha256:{self.spec.digest}"),
+            initializer=model.Initializer(
+                spec=self.initializer.spec,
+                name=self.initializer.name,
+                version=self.initializer.version,
+                digest=self.initializer.digest,
+                route=self.initializer.route,
+                isolation=self.initializer.isolation,
+                notes=tuple(self.initializer.notes),
+            ),
+            kserve=self.kserve,
+            environment=model.Environment(
+                platform=platform.platform(),
+                python=platform.python_version(),
+                cpus=os.cpu_count() or 1,
+                servers_mode=self.mode,
+                started=self.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                servers=tuple(servers),
+            ),
+            selection=model.Selection(options.profiles, options.stores, options.rules, options.smoke),
+            rules=tuple(
+                model.Rule(rule.id, rule.title, rule.statement, model.Level(rule.level), rule.area) for rule in self.spec
+            ),
+        )
+
+
+RUN = pytest.StashKey[Run]()
+
+
+def rule_id(item: pytest.Item) -> str | None:
+    """The id in the item's `rule` mark."""
+    mark = item.get_closest_marker("rule")
+    return str(mark.args[0]) if mark and mark.args else None
+
+
+def store_of(item: pytest.Item) -> str | None:
+    """The name of the store in the item's row."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("store") if callspec else None
+
+
+def case_of(item: pytest.Item) -> str:
+    """The id of the item's row without its store (the store's name comes first in pytest's id)."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None:
+        return ""
+    return str(callspec.id).removeprefix(store_of(item) or "").removeprefix("-")
+
+
+def supported(store: str, release: str) -> bool:
+    """Whether KServe's initializer of that release has a downloader for the store."""
+    return STORES[store].available_in(release)
+
+
+def servers_for(options: Options, spec: Spec) -> set[type[Server]]:
+    """The servers behind all stores that the selection touches."""
+    stores = {
+        store
+        for rule in spec
+        if rule.in_force(options.kserve)
+        for store in rule.stores
+        if supported(store, options.kserve) and options.wants(rule, store)
+    }
+    return {server for store in stores if (server := STORES[store].servers.get(options.mode))}
+
+
+def _run_folder() -> Path:
+    """A new folder for the run; those of runs that were killed are removed."""
+    base = Path(tempfile.gettempdir())
+    for old in base.glob(f"{FOLDER_PREFIX}*"):
+        pid = old.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-"))

@@ -1,0 +1,165 @@
+"""The spec: every rule as data, with its schema and loader. One YAML file an area."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import jsonschema
+import yaml
+from packaging.specifiers import SpecifierSet
+
+Level = Literal["MUST", "SHOULD", "MAY"]
+
+FOLDER = Path(__file__).parent
+
+
+class SpecError(Exception):
+    """The rules contradict their schema or each other; the text names the file and the rule."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """The exact text that a KServe release prints; `{uri}`, `{container}`, `{path}` and `{host}` stand for the case's own."""
+
+    text: str
+    stores: frozenset[str]
+    kserve: SpecifierSet
+    cases: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One sentence that an initializer keeps or breaks.
+
+    stores      names of stores it applies to; empty for a rule that needs no store.
+    kserve      releases it is in force for.
+    cause       key of `Spec.causes`: what a refusal must say, in any words, when no exact message applies.
+    references  ids of field reports and issue numbers.
+    """
+
+    id: str
+    title: str
+    statement: str
+    level: Level
+    profile: str
+    stores: tuple[str, ...]
+    kserve: SpecifierSet
+    references: tuple[str, ...]
+    messages: tuple[Message, ...] = ()
+    cause: str | None = None
+
+    @property
+    def area(self) -> str:
+        return self.id.rsplit("-", 1)[0]
+
+    def in_force(self, release: str) -> bool:
+        """Whether KServe `release` is judged by this rule."""
+        return self.kserve.contains(release, prereleases=True)
+
+    def message(self, release: str, store: str | None, case: str) -> str | None:
+        """The exact text for this release, store and case; None where only the meaning is prescribed."""
+        for message in self.messages:
+            if (
+                message.kserve.contains(release, prereleases=True)
+                and (not message.stores or store in message.stores)
+                and (not message.cases or case in message.cases)
+            ):
+                return message.text
+        return None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """All rules. `causes`: cause -> pattern that an understandable message matches, in any case of letters."""
+
+    version: str
+    digest: str
+    areas: Mapping[str, str]
+    causes: Mapping[str, re.Pattern[str]]
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.rules.values())
+
+    def __getitem__(self, rule_id: str) -> Rule:
+        return self.rules[rule_id]
+
+
+def _read(path: Path, schema: Mapping[str, Any], definition: str) -> Any:
+    try:
+        data = yaml.safe_load(path.read_text())
+        jsonschema.validate(data, {**schema, "$ref": f"#/$defs/{definition}"})
+    except (yaml.YAMLError, jsonschema.ValidationError) as error:
+        reason = error.message if isinstance(error, jsonschema.ValidationError) else str(error)
+        where = "/".join(map(str, error.absolute_path)) if isinstance(error, jsonschema.ValidationError) else ""
+        raise SpecError(f"{path.name}: {where}: {reason}") from error
+    return data
+
+
+def _stores(names: list[str], groups: Mapping[str, list[str]]) -> tuple[str, ...]:
+    expanded = [store for name in names for store in groups.get(name, [name])]
+    return tuple(dict.fromkeys(expanded))
+
+
+def _rule(raw: Mapping[str, Any], groups: Mapping[str, list[str]]) -> Rule:
+    return Rule(
+        id=raw["id"],
+        title=raw["title"],
+        statement=" ".join(raw["statement"].split()),
+        level=raw["level"],
+        profile=raw.get("profile", "download"),
+        stores=_stores(raw["stores"], groups),
+        kserve=SpecifierSet(raw.get("kserve", "")),
+        references=tuple(raw["references"]),
+        messages=tuple(
+            Message(
+                text=message["text"],
+                stores=frozenset(_stores(message.get("stores", []), groups)),
+                kserve=SpecifierSet(message.get("kserve", "")),
+                cases=frozenset(message.get("cases", [])),
+            )
+            for message in raw.get("messages", [])
+        ),
+        cause=raw.get("cause"),
+    )
+
+
+def load(folder: Path = FOLDER) -> Spec:
+    """Read `spec.yaml` and the areas beside it. Raises SpecError."""
+    schema = json.loads((FOLDER / "schema.json").read_text())
+    head = _read(folder / "spec.yaml", schema, "spec")
+    files = sorted(path for path in folder.glob("*.yaml") if path.name != "spec.yaml")
+    digest = hashlib.sha256()
+    for path in [folder / "spec.yaml", *files]:
+        digest.update(path.read_bytes())
+    areas: dict[str, str] = {}
+    rules: dict[str, Rule] = {}
+    for path in files:
+        area = _read(path, schema, "area")
+        areas[area["area"]] = area["title"]
+        for raw in area["rules"]:
+            rule = _rule(raw, head["groups"])
+            if rule.id in rules:
+                raise SpecError(f"{path.name}: {rule.id} is used twice; an id is never reused")
+            if rule.area != area["area"]:
+                raise SpecError(f"{path.name}: {rule.id} does not belong to area {area['area']}")
+            if unknown := set(rule.stores) - set(head["stores"]):
+                raise SpecError(f"{path.name}: {rule.id} names an unknown store: {', '.join(sorted(unknown))}")
+            if rule.cause is not None and rule.cause not in head["causes"]:
+                raise SpecError(f"{path.name}: {rule.id} names an unknown cause: {rule.cause}")
+            rules[rule.id] = rule
+    causes = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in head["causes"].items()}
+    return Spec(head["version"], digest.hexdigest(), areas, causes, rules)
+
+
+@cache
+def current() -> Spec:
+    """The spec that comes with the suite."""
+    return load()

@@ -1,0 +1,128 @@
+"""The calling contract: arguments, destinations, exit code, signals, and nothing beside the destination."""
+
+import re
+
+import pytest
+
+from conformance import rule
+from conformance.fetching import Fetcher
+from conformance.fixtures import Sample
+from scenarios.initializers.base import DEST
+from scenarios.models import MODEL, under
+from scenarios.stores import HTTP
+from scenarios.stores.base import Store
+
+#: Seconds that a terminated container has before the kubelet kills it is 30 by default; a third of it is asked for.
+TERMINATION_S = 10.0
+
+
+@rule("CONTRACT-001")
+@pytest.mark.parametrize(
+    "arguments", [(), ("/srv/model",), ("/srv/model", DEST, "/srv/other")], ids=["none", "one", "three"]
+)
+def test_wrong_arguments_are_refused_with_the_usage(initializer: Fetcher, arguments: tuple[str, ...]) -> None:
+    """Neither nothing, a lone source nor an odd number of arguments is a call."""
+    run = initializer.call(*arguments)
+    run.assert_refused()
+    assert not run.outcome.strays, f"written: {', '.join(run.outcome.strays)}"
+
+
+@rule("CONTRACT-002")
+def test_several_pairs(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """Two sources of one store, each into its own destination."""
+    store.put({"other/only.bin": b"other"})
+    other = store.uri("other/only.bin" if isinstance(store, HTTP) else "other")
+    run = initializer.fetch(sample.uri, other)
+    assert run.tree_at(f"{DEST}/0") == sample.tree
+    assert run.tree_at(f"{DEST}/1") == {"only.bin": b"other"}
+
+
+@rule("CONTRACT-003")
+def test_one_failing_pair_fails_the_call(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """The first source is there, the second is not."""
+    missing = store.uri("missing/x.bin" if isinstance(store, HTTP) else "missing")
+    initializer.fetch(sample.uri, missing).assert_refused()
+
+
+@rule("CONTRACT-004")
+def test_missing_parents_are_made(initializer: Fetcher, sample: Sample) -> None:
+    """`/mnt/models/a/b` where not even `a` exists."""
+    assert initializer.fetch(sample.uri, dest=f"{DEST}/a/b").tree == sample.tree
+
+
+@rule("CONTRACT-005")
+def test_what_lies_in_the_destination_stays(initializer: Fetcher, sample: Sample) -> None:
+    """A runtime's own files in the volume survive the download."""
+    before = {"runtime/settings.json": b"{}", "notes.txt": b"keep"}
+    run = initializer.fetch(sample.uri, present={DEST: before})
+    assert run.tree == {**sample.tree, **before}
+
+
+@rule("CONTRACT-006")
+def test_a_trailing_slash_on_the_destination(initializer: Fetcher, sample: Sample) -> None:
+    """`/mnt/models/` means `/mnt/models`."""
+    assert initializer.fetch(sample.uri, dest=f"{DEST}/").tree == sample.tree
+
+
+@rule("CONTRACT-007")
+def test_a_second_run_on_the_same_destination(initializer: Fetcher, sample: Sample) -> None:
+    """A node restarts: the init container runs again on the volume that it filled."""
+    assert initializer.fetch(sample.uri).tree == sample.tree
+    assert initializer.fetch(sample.uri, again=True).tree == sample.tree
+
+
+@rule("CONTRACT-008")
+def test_another_user_can_read_the_model(initializer: Fetcher, sample: Sample) -> None:
+    """The model server runs as a user of its own: files need o+r, folders o+rx."""
+    run = initializer.fetch(sample.uri)
+    assert run.tree == sample.tree
+    wanted = {path: 0o004 if entry.content is not None else 0o005 for path, entry in run.entries().items()}
+    closed = {path: f"{run.entries()[path].mode:04o}" for path, bits in wanted.items() if run.entries()[path].mode & bits != bits}
+    assert not closed, f"not open to others: {closed}"
+
+
+@rule("CONTRACT-009")
+def test_nothing_is_written_elsewhere(initializer: Fetcher, sample: Sample) -> None:
+    """Only the destination and /tmp are there to be written on a read-only root file system."""
+    run = initializer.fetch(sample.uri)
+    assert run.tree == sample.tree
+    assert not run.outcome.strays, f"written outside {DEST} and /tmp: {', '.join(run.outcome.strays)}"
+
+
+@rule("CONTRACT-010")
+def test_sigterm_ends_the_download(store: Store, initializer: Fetcher, silence: str) -> None:
+    """The pod is deleted while the store does not answer."""
+    if isinstance(store, HTTP):
+        run = initializer.fetch(f"http://{silence}/model/m.bin", terminate_after_s=3.0)
+    else:
+        access = store.access().plus(AWS_ENDPOINT_URL=f"http://{silence}")
+        run = initializer.fetch(store.uri("model"), access=access, terminate_after_s=3.0)
+    took = run.outcome.ended_after_signal_s
+    assert took is not None, f"it ended by itself before the signal, with exit code {run.outcome.exit_code}"
+    assert took <= TERMINATION_S, f"it ended {took:.1f} s after SIGTERM"
+    assert run.outcome.exit_code != 0, "exit code 0, as if the model were there"
+
+
+@rule("CONTRACT-011")
+def test_the_last_words_tell_what_failed(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """Users see no more than the termination message: it names the missing path and says that it is missing."""
+    missing = store.uri("absent-model/x.bin" if isinstance(store, HTTP) else "absent-model")
+    run = initializer.fetch(missing)
+    assert run.outcome.exit_code != 0, "exit code 0 for a missing model"
+    run.assert_last_words(names="absent-model")
+
+
+@rule("CONTRACT-012")
+def test_success_says_how_long_it_took(initializer: Fetcher, sample: Sample) -> None:
+    """The time to load a model is looked up in this log."""
+    run = initializer.fetch(sample.uri)
+    assert run.tree == sample.tree
+    assert re.search(r"\d(\.\d+)? ?(s|sec|seconds)\b", run.output), "no duration in seconds in the output"
+
+
+@rule("CONTRACT-013")
+def test_nothing_outlives_the_call(initializer: Fetcher, sample: Sample) -> None:
+    """No helper process keeps the pod's init container busy or lingers in its namespace."""
+    run = initializer.fetch(sample.uri)
+    assert run.tree == sample.tree
+    assert run.outcome.survivors == 0, f"{run.outcome.survivors} processes were still running"

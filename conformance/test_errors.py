@@ -1,0 +1,137 @@
+"""Errors: what cannot be fetched ends with a non-zero exit, understandable last words, and an empty destination."""
+
+import pytest
+
+from conformance import rule
+from conformance.fetching import Fetcher
+from conformance.fixtures import Sample
+from scenarios.initializers.base import DEST
+from scenarios.models import MODEL, under
+from scenarios.stores import HTTP, OCI, HuggingFace
+from scenarios.stores.base import Store
+
+#: store, case, URI: a known scheme, but a part is missing or one too many.
+MALFORMED = [
+    ("s3", "no-bucket", "s3:///model"),
+    ("gcs", "no-bucket", "gs:///model"),
+    ("azure-blob", "no-path", "https://account.blob.core.windows.net/container"),
+    ("azure-files", "no-path", "https://account.file.core.windows.net/share"),
+    ("http", "no-file-name", "https://files.example/folder/"),
+    ("hf", "one-part", "hf://model"),
+    ("hf", "three-parts", "hf://owner/model/file"),
+    ("hf", "no-owner", "hf:///model"),
+    ("hf", "no-model", "hf://owner/"),
+    ("oci", "empty", "oci://"),
+]
+
+
+def _missing(store: Store, name: str = "missing") -> str:
+    return store.uri(f"{name}/model.bin" if isinstance(store, HTTP) else name)
+
+
+@rule("ERR-001")
+def test_what_does_not_exist(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """The bucket (share, owner, host) is there, the path in it is not."""
+    del sample
+    initializer.fetch(_missing(store)).assert_refused(names="missing")
+
+
+@rule("ERR-001", stores=("hf", "oci"))
+def test_a_revision_that_does_not_exist(store: HuggingFace | OCI, initializer: Fetcher, sample: Sample) -> None:
+    """The repository is there, the revision (the tag) is not."""
+    uri = sample.uri.removesuffix(":latest") + ":no-such-revision"
+    run = initializer.fetch(uri)
+    assert run.outcome.exit_code != 0, "exit code 0, as if the revision were there"
+    run.assert_last_words()
+
+
+@rule("ERR-002")
+def test_a_missing_bucket(store: Store, initializer: Fetcher) -> None:
+    """Not even the bucket (container, share) exists."""
+    initializer.fetch(store.missing()).assert_refused()
+
+
+@rule("ERR-003")
+def test_wrong_credentials(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """Well-formed credentials that the store does not know."""
+    initializer.fetch(sample.uri, access=store.access("wrong")).assert_refused()
+
+
+@rule("ERR-004")
+def test_missing_credentials(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """Private content, and nothing to be let in with."""
+    initializer.fetch(sample.uri, access=store.access("none")).assert_refused()
+
+
+@rule("ERR-005")
+def test_missing_permission(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """Known credentials that may not read this model."""
+    initializer.fetch(sample.uri, access=store.access("denied")).assert_refused()
+
+
+@rule("ERR-006")
+@pytest.mark.parametrize(
+    "uri",
+    ["ftp://host/model", "S3://bucket/model", "bucket/model", "unknown-scheme://model"],
+    ids=["ftp", "upper-case", "no-scheme", "unknown"],
+)
+def test_an_unknown_scheme(initializer: Fetcher, uri: str) -> None:
+    """Validation in the cluster lets some of these pass; the initializer is the last to notice."""
+    initializer.fetch(uri).assert_refused(names=uri)
+
+
+@rule("ERR-007")
+@pytest.mark.parametrize(
+    "store,uri", [pytest.param(store, uri, id=f"{store}-{case}") for store, case, uri in MALFORMED], indirect=["store"]
+)
+def test_a_malformed_uri(store: Store, initializer: Fetcher, uri: str) -> None:
+    """The message says what is expected, not how the program stumbled."""
+    initializer.fetch(uri, access=store.access()).assert_refused()
+
+
+@rule("ERR-008")
+def test_a_folder_without_files(store: Store, initializer: Fetcher) -> None:
+    """Only the markers of a tree that was made by hand and never filled."""
+    store.put({"model/config/": b"", "model/model-store/": b""})
+    initializer.fetch(store.uri("model")).assert_refused(names="model")
+
+
+@rule("ERR-009")
+def test_an_unreachable_store(store: Store, initializer: Fetcher) -> None:
+    """Connections are refused; retries are welcome, but they end."""
+    uri, access = store.unreachable()
+    initializer.fetch(uri, access=access, timeout_s=150).assert_refused()
+
+
+@rule("ERR-010")
+def test_a_failure_leaves_nothing_behind(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """A model server that starts anyway must not find half a model."""
+    del sample
+    run = initializer.fetch(_missing(store))
+    assert run.outcome.exit_code != 0, "exit code 0 for a missing model"
+    left = [path for path, entry in run.entries().items() if entry.content is not None]
+    assert not left, f"left in {DEST}: {', '.join(left)}"
+
+
+@rule("ERR-011")
+def test_a_path_with_the_letters_auth(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """Models of an author are missing now and then; nobody should look for credentials then."""
+    del sample
+    run = initializer.fetch(_missing(store, "author-model"))
+    run.assert_refused()
+    assert "authentication failed" not in run.last_words, "a missing path is reported as failed authentication"
+
+
+@rule("ERR-012")
+def test_the_buckets_name_repeated(store: Store, initializer: Fetcher) -> None:
+    """`s3://bucket/bucket/model` for a model at `s3://bucket/model`, as in the first reports."""
+    store.put(under("model", MODEL))
+    initializer.fetch(store.uri(f"{store.container}/model")).assert_refused(names=store.container)
+
+
+@rule("ERR-013")
+def test_a_destination_that_is_a_file(initializer: Fetcher, sample: Sample) -> None:
+    """Somebody mounted a file where the model should go."""
+    run = initializer.fetch(sample.uri, dest=f"{DEST}/taken", present={DEST: {"taken": b"a file"}})
+    run.assert_refused()
+    assert run.entries(DEST)["taken"].content == b"a file", "the file at the destination was replaced"

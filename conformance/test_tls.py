@@ -1,0 +1,73 @@
+"""TLS: a private certificate authority is accepted when it is configured, and only then."""
+
+import pytest
+
+from conformance import rule
+from conformance.fetching import Fetcher
+from conformance.fixtures import Sample
+from scenarios.network import CA_PATH, Gateway
+from scenarios.stores import S3
+from scenarios.stores.base import Access, Store
+
+#: Where KServe's webhook mounts the ConfigMap with the CA bundle, by default.
+CUSTOM_CERTS = "/etc/ssl/custom-certs"
+CONFIGMAP = {"CA_BUNDLE_CONFIGMAP_NAME": "global-ca-bundle", "CA_BUNDLE_VOLUME_MOUNT_POINT": CUSTOM_CERTS}
+
+#: How an authority is given to the S3 downloader; AWS_CA_BUNDLE alone counts since 0.16 by KServe's own code, and
+#: before by boto3's.
+GIVEN = {"aws-ca-bundle": {"AWS_CA_BUNDLE": CA_PATH}, "configmap": CONFIGMAP}
+
+
+def _over_tls(store: S3) -> Access:
+    access = store.access()
+    endpoint = access.environment["AWS_ENDPOINT_URL"].replace("http://", "https://")
+    return access.plus(AWS_ENDPOINT_URL=endpoint, S3_USE_HTTPS="1")
+
+
+@rule("CRED-007")
+@pytest.mark.parametrize("given", GIVEN)
+@pytest.mark.parametrize("verify", ["default", "1"])
+def test_an_own_authority_makes_tls_work(
+    store: S3, initializer: Fetcher, sample: Sample, gateway: Gateway, given: str, verify: str
+) -> None:
+    """MinIO and the like in a company's network have certificates of the company."""
+    environment = GIVEN[given] | ({} if verify == "default" else {"S3_VERIFY_SSL": verify})
+    mounts = {f"{CUSTOM_CERTS}/cabundle.crt": gateway.ca}
+    run = initializer.fetch(sample.uri, access=_over_tls(store), environment=environment, mounts=mounts, trust=False)
+    assert run.tree == sample.tree
+
+
+@rule("CRED-008")
+@pytest.mark.parametrize("verify", ["0", "false", "False"])
+def test_verification_can_be_switched_off(store: S3, initializer: Fetcher, sample: Sample, verify: str) -> None:
+    """S3_VERIFY_SSL as the annotation s3-verifyssl sets it, without any authority."""
+    run = initializer.fetch(
+        sample.uri, access=_over_tls(store), environment={"S3_VERIFY_SSL": verify}, trust=False
+    )
+    assert run.tree == sample.tree
+
+
+@rule("CRED-009")
+def test_an_unknown_authority_is_refused(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """Nobody said that this certificate is to be trusted."""
+    access = _over_tls(store) if isinstance(store, S3) else store.access()
+    run = initializer.fetch(sample.uri, access=access, trust=False, timeout_s=150)
+    run.assert_refused()
+    assert not run.entries() or all(entry.content is None for entry in run.entries().values()), "something was delivered"
+
+
+@rule("CRED-010")
+@pytest.mark.parametrize("given", GIVEN)
+def test_a_missing_ca_bundle_is_an_error(store: S3, initializer: Fetcher, sample: Sample, given: str) -> None:
+    """The ConfigMap lacks the key, or the path has a typing error."""
+    environment = CONFIGMAP if given == "configmap" else {"AWS_CA_BUNDLE": f"{CUSTOM_CERTS}/missing.crt"}
+    initializer.fetch(sample.uri, access=_over_tls(store), environment=environment, trust=False).assert_refused()
+
+
+@rule("CRED-011")
+def test_the_global_bundle_holds_for_every_store(
+    store: Store, initializer: Fetcher, sample: Sample, gateway: Gateway
+) -> None:
+    """caBundleConfigMapName is set once for the cluster, and everybody expects it to count for every store."""
+    mounts = {f"{CUSTOM_CERTS}/cabundle.crt": gateway.ca}
+    assert initializer.fetch(sample.uri, environment=CONFIGMAP, mounts=mounts, trust=False).tree == sample.tree

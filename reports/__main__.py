@@ -1,0 +1,102 @@
+"""`python -m reports`: compare, render, check and recover conformance reports."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from reports import compare, reader, writer
+
+TROUBLE = (reader.UnreadableReport, reader.CorruptReport, writer.ReportUnwritable)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; 0 for good news, 1 for bad news about a report, 2 when a file or argument cannot be used."""
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except TROUBLE as trouble:
+        sys.stderr.write(f"{trouble}\n")
+        return 1 if isinstance(trouble, reader.CorruptReport) else 2
+    return status
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    old, new = reader.load(arguments.old), reader.load(arguments.new)
+    differences = compare.compare(old, new)
+    sys.stdout.writelines(f"{line}\n" for line in compare.render(old, new, differences))
+    return 1 if any(difference.change is compare.Change.BROKE for difference in differences) else 0
+
+
+def _render(arguments: argparse.Namespace) -> int:
+    home = arguments.report.parent
+    target = arguments.output or home
+    root = "" if target.resolve() == home.resolve() else os.path.relpath(home, target) + "/"
+    writer.render(reader.load(arguments.report), target, root)
+    sys.stdout.write(f"{target / writer.PAGE}\n{target / writer.JUNIT}\n")
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    report = reader.check(arguments.report)
+    sys.stdout.writelines(f"{profile.name}: {profile.verdict}\n" for profile in report.profiles)
+    sys.stdout.write(f"{arguments.report} is whole: {len(report.results)} results, {report.footer.digest}\n")
+    return 0
+
+
+def _recover(arguments: argparse.Namespace) -> int:
+    report = writer.write(writer.recover(arguments.directory), arguments.directory)
+    sys.stdout.write(
+        f"{arguments.directory / writer.REPORT}: {len(report.results)} results of a run that was cut off\n"
+    )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m reports",
+        description="Work with the reports that `pytest conformance/` leaves.",
+        epilog="Exit status: 0 good, 1 a report is corrupt or something broke, 2 a file or argument cannot be used.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    command = commands.add_parser(
+        "compare",
+        help="say what broke, was fixed, is new or gone between two reports",
+        description="Say, rule by rule, what changed from OLD to NEW. Exit status 1 when something broke.",
+    )
+    command.add_argument("old", metavar="OLD", type=Path, help="report.json of the earlier run")
+    command.add_argument("new", metavar="NEW", type=Path, help="report.json of the later run")
+    command.set_defaults(run=_compare)
+
+    command = commands.add_parser(
+        "render",
+        help="make report.html and junit.xml from a report.json",
+        description="Make report.html and junit.xml from REPORT.json; nothing else is needed.",
+    )
+    command.add_argument("report", metavar="REPORT.json", type=Path)
+    command.add_argument("-o", "--output", metavar="DIR", type=Path, help="where to; default: beside the report")
+    command.set_defaults(run=_render)
+
+    command = commands.add_parser(
+        "check",
+        help="tell whether a report is whole, unedited and draws the right verdicts",
+        description="Check REPORT.json by its schema, its footer, and the verdicts that follow from its results.",
+    )
+    command.add_argument("report", metavar="REPORT.json", type=Path)
+    command.set_defaults(run=_check)
+
+    command = commands.add_parser(
+        "recover",
+        help="make a report from what a killed run left",
+        description="Make a report, marked as cut off, from the journal that a killed run left in DIR.",
+    )
+    command.add_argument("directory", metavar="DIR", type=Path, help="the --report-dir of that run")
+    command.set_defaults(run=_recover)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""What changed between two reports, case by case: between two releases for a maintainer, two builds for a vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+
+from reports.model import Outcome, Report
+
+_KEPT = {Outcome.PASSED, Outcome.FIXED}
+_BROKEN = {Outcome.FAILED, Outcome.KNOWN_FAILURE}
+
+
+class Change(StrEnum):
+    """What became of a case; a case that was not judged (not run, error, unsupported) counts as absent."""
+
+    BROKE = "broke"
+    FIXED = "fixed"
+    NEW = "new"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case that both reports can name, whichever server played."""
+
+    rule: str
+    store: str
+    test: str
+    case: str
+    route: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One case whose conduct changed; an outcome is None where the report has no such case."""
+
+    change: Change
+    case: Case
+    old: Outcome | None
+    new: Outcome | None
+
+
+def compare(old: Report, new: Report) -> list[Difference]:
+    """The differences, what broke first, then by rule and store. Failing as listed is failing: only conduct counts."""
+    before, after = _outcomes(old), _outcomes(new)
+    found = []
+    for case in before.keys() | after.keys():
+        was, now = before.get(case), after.get(case)
+        change = _change(was, now)
+        if change:
+            found.append(Difference(change, case, was, now))
+    order = list(Change)
+    return sorted(
+        found, key=lambda d: (order.index(d.change), d.case.rule, d.case.store, d.case.test, d.case.case, d.case.route)
+    )
+
+
+def render(old: Report, new: Report, differences: list[Difference]) -> Iterator[str]:
+    """The comparison as lines of text."""
+    yield f"{_title(old)} -> {_title(new)}"
+    if old.spec.digest != new.spec.digest:
+        yield f"The rules differ too: spec {old.spec.version} -> {new.spec.version}"
+    was = {profile.name: profile.verdict for profile in old.profiles}
+    now = {profile.name: profile.verdict for profile in new.profiles}
+    for name in sorted(was.keys() | now.keys()):
+        if was.get(name) != now.get(name):
+            yield f"  {name}: {was.get(name, 'no verdict')} -> {now.get(name, 'no verdict')}"
+    for change, group in groupby(differences, key=lambda difference: difference.change):
+        of_change = list(group)
+        yield from ("", f"{change.upper()}: {len(of_change)}")
+        for rule_id, of_rule in groupby(of_change, key=lambda difference: difference.case.rule):
+            yield f"  {rule_id}  {new.rule(rule_id).title or old.rule(rule_id).title}"
+            yield from (_line(difference) for difference in of_rule)
+    if not differences:
+        yield "No case changed."
+
+
+def _outcomes(report: Report) -> dict[Case, Outcome]:
+    """The outcome of each case; the most urgent one where several servers played it."""
+    found: dict[Case, Outcome] = {}
+    order = list(Outcome)
+    for result in report.results:
+        case = Case(result.rule, result.store, result.test, result.case, result.route)
+        found[case] = min(result.outcome, found.get(case, result.outcome), key=order.index)
+    return found
+
+
+def _change(was: Outcome | None, now: Outcome | None) -> Change | None:
+    before, after = _judgement(was), _judgement(now)
+    if before == after:
+        return None
+    if before is None:
+        return Change.NEW
+    if after is None:
+        return Change.GONE
+    return Change.FIXED if after else Change.BROKE
+
+
+def _judgement(outcome: Outcome | None) -> bool | None:
+    """Whether the rule was kept; None where it was not judged."""
+    return True if outcome in _KEPT else False if outcome in _BROKEN else None
+
+
+def _title(report: Report) -> str:
+    return f"{report.initializer.name} {report.initializer.version}".strip()
+
+
+def _line(difference: Difference) -> str:
+    case = difference.case
+    name = f"{case.test}[{case.case}]" if case.case else case.test
+    return f"    {case.store or 'any store'}  {name}: {difference.old or 'absent'} -> {difference.new or 'absent'}"

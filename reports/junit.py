@@ -1,0 +1,105 @@
+"""The report as JUnit XML: one suite a store, for the test views of CI systems."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from reports.model import Outcome, Report, Result
+from reports.redact import printable
+
+#: The element that stands for an outcome; None for a plain pass. `fixed` fails the run, so it is a failure here.
+_ELEMENTS = {
+    Outcome.PASSED: None,
+    Outcome.FAILED: "failure",
+    Outcome.FIXED: "failure",
+    Outcome.ERROR: "error",
+    Outcome.KNOWN_FAILURE: "skipped",
+    Outcome.UNSUPPORTED: "skipped",
+    Outcome.NOT_RUN: "skipped",
+}
+
+
+def document(report: Report) -> str:
+    """The XML text."""
+    root = ET.Element("testsuites", {"name": report.suite.name, **_totals(report.results)})
+    by_store = sorted(report.results, key=lambda result: result.store)
+    for store, group in groupby(by_store, key=lambda result: result.store):
+        results = list(group)
+        suite = ET.SubElement(
+            root,
+            "testsuite",
+            {"name": store or "any store", "timestamp": report.environment.started.rstrip("Z"), **_totals(results)},
+        )
+        _properties(suite, _suite_properties(report, store))
+        for result in results:
+            _case(suite, report, result)
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite_properties(report: Report, store: str) -> dict[str, str]:
+    return {
+        "initializer": report.initializer.spec,
+        "initializer.version": report.initializer.version,
+        "initializer.digest": report.initializer.digest,
+        "kserve": report.kserve,
+        "spec": report.spec.version,
+        "suite": report.suite.version,
+        "complete": str(report.footer.complete).lower(),
+        **{f"server.{s.name}": f"{s.version} ({s.fidelity})" for s in report.servers_of(store)},
+        **{
+            f"verdict.{p.name}": p.verdict for p in report.profiles if p.name.endswith(f"/{store}") or "/" not in p.name
+        },
+    }
+
+
+def _case(suite: ET.Element, report: Report, result: Result) -> None:
+    classname = ".".join(part for part in (report.initializer.name, result.store, result.server) if part)
+    case = ET.SubElement(
+        suite,
+        "testcase",
+        {
+            "classname": printable(classname),
+            "name": printable(f"{result.rule} {result.name}"),
+            "time": f"{result.duration_s:.3f}",
+        },
+    )
+    _properties(case, {"level": result.level, "route": result.route, "outcome": result.outcome})
+    element = _ELEMENTS[result.outcome]
+    if element:
+        message = headline(result)
+        detail = ET.SubElement(case, element, {"message": printable(message), "type": result.outcome})
+        detail.text = (
+            printable("\n".join(filter(None, (result.message, result.reference, result.reproduce)))) or message
+        )
+    if result.evidence:
+        ET.SubElement(case, "system-out").text = "\n".join(result.evidence)
+
+
+def headline(result: Result) -> str:
+    """One line for what became of a case."""
+    first = next((line for line in result.message.splitlines() if line.strip()), "")
+    if result.outcome is Outcome.FIXED:
+        return f"listed as a known failure, but it passed: take it off the list ({result.reason or result.rule})"
+    if result.outcome in {Outcome.FAILED, Outcome.ERROR}:
+        return first or result.outcome
+    return f"{result.outcome}: {result.reason or first or 'no reason given'}"
+
+
+def _totals(results: Sequence[Result]) -> dict[str, str]:
+    kinds = [_ELEMENTS[result.outcome] for result in results]
+    return {
+        "tests": str(len(results)),
+        "failures": str(kinds.count("failure")),
+        "errors": str(kinds.count("error")),
+        "skipped": str(kinds.count("skipped")),
+        "time": f"{sum(result.duration_s for result in results):.3f}",
+    }
+
+
+def _properties(parent: ET.Element, values: Mapping[str, str]) -> None:
+    properties = ET.SubElement(parent, "properties")
+    for name, value in values.items():
+        ET.SubElement(properties, "property", {"name": name, "value": printable(value)})

@@ -1,0 +1,144 @@
+"""The report as one HTML page that needs nothing from outside, runs no script, and reads in light, dark and print."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from reports.junit import headline
+from reports.model import Outcome, Profile, Report, Result, Rule, Server
+from reports.redact import printable
+from reports.verdict import members
+
+#: What stands for an outcome beside its colour.
+SYMBOLS = {
+    Outcome.PASSED: "✓",
+    Outcome.FAILED: "✗",
+    Outcome.ERROR: "!",
+    Outcome.FIXED: "★",
+    Outcome.KNOWN_FAILURE: "△",
+    Outcome.NOT_RUN: "○",
+    Outcome.UNSUPPORTED: "⊘",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A rule on a store: its most urgent outcome, and how many of its cases (all but unsupported) were kept."""
+
+    outcome: Outcome
+    text: str
+    hover: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A rule with its results, and a cell for each store, None where it has no case."""
+
+    rule: Rule
+    results: Sequence[Result]
+    cells: Sequence[Cell | None]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Results that share a cause."""
+
+    cause: str
+    reference: str
+    results: Sequence[Result]
+
+    @property
+    def where(self) -> str:
+        """Rules and stores, each once."""
+        rules = ", ".join(sorted({result.rule for result in self.results}))
+        stores = ", ".join(sorted({result.store for result in self.results if result.store}))
+        return f"{rules} on {stores}" if stores else rules
+
+
+def page(report: Report, evidence_root: str = "") -> str:
+    """The HTML text; `evidence_root` is what leads from the page to the folder that holds `evidence/`."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    stores = list(
+        dict.fromkeys(result.store for result in sorted(report.results, key=lambda r: (not r.store, r.store)))
+    )
+    by_rule: dict[str, list[Result]] = {rule.id: [] for rule in report.rules}
+    for result in report.results:
+        by_rule.setdefault(result.rule, []).append(result)
+    rows = [_row(report, rule_id, results, stores) for rule_id, results in by_rule.items()]
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        evidence_root=evidence_root,
+        stores=[(store, report.servers_of(store)) for store in stores],
+        areas=[(area, list(group)) for area, group in groupby(rows, key=lambda row: row.rule.area)],
+        rows=rows,
+        profiles=[(profile, servers_of(report, profile)) for profile in report.profiles],
+        failures=[row_part for row in rows if (row_part := _only(row, Outcome.FAILED))],
+        errors=groups(report.results, Outcome.ERROR, headline),
+        fixed=groups(report.results, Outcome.FIXED, lambda result: result.reason or result.rule),
+        known=groups(report.results, Outcome.KNOWN_FAILURE, lambda result: result.reason or headline(result)),
+        not_run=groups(report.results, Outcome.NOT_RUN, lambda result: result.reason or headline(result)),
+        unsupported=groups(report.results, Outcome.UNSUPPORTED, lambda result: result.reason or headline(result)),
+        totals=Counter(result.outcome for result in report.results),
+        fidelity={(server.store, server.name): server.fidelity for server in report.environment.servers},
+        symbols=SYMBOLS,
+        outcomes=list(Outcome),
+        headline=headline,
+    )
+
+
+def groups(results: Iterable[Result], outcome: Outcome, cause: Callable[[Result], str]) -> list[Group]:
+    """The results of one outcome by cause and reference, the largest group first."""
+    found: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        if result.outcome is outcome:
+            found.setdefault((cause(result), result.reference), []).append(result)
+    return sorted((Group(*key, members) for key, members in found.items()), key=lambda group: -len(group.results))
+
+
+def _row(report: Report, rule_id: str, results: Sequence[Result], stores: Sequence[str]) -> Row:
+    cells = [_cell(rule_id, store, [result for result in results if result.store == store]) for store in stores]
+    return Row(report.rule(rule_id), results, cells)
+
+
+def _cell(rule_id: str, store: str, results: Sequence[Result]) -> Cell | None:
+    if not results:
+        return None
+    count = Counter(result.outcome for result in results)
+    outcome = next(outcome for outcome in Outcome if count[outcome])
+    judged = len(results) - count[Outcome.UNSUPPORTED]
+    kept = count[Outcome.PASSED] + count[Outcome.FIXED]
+    hover = ", ".join(f"{count[o]} {o}" for o in Outcome if count[o])
+    text = "" if judged <= 1 else str(judged) if kept == judged else f"{kept}/{judged}"
+    return Cell(outcome, text, f"{rule_id} on {store or 'any store'}: {hover}", anchor(rule_id, store))
+
+
+def anchor(rule_id: str, store: str) -> str:
+    """The id of the place on the page that lists a rule's results on a store."""
+    return f"{rule_id}.{store}" if store else rule_id
+
+
+def _only(row: Row, outcome: Outcome) -> Row | None:
+    """The row with the results of one outcome; None when it has none."""
+    results = [result for result in row.results if result.outcome is outcome]
+    return Row(row.rule, results, ()) if results else None
+
+
+def servers_of(report: Report, profile: Profile) -> list[Server]:
+    """The servers that played for a profile, each once."""
+    played = {(result.store, result.server) for result in members(report, profile.name)}
+    found = [server for server in report.environment.servers if (server.store, server.name) in played]
+    return list({server.name: server for server in found}.values())

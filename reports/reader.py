@@ -1,0 +1,73 @@
+"""Reads reports back, and says plainly when one cannot be relied on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from reports.model import Report, digest, from_json
+from reports.verdict import profiles
+
+SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("schema.json").read_text(encoding="utf-8"))
+
+
+class UnreadableReport(Exception):
+    """There is no report at the path, or no JSON in it."""
+
+
+class CorruptReport(Exception):
+    """The file is no whole, unedited report; one line says why."""
+
+
+def load(path: Path) -> Report:
+    """The report in a file, once its shape and its footer have been found right.
+
+    Raises UnreadableReport or CorruptReport. A run that was cut off is loaded: its footer says so.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableReport(f"{path} cannot be read: {error}") from error
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise CorruptReport(f"{path} is cut off or is no JSON: {error}") from error
+    validate(data, str(path))
+    report = from_json(Report, data)
+    if report.footer.results != len(report.results):
+        raise CorruptReport(
+            f"{path}: the footer counts {report.footer.results} results, {len(report.results)} are there"
+        )
+    if report.footer.digest != digest(report):
+        raise CorruptReport(f"{path} was edited after it was written: its digest is not the one in its footer")
+    return report
+
+
+def validate(data: object, name: str) -> None:
+    """Raises CorruptReport, naming the place, for data that is no report of this version."""
+    problems = jsonschema.Draft202012Validator(SCHEMA).iter_errors(data)
+    worst = jsonschema.exceptions.best_match(problems)
+    if worst is not None:
+        raise CorruptReport(f"{name} is no {SCHEMA['title']}: {worst.json_path}: {worst.message[:300]}")
+
+
+def check(path: Path) -> Report:
+    """As `load`; a run that was cut off, a case given twice and a verdict that does not follow are corrupt too."""
+    report = load(path)
+    if not report.footer.complete:
+        raise CorruptReport(f"{path} is of a run that was cut off after {len(report.results)} results")
+    if len({result.key for result in report.results}) != len(report.results):
+        raise CorruptReport(f"{path} gives the same case twice")
+    expected = {profile.name: profile for profile in profiles(report.results, report.selection, complete=True)}
+    given = {profile.name: profile for profile in report.profiles}
+    for name in sorted(expected.keys() | given.keys()):
+        said, follows = given.get(name), expected.get(name)
+        if said != follows:
+            raise CorruptReport(
+                f"{path}: profile {name} is said to be {said.verdict if said else 'absent'},"
+                f" its results make it {follows.verdict if follows else 'absent'}"
+            )
+    return report

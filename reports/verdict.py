@@ -1,0 +1,69 @@
+"""What results amount to: the verdict of each profile. Only MUST rules decide; SHOULD and MAY are just counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from reports.model import Footer, Level, Metrics, Outcome, Profile, Report, Result, Selection, Verdict
+
+#: Outcomes of cases in which the initializer was judged.
+EXECUTED = {Outcome.PASSED, Outcome.FIXED, Outcome.FAILED, Outcome.KNOWN_FAILURE}
+UNDECIDED = {Outcome.ERROR, Outcome.NOT_RUN}
+
+
+def verdict(results: Iterable[Result], *, partial: bool) -> Verdict:
+    """The verdict of one profile's results; `partial` when anything that it requires was left out or cut off."""
+    must = {result.outcome for result in results if result.level is Level.MUST}
+    if Outcome.FAILED in must:
+        return Verdict.NONCONFORMANT
+    if partial or must & UNDECIDED or not must & EXECUTED:
+        return Verdict.INCOMPLETE
+    if Outcome.KNOWN_FAILURE in must:
+        return Verdict.KNOWN_FAILURES
+    return Verdict.CONFORMANT
+
+
+def profiles(results: Iterable[Result], selection: Selection, *, complete: bool) -> tuple[Profile, ...]:
+    """A profile for each name with a result other than `unsupported`; `complete` is False after a cut-off run."""
+    results = tuple(results)
+    names = sorted({result.profile for result in results if result.outcome is not Outcome.UNSUPPORTED})
+    stores = [name for name in names if "/" in name]
+    shared = [name for name in names if "/" not in name and not any(_counts_in(name, store) for store in stores)]
+    return tuple(_profile(name, results, selection, complete=complete) for name in sorted(stores + shared))
+
+
+def finish(draft: Report, results: Iterable[Result], metrics: Metrics, *, complete: bool = True) -> Report:
+    """The report of a run that has ended: its results by rule, store and test, and what follows from them."""
+    ordered = tuple(sorted(results, key=lambda r: (r.rule, r.store, r.test, r.case, r.server, r.route)))
+    seen = {result.rule for result in ordered}
+    return replace(
+        draft,
+        rules=tuple(rule for rule in draft.rules if rule.id in seen),
+        profiles=profiles(ordered, draft.selection, complete=complete),
+        results=ordered,
+        metrics=metrics,
+        footer=Footer(complete=complete),
+    )
+
+
+def members(report: Report, profile: str) -> list[Result]:
+    """The results that count in a profile."""
+    return [result for result in report.results if _counts_in(result.profile, profile)]
+
+
+def _profile(name: str, results: Iterable[Result], selection: Selection, *, complete: bool) -> Profile:
+    own = [result for result in results if _counts_in(result.profile, name)]
+    left_out = any(_counts_in(missing.profile, name) for missing in selection.left_out)
+    counted = Counter(result.outcome for result in own)
+    return Profile(
+        name,
+        verdict(own, partial=left_out or selection.smoke or not complete),
+        {outcome.value: counted[outcome] for outcome in Outcome},
+    )
+
+
+def _counts_in(own: str, profile: str) -> bool:
+    """A profile named without a store (`download`) stands for what every store's profile (`download/s3`) requires."""
+    return profile == own or profile.startswith(f"{own}/")
