@@ -15,7 +15,7 @@ from conformance.options import Options
 from conformance.run import Run
 from conformance.spec import Spec
 from reports import writer
-from reports.model import Level, Metrics, Outcome, Report, Result, Selection, LeftOut, from_json
+from reports.model import LeftOut, Level, Metrics, Outcome, Report, Result, from_json
 from reports.summary import summary
 from reports.verdict import EXECUTED, finish
 
@@ -86,7 +86,9 @@ class Controller:
         required = self.run.required()
         missing = (required - seen) | (required & set(left_out)) | (required if partial else set())
         draft = self.run.draft()
-        selection = replace(draft.selection, left_out=tuple(self._left_out(rule, store) for rule, store in sorted(missing)))
+        selection = replace(
+            draft.selection, left_out=tuple(self._left_out(rule, store) for rule, store in sorted(missing))
+        )
         metrics = Metrics.measured(
             wall_s=wall_s,
             initializer_wall_s=self._initializer_wall_s,

@@ -14,8 +14,8 @@ import pytest
 from conformance.fetching import Expectation, Fetcher
 from conformance.judging import FETCHER
 from conformance.run import RUN, Run
-from scenarios.network import Gateway
 from scenarios.models import MODEL, under
+from scenarios.network import Gateway
 from scenarios.stores import HTTP, STORES
 from scenarios.stores.base import Store
 
@@ -67,7 +67,7 @@ def sample(store: Store) -> Sample:
 def silence() -> Iterator[str]:
     """`127.0.0.1:PORT` of a peer that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        yield "127.0.0.1:%d" % listener.getsockname()[1]
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ WHY_NOT = pytest.StashKey[tuple[Outcome, str]]()
 
 
 def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
-    """Turn a phase's report into a result, where the phase decides, and attach it. Called in the process that ran it."""
+    """Turn a phase's report into a result, where the phase decides, and attach it; in the process that ran it."""
     outcome = _outcome(item, call, report)
     if outcome is None:
         return
@@ -38,7 +38,9 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
         report.longrepr = message
     elif outcome is Outcome.PASSED and entry:
         outcome, reason, reference = Outcome.FIXED, entry.reason, entry.reference
-        message = f"{entry} is listed as a known failure ({entry.reason}) but passed: remove it from the list, or narrow it"
+        message = (
+            f"{entry} is listed as a known failure ({entry.reason}) but passed: remove it from the list, or narrow it"
+        )
         report.outcome, report.longrepr = "failed", message
     elif outcome is Outcome.ERROR:
         message = report.longreprtext

@@ -42,8 +42,12 @@ def add(parser: pytest.Parser) -> None:
         help="what plays the stores: embedded (needs pip alone), native (the real programs, built from source), "
         "container (published images). Default: embedded",
     )
-    group.addoption("--profile", action="append", default=[], metavar="NAME", help="only this profile (download, download/s3)")
-    group.addoption("--store", action="append", default=[], metavar="NAME", help=f"only this store: {', '.join(STORES)}")
+    group.addoption(
+        "--profile", action="append", default=[], metavar="NAME", help="only this profile (download, download/s3)"
+    )
+    group.addoption(
+        "--store", action="append", default=[], metavar="NAME", help=f"only this store: {', '.join(STORES)}"
+    )
     group.addoption("--rule", action="append", default=[], metavar="ID", help="only this rule, or rules like ERR-*")
     group.addoption("--smoke", action="store_true", help="one case for each store and area; never a verdict")
     group.addoption(
@@ -107,7 +111,7 @@ def read(config: pytest.Config, spec: Spec) -> Options:
     return Options(
         initializer=subject,
         kserve=release,
-        mode=cast(Mode, mode),
+        mode=cast("Mode", mode),
         profiles=tuple(profiles),
         stores=tuple(stores),
         rules=tuple(rules),

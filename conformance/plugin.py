@@ -1,12 +1,12 @@
-"""The pytest plugin: collects by rule, runs on shared servers, writes the report. It wires parts together and holds no logic of its own."""
+"""The pytest plugin: collects by rule, runs on shared servers, writes the report. It only wires parts together."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pytest
+from xdist.workermanage import WorkerController
 
 from conformance import judging, options, selection
 from conformance.catalogue import explain, list_rules
@@ -27,7 +27,7 @@ LEFT_OUT = pytest.StashKey[set[tuple[str, str]]]()
 class _Progress(logging.Handler):
     """Shows what is being prepared, as it happens."""
 
-    def __init__(self, terminal: Any) -> None:
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
         super().__init__(logging.INFO)
         self._terminal = terminal
 
@@ -88,7 +88,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
+def pytest_configure_node(node: WorkerController) -> None:
     """Hand the run to a pytest-xdist worker."""
     controller = node.config.stash[CONTROLLER]
     controller.workers += 1
@@ -136,7 +136,7 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    why_not = item.config.stash[RUN].why_not(current()[rule_id(item) or ""], store_of(item))
+    why_not = item.config.stash[RUN].why_not(store_of(item))
     if why_not:
         item.stash[WHY_NOT] = why_not
         pytest.skip(why_not[1])
@@ -152,9 +152,7 @@ def pytest_runtest_call() -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report: pytest.TestReport = yield  # type: ignore[misc, assignment]
     judging.judge(item.config.stash[RUN], item, call, report)
     return report  # type: ignore[return-value]
@@ -173,7 +171,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any, error: object) -> None:
+def pytest_testnodedown(node: WorkerController) -> None:
     """A worker ended: take over what it left out."""
     left_out = getattr(node, "workeroutput", {}).get("conformance", [])
     node.config.stash[LEFT_OUT] |= {(rule, store) for rule, store in left_out}

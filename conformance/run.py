@@ -1,4 +1,4 @@
-"""One run: what is tested, by which rules, against which servers. The same in the controlling process and every worker."""
+"""One run: what is tested, by which rules, on which servers. The same in the controlling process and every worker."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Run:
         initializer = pickle.loads(base64.b64decode(sent["initializer"]))  # noqa: S301 - our own controller's bytes
         return cls(options, spec, initializer, Fleet.from_json(sent["fleet"]))
 
-    def why_not(self, rule: Rule, store: str | None) -> tuple[model.Outcome, str] | None:
+    def why_not(self, store: str | None) -> tuple[model.Outcome, str] | None:
         """Why a case cannot be judged at all: the initializer does not claim the store, or its server does not run."""
         if store is None:
             return None
@@ -152,7 +152,8 @@ class Run:
             ),
             selection=model.Selection(options.profiles, options.stores, options.rules, options.smoke),
             rules=tuple(
-                model.Rule(rule.id, rule.title, rule.statement, model.Level(rule.level), rule.area) for rule in self.spec
+                model.Rule(rule.id, rule.title, rule.statement, model.Level(rule.level), rule.area)
+                for rule in self.spec
             ),
         )
 

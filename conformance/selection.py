@@ -16,7 +16,7 @@ SLOW = ("ERR-009", "CONTRACT-010", "CRED-015")
 
 
 def check(items: Collection[pytest.Item], spec: Spec, *, whole: bool) -> None:
-    """Refuse a test without a rule or of an unknown one and, where the `whole` suite was collected, a MUST without a test."""
+    """Refuse a test without a known rule and, where the `whole` suite was collected, a MUST without a test."""
     for item in items:
         name = rule_id(item)
         if name is None:

@@ -8,7 +8,6 @@ from conformance import rule
 from conformance.fetching import Fetcher
 from conformance.fixtures import Sample
 from scenarios.initializers.base import DEST
-from scenarios.models import MODEL, under
 from scenarios.stores import HTTP
 from scenarios.stores.base import Store
 
@@ -77,7 +76,11 @@ def test_another_user_can_read_the_model(initializer: Fetcher, sample: Sample) -
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
     wanted = {path: 0o004 if entry.content is not None else 0o005 for path, entry in run.entries().items()}
-    closed = {path: f"{run.entries()[path].mode:04o}" for path, bits in wanted.items() if run.entries()[path].mode & bits != bits}
+    closed = {
+        path: f"{run.entries()[path].mode:04o}"
+        for path, bits in wanted.items()
+        if run.entries()[path].mode & bits != bits
+    }
     assert not closed, f"not open to others: {closed}"
 
 
@@ -104,7 +107,8 @@ def test_sigterm_ends_the_download(store: Store, initializer: Fetcher, silence: 
 
 
 @rule("CONTRACT-011")
-def test_the_last_words_tell_what_failed(store: Store, initializer: Fetcher, sample: Sample) -> None:
+@pytest.mark.usefixtures("sample")
+def test_the_last_words_tell_what_failed(store: Store, initializer: Fetcher) -> None:
     """Users see no more than the termination message: it names the missing path and says that it is missing."""
     missing = store.uri("absent-model/x.bin" if isinstance(store, HTTP) else "absent-model")
     run = initializer.fetch(missing)

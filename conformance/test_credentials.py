@@ -12,7 +12,11 @@ from scenarios.models import MODEL, under
 from scenarios.stores import HTTP, OCI, S3, AzureBlob, Git, HuggingFace
 from scenarios.stores.base import Store
 
-_PRINCIPAL = {"CLIENT_ID": "client-of-the-suite", "CLIENT_SECRET": "secret-of-the-suite", "TENANT_ID": "tenant-of-the-suite"}
+_PRINCIPAL = {
+    "CLIENT_ID": "client-of-the-suite",
+    "CLIENT_SECRET": "secret-of-the-suite",
+    "TENANT_ID": "tenant-of-the-suite",
+}
 
 
 @rule("CRED-001")
@@ -89,7 +93,9 @@ def test_a_service_principal_is_asked_for_in_its_tenant(store: AzureBlob, initia
     principal = {f"{prefix}_{name}": f"{value}-{store.case}" for name, value in _PRINCIPAL.items()}
     initializer.fetch(store.uri("model"), access=store.access("none"), environment=principal, timeout_s=120)
     asked = [request for request in store.requests() if request.host == "login.microsoftonline.com"]
-    assert [request for request in asked if f"tenant-of-the-suite-{store.case}" in request.path], "no token was asked for"
+    assert [request for request in asked if f"tenant-of-the-suite-{store.case}" in request.path], (
+        "no token was asked for"
+    )
 
 
 @rule("CRED-025")
@@ -117,7 +123,9 @@ def test_an_insecure_registry_must_be_allowed(store: OCI, initializer: Fetcher, 
     """A registry that speaks plain HTTP is used only when the operator said so."""
     uri = store.plain(sample.uri)
     if allowed:
-        run = initializer.fetch(uri, environment={"KSERVE_OCI_INSECURE_REGISTRY": "true"}, access=store.access("anonymous"))
+        run = initializer.fetch(
+            uri, environment={"KSERVE_OCI_INSECURE_REGISTRY": "true"}, access=store.access("anonymous")
+        )
         assert run.tree == sample.tree
     else:
         initializer.fetch(uri, access=store.access("anonymous")).assert_refused()

@@ -7,7 +7,7 @@ from conformance.fetching import Fetcher
 from conformance.fixtures import Sample
 from scenarios.initializers.base import DEST
 from scenarios.models import MODEL, under
-from scenarios.stores import HTTP, OCI, HuggingFace
+from scenarios.stores import HTTP
 from scenarios.stores.base import Store
 
 #: store, case, URI: a known scheme, but a part is missing or one too many.
@@ -30,14 +30,14 @@ def _missing(store: Store, name: str = "missing") -> str:
 
 
 @rule("ERR-001")
-def test_what_does_not_exist(store: Store, initializer: Fetcher, sample: Sample) -> None:
+@pytest.mark.usefixtures("sample")
+def test_what_does_not_exist(store: Store, initializer: Fetcher) -> None:
     """The bucket (share, owner, host) is there, the path in it is not."""
-    del sample
     initializer.fetch(_missing(store)).assert_refused(names="missing")
 
 
 @rule("ERR-001", stores=("hf", "oci"))
-def test_a_revision_that_does_not_exist(store: HuggingFace | OCI, initializer: Fetcher, sample: Sample) -> None:
+def test_a_revision_that_does_not_exist(initializer: Fetcher, sample: Sample) -> None:
     """The repository is there, the revision (the tag) is not."""
     uri = sample.uri.removesuffix(":latest") + ":no-such-revision"
     run = initializer.fetch(uri)
@@ -82,7 +82,9 @@ def test_an_unknown_scheme(initializer: Fetcher, uri: str) -> None:
 
 @rule("ERR-007")
 @pytest.mark.parametrize(
-    "store,uri", [pytest.param(store, uri, id=f"{store}-{case}") for store, case, uri in MALFORMED], indirect=["store"]
+    ("store", "uri"),
+    [pytest.param(store, uri, id=f"{store}-{case}") for store, case, uri in MALFORMED],
+    indirect=["store"],
 )
 def test_a_malformed_uri(store: Store, initializer: Fetcher, uri: str) -> None:
     """The message says what is expected, not how the program stumbled."""
@@ -104,9 +106,9 @@ def test_an_unreachable_store(store: Store, initializer: Fetcher) -> None:
 
 
 @rule("ERR-010")
-def test_a_failure_leaves_nothing_behind(store: Store, initializer: Fetcher, sample: Sample) -> None:
+@pytest.mark.usefixtures("sample")
+def test_a_failure_leaves_nothing_behind(store: Store, initializer: Fetcher) -> None:
     """A model server that starts anyway must not find half a model."""
-    del sample
     run = initializer.fetch(_missing(store))
     assert run.outcome.exit_code != 0, "exit code 0 for a missing model"
     left = [path for path, entry in run.entries().items() if entry.content is not None]
@@ -114,9 +116,9 @@ def test_a_failure_leaves_nothing_behind(store: Store, initializer: Fetcher, sam
 
 
 @rule("ERR-011")
-def test_a_path_with_the_letters_auth(store: Store, initializer: Fetcher, sample: Sample) -> None:
+@pytest.mark.usefixtures("sample")
+def test_a_path_with_the_letters_auth(store: Store, initializer: Fetcher) -> None:
     """Models of an author are missing now and then; nobody should look for credentials then."""
-    del sample
     run = initializer.fetch(_missing(store, "author-model"))
     run.assert_refused()
     assert "authentication failed" not in run.last_words, "a missing path is reported as failed authentication"

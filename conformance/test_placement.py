@@ -5,7 +5,7 @@ import pytest
 from conformance import rule
 from conformance.fetching import Fetcher
 from scenarios.models import LAYOUTS, MODEL, NAMES, noise, under
-from scenarios.stores import OCI, AzureBlob, HTTP, HuggingFace, Local
+from scenarios.stores import HTTP, OCI, AzureBlob, HuggingFace, Local
 from scenarios.stores.base import Store
 from scenarios.stores.oci import Layer
 
@@ -50,7 +50,7 @@ def test_a_single_file_comes_without_its_longer_sibling(store: Store, initialize
 def test_the_root_is_a_folder_too(store: Store, initializer: Fetcher, slash: str) -> None:
     """A URI that ends with the bucket (container, share) delivers everything in it."""
     store.put(MODEL)
-    assert initializer.fetch(store.uri("") .rstrip("/") + slash).tree == MODEL
+    assert initializer.fetch(store.uri("").rstrip("/") + slash).tree == MODEL
 
 
 @rule("PLACE-007")

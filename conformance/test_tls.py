@@ -1,5 +1,7 @@
 """TLS: a private certificate authority is accepted when it is configured, and only then."""
 
+from pathlib import Path
+
 import pytest
 
 from conformance import rule
@@ -18,6 +20,16 @@ CONFIGMAP = {"CA_BUNDLE_CONFIGMAP_NAME": "global-ca-bundle", "CA_BUNDLE_VOLUME_M
 GIVEN = {"aws-ca-bundle": {"AWS_CA_BUNDLE": CA_PATH}, "configmap": CONFIGMAP}
 
 
+Settings = dict[str, str]
+Mounts = dict[str, Path]
+
+
+@pytest.fixture
+def bundle(gateway: Gateway) -> Mounts:
+    """The suite's authority where the webhook mounts a CA bundle."""
+    return {f"{CUSTOM_CERTS}/cabundle.crt": gateway.ca}
+
+
 def _over_tls(store: S3) -> Access:
     access = store.access()
     endpoint = access.environment["AWS_ENDPOINT_URL"].replace("http://", "https://")
@@ -25,15 +37,14 @@ def _over_tls(store: S3) -> Access:
 
 
 @rule("CRED-007")
-@pytest.mark.parametrize("given", GIVEN)
-@pytest.mark.parametrize("verify", ["default", "1"])
+@pytest.mark.parametrize(
+    "settings", [*GIVEN.values(), CONFIGMAP | {"S3_VERIFY_SSL": "1"}], ids=[*GIVEN, "configmap-verify"]
+)
 def test_an_own_authority_makes_tls_work(
-    store: S3, initializer: Fetcher, sample: Sample, gateway: Gateway, given: str, verify: str
+    store: S3, initializer: Fetcher, sample: Sample, bundle: Mounts, settings: Settings
 ) -> None:
     """MinIO and the like in a company's network have certificates of the company."""
-    environment = GIVEN[given] | ({} if verify == "default" else {"S3_VERIFY_SSL": verify})
-    mounts = {f"{CUSTOM_CERTS}/cabundle.crt": gateway.ca}
-    run = initializer.fetch(sample.uri, access=_over_tls(store), environment=environment, mounts=mounts, trust=False)
+    run = initializer.fetch(sample.uri, access=_over_tls(store), environment=settings, mounts=bundle, trust=False)
     assert run.tree == sample.tree
 
 
@@ -41,9 +52,7 @@ def test_an_own_authority_makes_tls_work(
 @pytest.mark.parametrize("verify", ["0", "false", "False"])
 def test_verification_can_be_switched_off(store: S3, initializer: Fetcher, sample: Sample, verify: str) -> None:
     """S3_VERIFY_SSL as the annotation s3-verifyssl sets it, without any authority."""
-    run = initializer.fetch(
-        sample.uri, access=_over_tls(store), environment={"S3_VERIFY_SSL": verify}, trust=False
-    )
+    run = initializer.fetch(sample.uri, access=_over_tls(store), environment={"S3_VERIFY_SSL": verify}, trust=False)
     assert run.tree == sample.tree
 
 
@@ -53,7 +62,9 @@ def test_an_unknown_authority_is_refused(store: Store, initializer: Fetcher, sam
     access = _over_tls(store) if isinstance(store, S3) else store.access()
     run = initializer.fetch(sample.uri, access=access, trust=False, timeout_s=150)
     run.assert_refused()
-    assert not run.entries() or all(entry.content is None for entry in run.entries().values()), "something was delivered"
+    assert not run.entries() or all(entry.content is None for entry in run.entries().values()), (
+        "something was delivered"
+    )
 
 
 @rule("CRED-010")
@@ -65,9 +76,6 @@ def test_a_missing_ca_bundle_is_an_error(store: S3, initializer: Fetcher, sample
 
 
 @rule("CRED-011")
-def test_the_global_bundle_holds_for_every_store(
-    store: Store, initializer: Fetcher, sample: Sample, gateway: Gateway
-) -> None:
+def test_the_global_bundle_holds_for_every_store(initializer: Fetcher, sample: Sample, bundle: Mounts) -> None:
     """caBundleConfigMapName is set once for the cluster, and everybody expects it to count for every store."""
-    mounts = {f"{CUSTOM_CERTS}/cabundle.crt": gateway.ca}
-    assert initializer.fetch(sample.uri, environment=CONFIGMAP, mounts=mounts, trust=False).tree == sample.tree
+    assert initializer.fetch(sample.uri, environment=CONFIGMAP, mounts=bundle, trust=False).tree == sample.tree

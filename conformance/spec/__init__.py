@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import jsonschema
 import yaml
@@ -26,7 +26,7 @@ class SpecError(Exception):
 
 @dataclass(frozen=True)
 class Message:
-    """The exact text that a KServe release prints; `{uri}`, `{container}`, `{path}` and `{host}` stand for the case's own."""
+    """The exact text that a KServe release prints, with `{uri}`, `{container}`, `{path}` and `{host}` of the case."""
 
     text: str
     stores: frozenset[str]
@@ -92,7 +92,7 @@ class Spec:
         return self.rules[rule_id]
 
 
-def _read(path: Path, schema: Mapping[str, Any], definition: str) -> Any:
+def _read(path: Path, schema: Mapping[str, Any], definition: str) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text())
         jsonschema.validate(data, {**schema, "$ref": f"#/$defs/{definition}"})
@@ -100,7 +100,7 @@ def _read(path: Path, schema: Mapping[str, Any], definition: str) -> Any:
         reason = error.message if isinstance(error, jsonschema.ValidationError) else str(error)
         where = "/".join(map(str, error.absolute_path)) if isinstance(error, jsonschema.ValidationError) else ""
         raise SpecError(f"{path.name}: {where}: {reason}") from error
-    return data
+    return cast("dict[str, Any]", data)
 
 
 def _stores(names: list[str], groups: Mapping[str, list[str]]) -> tuple[str, ...]:

@@ -1,0 +1,64 @@
+"""The list of known failures: what it covers, and which entries are refused."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conformance import known_failures, spec
+from conformance.known_failures import KnownFailuresError
+
+TODAY = date(2026, 6, 1)
+ENTRY = {"rule": "PLACE-002", "reason": "prefixes are strings", "reference": "#3776", "expires": date(2027, 1, 1)}
+
+
+def _write(folder: Path, *entries: dict[str, object]) -> Path:
+    path = folder / "list.yaml"
+    path.write_text(yaml.safe_dump({"initializer": "mine", "entries": list(entries)}))
+    return path
+
+
+def test_an_entry_covers_its_stores_cases_and_servers(tmp_path: Path) -> None:
+    """Everything that is not narrowed is covered; cases are patterns."""
+    narrowed = ENTRY | {"stores": ["s3"], "cases": ["tar*"], "servers": ["moto"]}
+    (entry,) = known_failures.load(_write(tmp_path, narrowed), spec.current(), None, TODAY)
+    assert entry.covers("PLACE-002", "s3", "tar.gz", "moto")
+    assert not entry.covers("PLACE-002", "s3", "zip", "moto")
+    assert not entry.covers("PLACE-002", "gcs", "tar", "moto")
+    assert not entry.covers("PLACE-002", "s3", "tar", "minio")
+    assert not entry.covers("PLACE-003", "s3", "tar", "moto")
+
+
+def test_a_release_has_its_own_list(tmp_path: Path) -> None:
+    """One file serves every release line: an entry counts for the releases in its range."""
+    path = _write(tmp_path, ENTRY | {"kserve": "<0.13", "fixed": "0.13.0"})
+    assert known_failures.load(path, spec.current(), "0.11.2", TODAY)
+    assert not known_failures.load(path, spec.current(), "0.13.1", TODAY)
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        (ENTRY | {"rule": "PLACE-999"}, "unknown rule PLACE-999"),
+        (ENTRY | {"stores": ["http"]}, "does not apply to http"),
+        ({key: value for key, value in ENTRY.items() if key != "reason"}, "reason"),
+        (ENTRY | {"reason": ""}, "reason"),
+        ({key: value for key, value in ENTRY.items() if key != "reference"}, "reference"),
+        (ENTRY | {"expires": date(2026, 5, 31)}, "expired on 2026-05-31"),
+        (ENTRY | {"since": "yesterday"}, "since"),
+    ],
+    ids=["unknown-rule", "store", "no-reason", "empty-reason", "no-reference", "expired", "extra"],
+)
+def test_a_bad_entry_is_refused(tmp_path: Path, entry: dict[str, object], complaint: str) -> None:
+    with pytest.raises(KnownFailuresError, match=complaint):
+        known_failures.load(_write(tmp_path, entry), spec.current(), None, TODAY)
+
+
+def test_a_file_that_is_no_list_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "list.yaml"
+    path.write_text("entries: [")
+    with pytest.raises(KnownFailuresError, match="cannot be read"):
+        known_failures.load(path, spec.current(), None, TODAY)
+    with pytest.raises(KnownFailuresError, match="cannot be read"):
+        known_failures.load(tmp_path / "absent.yaml", spec.current(), None, TODAY)

@@ -1,0 +1,254 @@
+"""Whole runs of the suite on small initializers: options, outcomes, verdicts, exit codes, and what is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+SUITE = Path(__file__).parent.parent / "conformance"
+INITIALIZERS = Path(__file__).parent / "initializers"
+HONEST = f"command:{sys.executable} {INITIALIZERS / 'honest.py'}"
+LOCAL = ("--store", "local,pvc")
+
+
+def broken(name: str) -> str:
+    """The initializer of tests/initializers/broken.py that breaks what its name says."""
+    return f"command:{sys.executable} {INITIALIZERS / 'broken.py'} {name}"
+
+
+class Finished:
+    """A run of `pytest conformance/` that has ended."""
+
+    def __init__(self, process: subprocess.CompletedProcess[str], reports: Path) -> None:
+        self.code = process.returncode
+        self.text = process.stdout + process.stderr
+        self.reports = reports
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return dict(json.loads((self.reports / "report.json").read_text()))
+
+    def outcomes(self, rule: str) -> set[str]:
+        """The outcomes of all results of a rule."""
+        return {result["outcome"] for result in self.report["results"] if result["rule"] == rule}
+
+    def verdicts(self) -> dict[str, str]:
+        return {profile["name"]: profile["verdict"] for profile in self.report["profiles"]}
+
+
+def _command(folder: Path, *options: str) -> list[str]:
+    base = [sys.executable, "-m", "pytest", str(SUITE), "-p", "no:cacheprovider", f"--report-dir={folder / 'reports'}"]
+    return [*base, *options]
+
+
+def run(folder: Path, *options: str, timeout_s: float = 120) -> Finished:
+    """Run the suite in a process of its own, as a user does."""
+    process = subprocess.run(
+        _command(folder, *options), cwd=folder, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+    return Finished(process, folder / "reports")
+
+
+def test_an_initializer_that_keeps_the_rules_is_conformant_where_it_ran(tmp_path: Path) -> None:
+    """Everything about local paths passes; what was not selected keeps the other profiles out, not green."""
+    done = run(tmp_path, "--initializer", HONEST, *LOCAL, "-n", "2")
+    assert done.code == 0, done.text
+    assert done.verdicts() == {"download/local": "conformant", "download/pvc": "conformant"}
+    assert done.report["footer"]["complete"]
+    assert (done.reports / "junit.xml").exists()
+    assert (done.reports / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("flatten", "PLACE-001"),
+        ("packed", "ARCH-001"),
+        ("unsafe", "ARCH-006"),
+        ("silent", "ERR-001"),
+        ("mute", "ERR-001"),
+        ("private", "CONTRACT-008"),
+        ("litter", "CONTRACT-009"),
+    ],
+)
+def test_a_broken_initializer_is_found_out(tmp_path: Path, name: str, rule: str) -> None:
+    """One for each area: the rule that it breaks fails, by the initializer's fault, and the run with it."""
+    done = run(tmp_path, "--initializer", broken(name), "--store", "local", "--rule", rule)
+    assert done.code == 1, done.text
+    assert "failed" in done.outcomes(rule)
+    assert "error" not in done.outcomes(rule)
+    assert rule in done.text
+
+
+def test_a_credential_in_the_output_is_found_out_and_redacted(tmp_path: Path) -> None:
+    """The rule fails, and the report itself does not repeat the credential."""
+    done = run(tmp_path, "--initializer", broken("talkative"), "--store", "http", "--rule", "CRED-025")
+    assert "failed" in done.outcomes("CRED-025"), done.text
+    files = [path for path in done.reports.rglob("*") if path.is_file()]
+    assert any("[redacted]" in path.read_text() for path in files)
+
+
+def test_a_failure_reads_well(tmp_path: Path) -> None:
+    """Rule and sentence, what differs, the call, its end, and the command for this case alone."""
+    done = run(tmp_path, "--initializer", broken("flatten"), "--store", "local", "--rule", "PLACE-001")
+    for part in (
+        "PLACE-001 MUST: A folder arrives as its tree",
+        "missing     'weights/part-0.bin'",
+        "unexpected  'part-0.bin'",
+        "exit code 0",
+        "run it alone: pytest 'conformance/test_placement.py::test_a_folder_arrives_as_its_tree[local]'",
+    ):
+        assert part in done.text
+
+
+def test_the_command_of_a_failure_runs_that_case(tmp_path: Path) -> None:
+    """One case, named by its node id: never a verdict other than nonconformant or incomplete."""
+    case = f"{SUITE}/test_placement.py::test_a_folder_arrives_as_its_tree[local]"
+    command = [case if part == str(SUITE) else part for part in _command(tmp_path, "--initializer", HONEST)]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = Finished(process, tmp_path / "reports")
+    assert done.code == 0, done.text
+    assert len(done.report["results"]) == 1
+    assert done.verdicts() == {"download/local": "incomplete"}
+
+
+def test_a_known_failure_does_not_fail_the_run(tmp_path: Path) -> None:
+    """It is listed with its reason; the profile says so."""
+    known = _known(tmp_path, rule="PLACE-001", stores=["local"])
+    done = run(
+        tmp_path, "--initializer", broken("flatten"), "--store", "local", "--rule", "PLACE-001",
+        "--known-failures", str(known),
+    )  # fmt: skip
+    assert done.code == 0, done.text
+    assert done.outcomes("PLACE-001") == {"known-failure"}
+
+
+def test_a_stale_entry_fails_the_run(tmp_path: Path) -> None:
+    """A listed failure that passed: the list is not true any more."""
+    known = _known(tmp_path, rule="PLACE-001", stores=["local"])
+    done = run(
+        tmp_path, "--initializer", HONEST, "--store", "local", "--rule", "PLACE-001", "--known-failures", str(known)
+    )
+    assert done.code == 1
+    assert done.outcomes("PLACE-001") == {"fixed"}
+
+
+def _known(folder: Path, **entry: object) -> Path:
+    path = folder / "known.yaml"
+    entry |= {"reason": "it is broken on purpose", "reference": "none", "expires": "2099-01-01"}
+    path.write_text(yaml.safe_dump({"initializer": "broken", "entries": [entry]}))
+    return path
+
+
+def test_a_smoke_run_is_no_verdict(tmp_path: Path) -> None:
+    """It says that it was only that."""
+    done = run(tmp_path, "--initializer", HONEST, *LOCAL, "--smoke")
+    assert done.code == 0, done.text
+    assert set(done.verdicts().values()) == {"incomplete"}
+    assert "smoke" in done.text
+
+
+def test_doing_nothing_is_found_out_fast(tmp_path: Path) -> None:
+    """`/bin/true` fails everything that asks for a file, within seconds."""
+    began = time.monotonic()
+    done = run(tmp_path, "--initializer", "command:/bin/true", *LOCAL, "-n", "2")
+    assert done.code == 1
+    assert set(done.verdicts().values()) == {"nonconformant"}
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--store", "ftp"), "--store ftp: not known; known are s3"),
+        (("--rule", "PLACE-999"), "--rule PLACE-999: no such rule"),
+        (("--profile", "upload"), "--profile upload: not known"),
+        (("--kserve", "0.1.0"), "--kserve 0.1.0: not known"),
+        (("--servers", "cloud"), "--servers cloud: not known; known are embedded, native, container"),
+        (("--initializer", "kserve:0.1.0"), "0.1.0"),
+        (("--initializer", "command:/no/such/program"), "/no/such/program"),
+        (("--initializer", "command:/etc/hostname"), "not executable"),
+        (("--initializer", "ftp:x"), "ftp:x"),
+        (("--initializer", "command:"), "--initializer"),
+        (("--known-failures", "/no/such/list.yaml"), "cannot be read"),
+        (("--explain", "PLACE-999"), "no such rule"),
+    ],
+)
+def test_bad_input_is_one_clear_line(tmp_path: Path, options: tuple[str, ...], complaint: str) -> None:
+    """pytest's status for a wrong command line, a sentence, and no traceback."""
+    done = run(tmp_path, *options)
+    assert done.code == pytest.ExitCode.USAGE_ERROR, done.text
+    assert complaint in done.text
+    assert "Traceback" not in done.text
+
+
+def test_a_report_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    """Noticed before anything is run."""
+    (tmp_path / "reports").write_text("a file")
+    done = run(tmp_path, "--initializer", HONEST, *LOCAL)
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert "--report-dir" in done.text
+
+
+def test_rules_are_listed_and_explained(tmp_path: Path) -> None:
+    """Without a server or an initializer."""
+    listed = run(tmp_path, "--list-rules")
+    assert listed.code == 0
+    assert "PLACE-002" in listed.text
+    explained = run(tmp_path, "--explain", "PLACE-002")
+    assert explained.code == 0
+    assert "#3776" in explained.text
+
+
+def test_a_hanging_initializer_is_ended(tmp_path: Path) -> None:
+    """SIGTERM to the run while the initializer hangs: the results so far are kept, nothing goes on."""
+    command = _command(tmp_path, "--initializer", broken("hang"), "--store", "local", "--rule", "PLACE-001")
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        _wait_for(lambda: _children("broken.py hang"), "the initializer to start")
+        process.send_signal(signal.SIGINT)
+        text = process.communicate(timeout=60)[0]
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, text
+    assert not json.loads((tmp_path / "reports" / "report.json").read_text())["footer"]["complete"]
+    _wait_for(lambda: not _children("broken.py hang"), "the initializer to end")
+
+
+def test_a_killed_run_keeps_its_results_and_leaves_nothing(tmp_path: Path) -> None:
+    """kill -9 of pytest: servers and initializers end with it, the journal can be recovered."""
+    command = _command(tmp_path, "--initializer", broken("hang"), "--store", "local", "--rule", "*-001")
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as process:
+        _wait_for(lambda: _children("broken.py hang"), "the initializer to start")
+        process.kill()
+    _wait_for(lambda: not _children(str(tmp_path)), "everything to end")
+    recover = [sys.executable, "-m", "reports", "recover", str(tmp_path / "reports")]
+    assert subprocess.run(recover, capture_output=True, check=False).returncode in {0, 1}
+    assert (tmp_path / "reports" / "report.json").exists()
+
+
+def _children(mark: str) -> list[str]:
+    """Command lines of running processes that contain `mark`."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if mark in line and path.parent.name != str(os.getpid()):
+            found.append(line)
+    return found
+
+
+def _wait_for(condition: Any, what: str, within_s: float = 30) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {within_s} s for {what}"
+        time.sleep(0.05)

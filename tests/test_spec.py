@@ -1,0 +1,90 @@
+"""The loader of the spec: what it reads, and what it refuses."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conformance import spec
+from conformance.spec import SpecError
+
+HEAD = {
+    "version": "1.0",
+    "stores": ["s3", "hf"],
+    "groups": {"all": ["s3", "hf"]},
+    "causes": {"not-found": "not found"},
+}
+RULE = {
+    "id": "ERR-001",
+    "title": "A title",
+    "statement": "A sentence that says what must hold.",
+    "level": "MUST",
+    "stores": ["all"],
+    "references": ["#1"],
+}
+
+
+def _write(folder: Path, *rules: dict[str, object], area: str = "ERR") -> Path:
+    (folder / "spec.yaml").write_text(yaml.safe_dump(HEAD))
+    (folder / "errors.yaml").write_text(yaml.safe_dump({"area": area, "title": "Errors", "rules": list(rules)}))
+    return folder
+
+
+def test_the_suites_own_spec_loads() -> None:
+    """Rules of five areas, with stores that the code knows."""
+    current = spec.current()
+    assert set(current.areas) == {"PLACE", "ARCH", "CONTRACT", "ERR", "CRED"}
+    assert len(current.rules) > 80
+
+
+def test_groups_of_stores_are_expanded(tmp_path: Path) -> None:
+    assert spec.load(_write(tmp_path, RULE))["ERR-001"].stores == ("s3", "hf")
+
+
+def test_the_digest_follows_the_rules(tmp_path: Path) -> None:
+    """Two specs that differ in one word differ in their digest."""
+    first = spec.load(_write(tmp_path, RULE)).digest
+    second = spec.load(_write(tmp_path, RULE | {"title": "Another title"})).digest
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("rule", "complaint"),
+    [
+        (RULE | {"level": "PERHAPS"}, "PERHAPS"),
+        (RULE | {"id": "error-1"}, "error-1"),
+        (RULE | {"id": "PLACE-001"}, "does not belong to area ERR"),
+        (RULE | {"stores": ["ftp"]}, "unknown store: ftp"),
+        (RULE | {"cause": "weather"}, "unknown cause: weather"),
+        (RULE | {"colour": "blue"}, "colour"),
+        ({key: value for key, value in RULE.items() if key != "statement"}, "statement"),
+    ],
+    ids=["level", "id", "area", "store", "cause", "extra", "missing"],
+)
+def test_a_broken_rule_is_refused(tmp_path: Path, rule: dict[str, object], complaint: str) -> None:
+    with pytest.raises(SpecError, match=complaint):
+        spec.load(_write(tmp_path, rule))
+
+
+def test_an_id_is_never_used_twice(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="used twice"):
+        spec.load(_write(tmp_path, RULE, RULE))
+
+
+def test_a_rule_is_in_force_for_its_releases(tmp_path: Path) -> None:
+    rule = spec.load(_write(tmp_path, RULE | {"kserve": ">=0.16"}))["ERR-001"]
+    assert rule.in_force("0.16.0")
+    assert not rule.in_force("0.15.2")
+
+
+def test_the_first_message_that_fits_is_the_exact_one(tmp_path: Path) -> None:
+    """By release, store and case; none where only the meaning is prescribed."""
+    messages = [
+        {"stores": ["s3"], "kserve": "<0.17", "text": "old"},
+        {"stores": ["s3"], "cases": ["file"], "text": "new file"},
+    ]
+    rule = spec.load(_write(tmp_path, RULE | {"messages": messages}))["ERR-001"]
+    assert rule.message("0.16.0", "s3", "") == "old"
+    assert rule.message("0.17.0", "s3", "file") == "new file"
+    assert rule.message("0.17.0", "s3", "folder") is None
+    assert rule.message("0.16.0", "hf", "") is None
