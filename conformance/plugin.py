@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 
 import pytest
-from xdist.workermanage import WorkerController
+from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 from conformance import judging, options, selection
 from conformance.catalogue import explain, list_rules
@@ -122,7 +122,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if asked.smoke:
         chosen = selection.smoke(chosen)
     kept = set(chosen)
-    config.stash[LEFT_OUT] |= selection.pairs(item for item in in_force if item not in kept)
+    config.stash[LEFT_OUT].update(selection.pairs(item for item in in_force if item not in kept))
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = selection.longest_first(chosen)
 
@@ -131,7 +131,7 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """What `-k` and `-m` leave out counts as left out too."""
     for item in items:
         if current()[rule_id(item) or ""].in_force(item.config.stash[OPTIONS].kserve):
-            item.config.stash[LEFT_OUT] |= selection.pairs([item])
+            item.config.stash[LEFT_OUT].update(selection.pairs([item]))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -153,7 +153,7 @@ def pytest_runtest_call() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    report: pytest.TestReport = yield  # type: ignore[misc, assignment]
+    report: pytest.TestReport = yield  # type: ignore[assignment]
     judging.judge(item.config.stash[RUN], item, call, report)
     return report  # type: ignore[return-value]
 
@@ -182,14 +182,16 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the report and stop every server, however the run ended."""
     config = session.config
     if _is_worker(config):
-        config.workeroutput["conformance"] = sorted(config.stash[LEFT_OUT])  # type: ignore[attr-defined]
+        left_out = sorted(config.stash[LEFT_OUT])
+        config.workeroutput["conformance"] = left_out  # type: ignore[attr-defined]
         return
     controller = config.stash.get(CONTROLLER, None)
     if controller is None:
         return
     partial = selection.is_partial(config)
     complete = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
-    status = controller.finish(config.stash[LEFT_OUT], partial=partial, complete=complete)
+    left = config.stash[LEFT_OUT]
+    status = controller.finish(left, partial=partial, complete=complete)
     if exitstatus == pytest.ExitCode.OK and status != pytest.ExitCode.OK:
         session.exitstatus = status
 

@@ -1,6 +1,5 @@
 """Credentials: what lets an initializer in, and what it must keep to itself."""
 
-import json
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,7 +9,10 @@ from conformance.fetching import Fetcher
 from conformance.fixtures import Sample
 from scenarios.models import MODEL, under
 from scenarios.stores import HTTP, OCI, S3, AzureBlob, Git, HuggingFace
-from scenarios.stores.base import Store
+from scenarios.stores.base import Access, Store
+from scenarios.stores.http import OTHER_HOST
+
+HEADERS = {"X-Api-Key": "key-of-the-suite-4711"}
 
 _PRINCIPAL = {
     "CLIENT_ID": "client-of-the-suite",
@@ -40,22 +42,17 @@ def test_temporary_credentials_with_a_session_token(store: S3, initializer: Fetc
 @rule("CRED-017")
 def test_headers_go_to_their_host(store: HTTP, initializer: Fetcher) -> None:
     """`<host>-headers` holds what a private artifact store asks for."""
-    store.serve("model/m.bin", b"m", headers_required={"X-Api-Key": "key-of-the-suite", "Accept": "*/*"})
-    uri = store.uri("model/m.bin")
-    headers = json.dumps({"X-Api-Key": "key-of-the-suite", "Accept": "*/*"})
-    assert initializer.fetch(uri, environment={f"{urlsplit(uri).hostname}-headers": headers}).tree == {"m.bin": b"m"}
+    uri = store.serve("model/m.bin", b"m", headers_required=HEADERS)
+    assert initializer.fetch(uri, access=store.sending(HEADERS)).tree == {"m.bin": b"m"}
 
 
 @rule("CRED-018")
 def test_headers_go_to_no_other_host(store: HTTP, initializer: Fetcher) -> None:
     """Artifact stores redirect to a delivery network, which has no business with the key."""
     store.put({"far/m.bin": b"m"})
-    elsewhere = store.uri_elsewhere("far/m.bin")
-    store.serve("model/m.bin", redirect_to=elsewhere)
-    uri = store.uri("model/m.bin")
-    environment = {f"{urlsplit(uri).hostname}-headers": json.dumps({"X-Api-Key": "key-of-the-suite"})}
-    assert initializer.fetch(uri, environment=environment).tree == {"m.bin": b"m"}
-    sent = [request for request in store.requests() if request.host != urlsplit(uri).hostname]
+    uri = store.serve("model/m.bin", redirect_to=store.url("far/m.bin", host=OTHER_HOST))
+    assert initializer.fetch(uri, access=store.sending(HEADERS)).tree == {"m.bin": b"m"}
+    sent = [request for request in store.requests() if request.host == OTHER_HOST]
     assert sent, "the redirect to the other host was not followed"
     assert not [request for request in sent if "x-api-key" in request.headers], "the key went to the other host"
 
@@ -63,10 +60,11 @@ def test_headers_go_to_no_other_host(store: HTTP, initializer: Fetcher) -> None:
 @rule("CRED-019")
 def test_a_mirror_is_the_only_hub(store: HuggingFace, initializer: Fetcher, sample: Sample) -> None:
     """Behind a firewall there is only the mirror."""
-    run = initializer.fetch(sample.uri, environment={"HF_ENDPOINT": store.mirror})
-    assert run.tree == sample.tree
+    access = store.mirrored()
+    assert initializer.fetch(sample.uri, access=access).tree == sample.tree
+    mirror = urlsplit(access.environment["HF_ENDPOINT"]).hostname
     hosts = {request.host for request in store.requests()}
-    assert hosts == {urlsplit(store.mirror).hostname}, f"asked: {', '.join(sorted(hosts))}"
+    assert hosts == {mirror}, f"asked: {', '.join(sorted(hosts))}"
 
 
 @rule("CRED-020")
@@ -81,8 +79,8 @@ def test_git_takes_the_user_from_the_url(store: Git, initializer: Fetcher, sampl
 @rule("CRED-023")
 def test_a_query_in_the_uri_reaches_the_store(store: HTTP | AzureBlob, initializer: Fetcher) -> None:
     """Presigned: whoever has the whole URI may read, and nothing else is needed."""
-    store.put({"model/m.bin": b"m"})
-    assert initializer.fetch(store.presigned("model/m.bin"), access=store.access("none")).tree == {"m.bin": b"m"}
+    uri, _ = store.presigned("model/m.bin", b"m")
+    assert initializer.fetch(uri, access=Access()).tree == {"m.bin": b"m"}
 
 
 @rule("CRED-024")
@@ -111,21 +109,20 @@ def test_no_credential_is_printed(store: Store, initializer: Fetcher, sample: Sa
 @rule("CRED-025", stores=("http", "azure-blob"))
 def test_no_signature_is_printed(store: HTTP | AzureBlob, initializer: Fetcher) -> None:
     """A presigned URI is a credential: its signature has no place in the log."""
-    store.put({"model/m.bin": b"m"})
-    uri = store.presigned("model/m.bin")
-    run = initializer.fetch(uri, access=store.access("none"))
-    assert store.signature(uri) not in run.output, "the signature stands in the output"
+    uri, signature = store.presigned("model/m.bin", b"m")
+    run = initializer.fetch(uri, access=Access(secrets=(signature,)))
+    assert signature not in run.output, "the signature stands in the output"
 
 
 @rule("CRED-026")
 @pytest.mark.parametrize("allowed", [True, False], ids=["allowed", "not-allowed"])
 def test_an_insecure_registry_must_be_allowed(store: OCI, initializer: Fetcher, sample: Sample, allowed: bool) -> None:
-    """A registry that speaks plain HTTP is used only when the operator said so."""
-    uri = store.plain(sample.uri)
+    """A registry whose identity cannot be verified is used only when the operator said so."""
+    assert store.endpoint is not None
+    uri = sample.uri.replace(urlsplit(sample.uri).netloc, urlsplit(store.endpoint.url).netloc)
+    environment = {"KSERVE_OCI_INSECURE_REGISTRY": "true"} if allowed else {}
+    run = initializer.fetch(uri, access=store.access("anonymous"), environment=environment, trust=False)
     if allowed:
-        run = initializer.fetch(
-            uri, environment={"KSERVE_OCI_INSECURE_REGISTRY": "true"}, access=store.access("anonymous")
-        )
         assert run.tree == sample.tree
     else:
-        initializer.fetch(uri, access=store.access("anonymous")).assert_refused()
+        run.assert_refused()

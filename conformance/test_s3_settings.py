@@ -40,9 +40,7 @@ def test_storage_config_configures_s3(store: S3, initializer: Fetcher, sample: S
 @rule("CRED-004", stores=("webhdfs",))
 def test_storage_config_configures_webhdfs(store: WebHDFS, initializer: Fetcher, sample: Sample) -> None:
     """The same settings as in the mounted Secret, as JSON."""
-    config = {"type": "webhdfs", **store.settings()}
-    access = Access({"STORAGE_CONFIG": json.dumps(config)}, secrets=store.access().secrets)
-    assert initializer.fetch(sample.uri, access=access).tree == sample.tree
+    assert initializer.fetch(sample.uri, access=store.storage_spec()).tree == sample.tree
 
 
 @rule("CRED-005")

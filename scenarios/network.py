@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 #: Where an initializer finds the suite's certificate authority (see `Gateway.mounts`).
 CA_PATH = "/run/conformance/ca.pem"
 #: Variables that make common clients trust that authority.

@@ -1,0 +1,22 @@
+"""Initializers: the program under test, by the way it is run."""
+
+from __future__ import annotations
+
+from scenarios.initializers.base import Initializer, NoInitializer
+from scenarios.initializers.command import Command
+from scenarios.initializers.image import Image
+from scenarios.initializers.kserve import KServe, known_releases, newest
+
+__all__ = ["Initializer", "NoInitializer", "initializer", "known_releases", "newest"]
+
+
+def initializer(spec: str) -> Initializer:
+    """The initializer that `--initializer SPEC` names, not yet prepared. Raises NoInitializer."""
+    scheme, _, rest = spec.partition(":")
+    if scheme == "kserve":
+        return KServe(rest or newest())
+    if scheme == "command":
+        return Command(rest)
+    if scheme == "image":
+        return Image(rest)
+    raise NoInitializer(f"{spec!r} is none of kserve:VERSION, command:ARGV and image:REF")

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 Route = Literal["process", "container"]
@@ -21,7 +22,12 @@ class NoInitializer(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """One file or folder below a destination, links followed. `mode` is the permission bits, `content` None for a folder."""
+    """One path below a destination, links followed.
+
+    mode     the permission bits.
+    content  None for a folder, a special file, and a link that leads nowhere or outside destinations and mounts.
+    link     what the symbolic link says, as the initializer sees it.
+    """
 
     mode: int
     content: bytes | None
@@ -33,17 +39,21 @@ class Call:
     """One call of an initializer.
 
     pairs        (source URI, destination) in order; `arguments` replaces them for calls that break the contract.
-    environment  all it gets; nothing of the user's own reaches it.
+                 With `arguments` they still name the destinations.
+    environment  all it gets beside PATH, HOME and LANG; nothing of the user's own reaches it.
     mounts       path it sees -> file or folder of this machine, read-only.
-    workdir      an empty folder for this call; destinations and everything written are kept there.
-    timeout_s    seconds until it is ended with its whole process group.
-    terminate_after_s / terminate_when  send SIGTERM after seconds / once the callable answers true.
+    workdir      a folder for this call; destinations and everything written are kept there. A second call in the
+                 same folder finds them as the first one left them. `/mnt/models` always exists.
+    present      destination -> relative path -> content that lies there before the call.
+    timeout_s    seconds until it is ended with all its processes.
+    terminate_after_s  seconds until SIGTERM is sent as a container's first process gets it: only if it is handled.
     """
 
     pairs: Sequence[tuple[str, str]]
     workdir: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     mounts: Mapping[str, Path] = field(default_factory=dict)
+    present: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     arguments: Sequence[str] | None = None
     timeout_s: float = 60.0
     terminate_after_s: float | None = None
@@ -62,11 +72,12 @@ class Outcome:
 
     ended       "exit" by itself; "timeout" ended by the suite's limit; "disk" ended for filling its destination.
     exit_code   negative for a signal.
-    trees       destination -> relative path -> Entry.
+    trees       destination (of `pairs` and `present`) -> relative path -> Entry.
     strays      paths (as the initializer sees them) written outside destinations and /tmp.
-    survivors   processes that outlived the call and were ended.
-    duration_s, cpu_s in seconds; peak_memory in bytes (the largest process).
+    survivors   processes that ran on after the program had ended, and were ended.
+    duration_s, cpu_s in seconds; peak_memory in bytes (the largest process). 0 where the route cannot tell.
     reproduce   a shell command that makes the same call again.
+    ended_after_signal_s  seconds from `terminate_after_s` to the end; None where the signal was not sent.
     """
 
     ended: Literal["exit", "timeout", "disk"]
@@ -81,10 +92,11 @@ class Outcome:
     peak_memory: int
     reproduce: str
     truncated: bool = False
+    ended_after_signal_s: float | None = None
 
 
 class Initializer(ABC):
-    """A program with the contract `SRC DEST [SRC DEST ...]`."""
+    """A program with the contract `SRC DEST [SRC DEST ...]`. Plain data, so that it crosses to pytest-xdist workers."""
 
     #: As given to --initializer.
     spec: str
@@ -96,6 +108,8 @@ class Initializer(ABC):
     route: Route
     #: Sentences for the report, such as an entrypoint taken from another release.
     notes: Sequence[str] = ()
+    #: Store -> why this machine's installation of the initializer cannot serve it.
+    lacks: Mapping[str, str] = MappingProxyType({})
 
     @abstractmethod
     def prepare(self) -> None:
@@ -108,4 +122,4 @@ class Initializer(ABC):
     @property
     @abstractmethod
     def isolation(self) -> str:
-        """"bubblewrap", "container" or "none", for the report."""
+        """ "bubblewrap", "container" or "none", for the report."""

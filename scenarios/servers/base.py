@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import urllib.error
 import urllib.request
 from abc import ABC, abstractmethod
@@ -12,6 +13,9 @@ from typing import ClassVar, Literal
 
 Fidelity = Literal["real", "emulator", "stand-in"]
 Mode = Literal["embedded", "native", "container"]
+
+#: The user's own proxy must not answer for a server.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Unavailable(Exception):
@@ -38,6 +42,12 @@ class Endpoint:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
+def require_packages(*names: str) -> None:
+    """Raise Unavailable unless the top-level packages `names` are installed."""
+    if absent := [name for name in names if importlib.util.find_spec(name) is None]:
+        raise Unavailable(f"{', '.join(absent)} missing: install the suite with its `embedded` extra")
+
+
 class Server(ABC):
     """A program that plays a store. One module a program; it knows nothing of tests."""
 
@@ -45,6 +55,8 @@ class Server(ABC):
     fidelity: ClassVar[Fidelity]
     #: Host names (or `*.suffix` patterns) under which the gateway offers this server to initializers.
     hosts: ClassVar[Sequence[str]] = ()
+    #: Who checks credentials in the gateway for a server that checks none itself: "google", or nobody.
+    authority: ClassVar[Literal["", "google"]] = ""
     #: Seconds a started server may take until `is_ready`.
     ready_within_s: ClassVar[float] = 30.0
 
@@ -66,9 +78,9 @@ class Server(ABC):
     def is_ready(self, url: str) -> bool:
         """Whether the server answers at `url` with any HTTP status."""
         try:
-            urllib.request.urlopen(url, timeout=2).close()
-        except urllib.error.HTTPError:
-            return True
+            DIRECT.open(url, timeout=2).close()
+        except urllib.error.HTTPError as answer:
+            answer.close()
         except OSError:
             return False
         return True

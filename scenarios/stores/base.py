@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
+
+from packaging.specifiers import SpecifierSet
 
 from scenarios.network import Gateway, Request
 from scenarios.servers.base import Endpoint, Mode, Server
@@ -30,10 +32,16 @@ class Access:
     mounts: Mapping[str, Path] = field(default_factory=dict)
     #: Planted values that must never be printed.
     secrets: tuple[str, ...] = ()
+    #: Credentials that travel in the URI: the caller appends them to it as its query (without the `?`).
+    query: str = ""
 
     def plus(self, **environment: str) -> Access:
         """The same access with more (or other) environment variables."""
-        return Access({**self.environment, **environment}, self.mounts, self.secrets)
+        return replace(self, environment={**self.environment, **environment})
+
+    def without(self, *names: str) -> Access:
+        """The same access without some environment variables."""
+        return replace(self, environment={k: v for k, v in self.environment.items() if k not in names})
 
 
 class Store(ABC):
@@ -58,6 +66,11 @@ class Store(ABC):
         self.case = case
         self.scratch = scratch
         self._since = gateway.position()
+
+    @classmethod
+    def available_in(cls, release: str) -> bool:
+        """Whether KServe's own initializer of that release can download from this kind of store."""
+        return SpecifierSet(cls.kserve).contains(release, prereleases=True)
 
     @abstractmethod
     def put(self, tree: Tree) -> None:

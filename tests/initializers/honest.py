@@ -1,4 +1,4 @@
-"""A small initializer for `local`, `pvc` and `http` that keeps the rules; the broken ones beside it change one thing."""
+"""A small initializer for `local`, `pvc` and `http` that keeps the rules; the broken ones beside it change one thing.
 
 Run as `python honest.py SRC DEST [SRC DEST ...]`. It needs the standard library alone.
 """

@@ -1,0 +1,109 @@
+"""The cache: programs that a run needs, made once a machine and kept outside the checkout."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+log = logging.getLogger("conformance.setup")
+
+#: Written last, so that a folder without it is the leftover of a build that was killed.
+COMPLETE = ".complete"
+
+
+class ToolFailed(Exception):
+    """A program could not be made; one line with the remedy, and the file with the full output."""
+
+
+class StepFailed(Exception):
+    """A command of a build failed; the first argument is a line for people, `output` the rest."""
+
+    def __init__(self, line: str, output: str) -> None:
+        super().__init__(line)
+        self.output = output
+
+
+def cache_root() -> Path:
+    """$KSERVE_CONFORMANCE_CACHE, else `kserve-conformance` in the user's cache folder."""
+    if chosen := os.environ.get("KSERVE_CONFORMANCE_CACHE"):
+        return Path(chosen).absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "kserve-conformance"
+
+
+def once(
+    key: str,
+    build: Callable[[Path], None],
+    what: str,
+    remedy: str = "check the network, or the registry that this machine is configured to use",
+) -> Path:
+    """The folder of `key` (such as `go/minio-v1.2.3`), filled by `build` if no earlier run has done so.
+
+    `build` gets the folder under its final name, because virtual environments keep their own path in them.
+    Other processes wait for it. Raises ToolFailed, which names `what` and the `remedy`.
+    """
+    folder = cache_root() / key
+    if (folder / COMPLETE).exists():
+        return folder
+    with FileLock(_beside("locks", key)):
+        if (folder / COMPLETE).exists():
+            return folder
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        log.info("%s: preparing", what)
+        started = time.monotonic()
+        try:
+            build(folder)
+        except (StepFailed, OSError) as failure:
+            shutil.rmtree(folder, ignore_errors=True)
+            full = _beside("logs", key)
+            full.write_text(f"{failure}\n{getattr(failure, 'output', '')}", encoding="utf-8")
+            raise ToolFailed(f"{what}: {failure}; {remedy} (full output: {full})") from failure
+        (folder / COMPLETE).touch()
+        log.info("%s: ready after %.1f s", what, time.monotonic() - started)
+    return folder
+
+
+def run(argv: Sequence[str | Path], environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
+    """Run one command of a build with the user's environment plus `environment`; returns its stdout.
+
+    Raises StepFailed with the line of its output that names the error.
+    """
+    done = subprocess.run(
+        argv,
+        env={**os.environ, **(environment or {})},
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        output = f"$ {' '.join(map(str, argv))}\n{done.stdout}{done.stderr}"
+        raise StepFailed(_telling_line(done.stderr or done.stdout) or f"exit code {done.returncode}", output)
+    return done.stdout
+
+
+def _telling_line(output: str) -> str:
+    """The line that names the error: the first that says so, else the last."""
+    lines = [stripped for line in output.splitlines() if (stripped := line.strip())]
+    # npm's first line has an error's code only, its next the sentence.
+    words = r"^(?!npm \S+ (code|errno|syscall)\b).*(error|fail|cannot|could not|not found|no solution)"
+    telling = [line for line in lines if re.search(words, line, re.I)]
+    return (telling or lines[-1:] or [""])[0][:300]
+
+
+def _beside(kind: str, key: str) -> Path:
+    path = cache_root() / kind / key.replace("/", "--")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

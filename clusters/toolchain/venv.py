@@ -1,0 +1,53 @@
+"""Virtual environments in the cache, made by uv."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import uv
+
+from clusters.toolchain.cache import StepFailed, once, run
+
+
+def virtual_environment(
+    key: str, requirements: Sequence[str], exclude_newer: str | None = None, python: str = "3.11"
+) -> Path:
+    """A virtual environment with `requirements`, as of the day `exclude_newer` (YYYY-MM-DD, UTC).
+
+    Where this machine has no Python `python`, the running one's version is used. Raises ToolFailed.
+    """
+    interpreter = _interpreter(python)
+    recipe = hashlib.sha256(repr((sorted(requirements), exclude_newer, interpreter)).encode()).hexdigest()[:10]
+
+    def build(folder: Path) -> None:
+        # --allow-existing: the folder is there already, and empty.
+        run([uv.find_uv_bin(), "venv", "--quiet", "--no-project", "--allow-existing", "--python", interpreter, folder])
+        # Initializers see it read-only, so without compiled files every call would compile all over again.
+        install: list[str | Path] = [uv.find_uv_bin(), "pip", "install", "--quiet", "--compile-bytecode"]
+        if exclude_newer:
+            install += ["--exclude-newer", exclude_newer]
+        run([*install, "--python", folder / "bin" / "python", "--", *requirements])
+
+    remedy = f"check the package index that uv uses, or install Python {python} (`uv python install {python}`)"
+    return once(f"venv/{key}-{recipe}", build, f"Python packages of {key}", remedy)
+
+
+def version_of(environment: Path) -> str:
+    """The Python version of a virtual environment, such as `3.11`."""
+    return next((environment / "lib").glob("python3*")).name.removeprefix("python")
+
+
+@cache
+def _interpreter(python: str) -> str:
+    if sys.version_info[:2] == tuple(map(int, python.split("."))):
+        return os.path.realpath(sys.executable)
+    try:
+        found = run([uv.find_uv_bin(), "python", "find", "--quiet", "--no-project", "--no-python-downloads", python])
+    except StepFailed:
+        return os.path.realpath(sys.executable)
+    return os.path.realpath(found.strip())

@@ -1,0 +1,161 @@
+"""mitmproxy add-on: leads each request to its server, refuses every other host, and logs one JSON line a request.
+
+Before a server that checks no credentials it stands in for the authority that would.
+
+Runs inside mitmdump. Bodies are passed on as they arrive, so that a server's stalls and cut-offs reach the initializer;
+the line is written before the last byte of the response leaves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from mitmproxy import ctx, http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy.mode_specs import ReverseMode
+
+from scenarios.servers.google_accounts import TOKEN_HOST, Authority
+
+
+class Passage:
+    """What is known of one request so far: whom it is for, bytes of the bodies, whether it is in the log."""
+
+    # No dataclass: mitmproxy loads this file without entering it in sys.modules.
+    def __init__(self) -> None:
+        self.server: str | None = None
+        self.host = ""
+        self.request_bytes = 0
+        self.response_bytes = 0
+        self.logged = False
+        self.authority: Authority | None = None
+
+
+class Addon:
+    """The hooks, in the order mitmproxy calls them."""
+
+    def load(self, loader: Loader) -> None:
+        loader.add_option("suite_routes", str, "", "JSON file: a list of server, port, listener, hosts")
+        loader.add_option("suite_log", str, "", "where to log requests, as JSON lines")
+
+    def running(self) -> None:
+        self.routes: list[dict[str, Any]] = json.loads(Path(ctx.options.suite_routes).read_text())
+        self.authorities = {
+            route["server"]: Authority(Path(route["state"])) for route in self.routes if route["authority"]
+        }
+        self.log = Path(ctx.options.suite_log).open("ab", buffering=0)  # noqa: SIM115 -- open as long as the process
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        if self._named(flow.request.host) is None:
+            self._refuse(flow)
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        request = flow.request
+        route = self._route(flow)
+        if route is None:
+            self._refuse(flow)
+            return
+        passage = self._passage(flow)
+        passage.server = route["server"]
+        passage.host = request.host_header or request.host
+        if authority := self.authorities.get(passage.server):
+            if request.pretty_host == TOKEN_HOST:
+                passage.authority = authority  # it needs the body, so `request` answers
+                return
+            if refusal := authority.refusal(request.path, request.headers.get("authorization", "")):
+                self._answer(flow, refusal.status, json.dumps(refusal.body), "application/json")
+                return
+        request.scheme, request.host, request.port = "http", "127.0.0.1", route["port"]
+        request.host_header = passage.host  # the assignment above has changed it
+        request.stream = self._count_request(passage)
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        passage = self._passage(flow)
+        if passage.authority:
+            body = flow.request.raw_content or b""
+            passage.request_bytes = len(body)
+            answer = passage.authority.token(body)
+            self._answer(flow, answer.status, json.dumps(answer.body), "application/json")
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        if flow.response and not self._passage(flow).logged:
+            flow.response.stream = self._count_response(flow, flow.response.headers.get("content-length"))
+            if flow.response.headers.get("content-length") == "0":
+                self._write(flow)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        self._write(flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self._write(flow)
+
+    def _route(self, flow: http.HTTPFlow) -> dict[str, Any] | None:
+        if isinstance(flow.client_conn.proxy_mode, ReverseMode):
+            listener = flow.client_conn.sockname[1]
+            return next(route for route in self.routes if route["listener"] == listener)
+        return self._named(flow.request.pretty_host)
+
+    def _named(self, host: str) -> dict[str, Any] | None:
+        for route in self.routes:
+            if any(fnmatch(host, pattern) for pattern in route["hosts"]):
+                return route
+        return None
+
+    def _refuse(self, flow: http.HTTPFlow) -> None:
+        host = flow.request.pretty_host
+        self._passage(flow).host = host
+        text = f"The conformance suite serves no host {host}; the gateway lets nothing out to the network.\n"
+        self._answer(flow, 502, text, "text/plain")
+
+    def _answer(self, flow: http.HTTPFlow, status: int, text: str, kind: str) -> None:
+        flow.response = http.Response.make(status, text, {"content-type": kind})
+        self._passage(flow).response_bytes = len(flow.response.raw_content or b"")
+        self._write(flow)
+
+    @staticmethod
+    def _count_request(passage: Passage) -> Callable[[bytes], bytes]:
+        def count(chunk: bytes) -> bytes:
+            passage.request_bytes += len(chunk)
+            return chunk
+
+        return count
+
+    def _count_response(self, flow: http.HTTPFlow, length: str | None) -> Callable[[bytes], bytes]:
+        passage = self._passage(flow)
+
+        def count(chunk: bytes) -> bytes:
+            passage.response_bytes += len(chunk)
+            if not chunk or str(passage.response_bytes) == length:
+                self._write(flow)
+            return chunk
+
+        return count
+
+    @staticmethod
+    def _passage(flow: http.HTTPFlow) -> Passage:
+        passage: Passage = flow.metadata.setdefault("suite", Passage())
+        return passage
+
+    def _write(self, flow: http.HTTPFlow) -> None:
+        passage = self._passage(flow)
+        if passage.logged:
+            return
+        passage.logged = True
+        line = {
+            "time": flow.request.timestamp_start,
+            "server": passage.server,
+            "host": passage.host,
+            "method": flow.request.method,
+            "path": flow.request.path,
+            "status": flow.response.status_code if flow.response else None,
+            "request_bytes": passage.request_bytes,
+            "response_bytes": passage.response_bytes,
+            "headers": {name.lower(): flow.request.headers[name] for name in flow.request.headers},
+        }
+        self.log.write(json.dumps(line).encode() + b"\n")
+
+
+addons = [Addon()]

@@ -1,0 +1,72 @@
+"""Any executable with the contract: `command:ARGV`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import tempfile
+from pathlib import Path
+
+from scenarios.initializers import sandbox
+from scenarios.initializers.base import Call, Initializer, NoInitializer, Outcome
+from scenarios.initializers.room import around, requisites
+
+
+class Command(Initializer):
+    """`command:ARGV`; ARGV is split as a shell does, arguments that name files are taken along."""
+
+    route = "process"
+    version = ""
+
+    def __init__(self, line: str) -> None:
+        self.spec = f"command:{line}"
+        try:
+            argv = shlex.split(line)
+        except ValueError as error:
+            raise NoInitializer(f"{self.spec}: {error}; quote it as for a shell") from error
+        if not argv:
+            raise NoInitializer("command: names no program; give command:PROGRAM [ARGUMENT ...]")
+        executable = _executable(self.spec, argv[0])
+        named = [Path(argument).absolute() for argument in argv[1:] if Path(argument).exists()]
+        self._program = [str(executable), *(str(Path(a).absolute()) if Path(a).exists() else a for a in argv[1:])]
+        self._needs = [*requisites(executable), *map(around, named)]
+        self.name = (named[-1] if named else executable).stem
+        digest = hashlib.sha256()
+        for path in (executable, *named):
+            digest.update(path.read_bytes() if path.is_file() else str(path).encode())
+        self.digest = f"sha256:{digest.hexdigest()}"
+
+    @property
+    def isolation(self) -> str:
+        """As this machine allows."""
+        return sandbox.isolation()
+
+    def prepare(self) -> None:
+        """Call it without arguments: whatever it answers, it has started."""
+        with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
+            outcome = self.call(Call([], Path(folder)))
+        refuse_if_not_started(self.spec, outcome)
+
+    def call(self, call: Call) -> Outcome:
+        """Run it once."""
+        return sandbox.run(self._program, self._needs, call)
+
+
+def refuse_if_not_started(spec: str, outcome: Outcome) -> None:
+    """Raise NoInitializer for a call without arguments that did not end by itself, or never began (126, 127)."""
+    said = (outcome.stderr or outcome.stdout).strip().splitlines()[-1:] or ["no output"]
+    if outcome.ended != "exit":
+        raise NoInitializer(f"{spec}, called without arguments, does not end: {said[0]}")
+    if outcome.exit_code < 0 or outcome.exit_code in {126, 127}:
+        raise NoInitializer(f"{spec} cannot start: exit code {outcome.exit_code}, {said[0]}")
+
+
+def _executable(spec: str, name: str) -> Path:
+    found = Path(shutil.which(name) or name)
+    if not found.is_file():
+        raise NoInitializer(f"{spec}: {name} was not found, neither on PATH nor as a path from {Path.cwd()}")
+    if not os.access(found, os.X_OK):
+        raise NoInitializer(f"{spec}: {name} is not executable; run chmod +x {found}")
+    return found.absolute()

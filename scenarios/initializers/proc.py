@@ -1,0 +1,77 @@
+"""What the kernel tells of processes (proc_pid_stat(5), proc_pid_status(5)). All of them may be gone at any moment."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def end_of(pid: int) -> tuple[int, float]:
+    """The exit code (negative for a signal) and CPU seconds, waited-for children included, of a zombie."""
+    fields = _stat(pid)
+    return os.waitstatus_to_exitcode(int(fields[49])), sum(map(int, fields[11:15])) / _TICKS_PER_S
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs: neither gone nor a zombie."""
+    return _stat(pid)[0] not in "ZX"
+
+
+def children(pid: int) -> list[int]:
+    """The living and dead children that a process has not waited for."""
+    found: list[int] = []
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                found += map(int, (thread / "children").read_text().split())
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """The children, their children and so on."""
+    found = children(pid)
+    for child in found:  # grows while it is read
+        found += children(child)
+    return found
+
+
+def peak_memory(pid: int) -> int:
+    """The largest resident set of a process since its last exec, in bytes; 0 once it has ended."""
+    found = re.search(r"^VmHWM:\s*(\d+) kB", _status(pid), re.M)
+    return int(found[1]) << 10 if found else 0
+
+
+def handles(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal."""
+    found = re.search(r"^SigCgt:\s*([0-9a-f]+)", _status(pid), re.M)
+    return bool(found and int(found[1], 16) >> (number - 1) & 1)
+
+
+def with_environment(text: bytes) -> list[int]:
+    """The processes whose environment at their start had `text`."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if text in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields after the name, from the state (field 3 of the manual) on."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ["X"]
+
+
+def _status(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/status").read_text(errors="replace")
+    except OSError:
+        return ""

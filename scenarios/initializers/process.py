@@ -1,0 +1,192 @@
+"""A running program: its output drained, its limits kept, its end measured."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Literal, Protocol
+
+#: Of each stream, the first and the last bytes that are kept.
+KEPT_BYTES = 64 << 10
+#: What a call may write.
+DISK_BYTES = 512 << 20
+#: Seconds from SIGTERM to SIGKILL when a limit ends a call.
+GRACE_S = 2.0
+#: Seconds that a call runs before anybody looks at what it has written: most are over by then.
+_UNWATCHED_S = 1.0
+#: Seconds that other processes have to follow a program that has ended, before they count as survivors.
+_FOLLOW_S = 0.5
+_TICK_S = 0.05
+
+
+class Running(Protocol):
+    """A started program. `popen` is the process of this machine that holds its streams and reports its end."""
+
+    popen: subprocess.Popen[bytes]
+    #: Readable as soon as the program has ended (a pidfd).
+    ending: int
+
+    def terminate(self, *, as_first_process: bool) -> None:
+        """Send SIGTERM; `as_first_process` only if it is handled, as for a container's first process."""
+
+    def kill(self) -> None:
+        """End all of its processes at once."""
+
+    def peak_memory(self) -> int:
+        """The largest resident set so far of one of its processes, in bytes."""
+
+    def finish(self, patience_s: float) -> Finish:
+        """After the end: what it tells. Other processes have `patience_s` to follow; then they are ended."""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """How a program ended. `cpu_s` counts its waited-for children too; `survivors` are processes that did not follow."""
+
+    exit_code: int
+    cpu_s: float = 0.0
+    survivors: int = 0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a call is ended. `disk` bytes may be written below `watched`."""
+
+    timeout_s: float
+    watched: Path
+    terminate_after_s: float | None = None
+    disk: int = DISK_BYTES
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A call that is over; see `Outcome` for the fields."""
+
+    ended: Literal["exit", "timeout", "disk"]
+    finish: Finish
+    stdout: str
+    stderr: str
+    truncated: bool
+    duration_s: float
+    peak_memory: int
+    ended_after_signal_s: float | None
+
+
+class Tape:
+    """The first and the last part of a stream of any length."""
+
+    def __init__(self) -> None:
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._left_out = 0
+
+    def record(self, data: bytes) -> None:
+        """Take the next bytes."""
+        room = KEPT_BYTES - len(self._head)
+        self._head += data[:room]
+        self._tail += data[room:] if room else data
+        if (excess := len(self._tail) - KEPT_BYTES) > 0:
+            del self._tail[:excess]
+            self._left_out += excess
+
+    @property
+    def truncated(self) -> bool:
+        """Whether bytes were left out."""
+        return self._left_out > 0
+
+    def text(self) -> str:
+        """What was kept, with a line where bytes were left out."""
+        gap = f"\n[... {self._left_out} bytes left out ...]\n" if self.truncated else ""
+        return f"{self._head.decode(errors='replace')}{gap}{self._tail.decode(errors='replace')}"
+
+
+def attend(running: Running, limits: Limits) -> Ended:
+    """Wait for the end of a program that was started just now, and end it where it passes a limit."""
+    started = time.monotonic()
+    tapes = (Tape(), Tape())
+    ended: Literal["exit", "timeout", "disk"] = "exit"
+    signalled: float | None = None
+    kill_at: float | None = None
+    peak, streams = 0, 0
+    with selectors.DefaultSelector() as selector:
+        for stream, tape in zip((running.popen.stdout, running.popen.stderr), tapes, strict=True):
+            selector.register(_open(stream), selectors.EVENT_READ, tape)
+            streams += 1
+        selector.register(running.ending, selectors.EVENT_READ)
+        over: float | None = None
+        while over is None:
+            for key, _ in selector.select(_TICK_S):
+                if key.data is None:
+                    over = time.monotonic()
+                elif not _drain(key.fd, key.data):
+                    selector.unregister(key.fileobj)
+            elapsed = time.monotonic() - started
+            if over is not None:
+                break
+            peak = max(peak, running.peak_memory())
+            if limits.terminate_after_s is not None and signalled is None and elapsed >= limits.terminate_after_s:
+                signalled = time.monotonic()
+                running.terminate(as_first_process=True)
+            if ended == "exit" and elapsed > _UNWATCHED_S and written(limits.watched) >= limits.disk:
+                ended = "disk"
+                running.kill()
+            if ended == "exit" and elapsed >= limits.timeout_s:
+                ended, kill_at = "timeout", elapsed + GRACE_S
+                running.terminate(as_first_process=False)
+            if kill_at is not None and elapsed >= kill_at:
+                running.kill()
+        finish = running.finish(_FOLLOW_S if ended == "exit" else 0.0)
+        if ended != "exit":  # nothing can be said of what would have followed
+            finish = replace(finish, survivors=0)
+        selector.unregister(running.ending)
+        _drain_all(selector)
+    if ended == "exit" and written(limits.watched) >= limits.disk:
+        ended = "disk"
+    return Ended(
+        ended=ended,
+        finish=finish,
+        stdout=tapes[0].text(),
+        stderr=tapes[1].text(),
+        truncated=any(tape.truncated for tape in tapes),
+        duration_s=over - started,
+        peak_memory=peak,
+        ended_after_signal_s=None if signalled is None else over - signalled,
+    )
+
+
+def written(folder: Path) -> int:
+    """Bytes of disk that the files below `folder` take, as far as they can be seen."""
+    total = 0
+    try:
+        for entry in os.scandir(folder):
+            total += entry.stat(follow_symlinks=False).st_blocks * 512
+            if entry.is_dir(follow_symlinks=False):
+                total += written(Path(entry.path))
+    except OSError:  # removed or closed meanwhile
+        pass
+    return total
+
+
+def _open(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None, "started without pipes"  # noqa: S101
+    return stream
+
+
+def _drain(stream: int, tape: Tape) -> bool:
+    """Record what has come; False at the end of the stream."""
+    data = os.read(stream, 1 << 20)
+    tape.record(data)
+    return bool(data)
+
+
+def _drain_all(selector: selectors.BaseSelector) -> None:
+    """Record what ended programs left in their pipes."""
+    deadline = time.monotonic() + GRACE_S
+    while selector.get_map() and time.monotonic() < deadline:
+        for key, _ in selector.select(_TICK_S):
+            if not _drain(key.fd, key.data):
+                selector.unregister(key.fileobj)

@@ -1,0 +1,155 @@
+"""The file system that a call gets: a folder of its own as `/`, and what is shown to it read-only."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import stat
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scenarios.initializers.base import DEST, Call
+from scenarios.initializers.tree import listing
+
+HOME = "/home/kserve"  # as in KServe's image
+#: Top-level folders of this machine that an initializer does not see, but for single things in them that it needs.
+HIDDEN = frozenset({"tmp", "mnt", "run", "home", "root", "proc", "dev", "lost+found"})
+
+
+@dataclass(frozen=True)
+class Room:
+    """A furnished folder.
+
+    root   becomes `/`, writable.
+    binds  path inside -> file or folder of this machine, read-only.
+    known  paths that exist inside before the call, or come into being with the binds.
+    """
+
+    root: Path
+    binds: Mapping[str, Path]
+    known: frozenset[str]
+
+
+def furnish(call: Call, needs: Sequence[Path], *, isolated: bool) -> Room:
+    """Make the folder of a call. `needs` are files and folders of this machine that the program cannot do without."""
+    root = call.workdir.resolve() / "root"
+    for folder in ("/tmp", "/run", "/proc", "/dev", HOME, DEST):  # noqa: S108 - the initializer's own
+        _inside(root, folder).mkdir(parents=True, exist_ok=True)
+    for destination, tree in call.present.items():
+        for path, content in tree.items():
+            place = _inside(root, destination) / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+    binds = _machine(root) if isolated else {}
+    if isolated:
+        binds |= {str(path): path for path in needs if path.parts[1] in HIDDEN}
+        for target, source in call.mounts.items():
+            _make_way(posixpath.normpath(target), root, binds)
+            binds[posixpath.normpath(target)] = source
+    known = set(listing(root))
+    for path in binds:
+        known |= {path, *map(str, Path(path).parents)}
+    return Room(root, dict(sorted(binds.items())), frozenset(known))
+
+
+def destinations(call: Call) -> list[str]:
+    """Where this call may write and what is observed, as absolute paths inside."""
+    named = [destination for _, destination in call.pairs] + list(call.present)
+    return list(dict.fromkeys(posixpath.normpath(posixpath.join("/", path)) for path in named if path))
+
+
+def plainly(call: Call, room: Room) -> dict[str, str]:
+    """Path inside -> path of this machine, for a program that runs without the room around it."""
+    own = ["/mnt", HOME, *(path for path in destinations(call) if not path.startswith("/mnt/"))]
+    return {path: f"{room.root}{path}" for path in own} | {
+        posixpath.normpath(target): str(source) for target, source in call.mounts.items()
+    }
+
+
+def rewrite(text: str, places: Mapping[str, str]) -> str:
+    """`text` with every path that begins with one of `places` put where it lies on this machine."""
+    longest_first = "|".join(re.escape(path) for path in sorted(places, key=len, reverse=True))
+    return re.sub(rf"(?<![\w.-])({longest_first})(?![\w.-])", lambda found: places[found[1]], text)
+
+
+def show_parents(call: Call, room: Room, value: str) -> str:
+    """A folder that is named by `value` and only leads to mounts, made on this machine with links to them."""
+    below = {target: source for target, source in call.mounts.items() if target.startswith(f"{value}/")}
+    if value.count("/") < 2 or not below:
+        return value
+    for target, source in below.items():
+        link = _inside(room.root, target)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(source)
+    return f"{room.root}{value}"
+
+
+def requisites(executable: Path) -> list[Path]:
+    """What an executable needs beside itself: its virtual environment and interpreter, or the folder it lies in."""
+    found: list[Path] = []
+    for path in dict.fromkeys((executable.absolute(), executable.resolve())):
+        prefix = path.parent.parent
+        if (settings := prefix / "pyvenv.cfg").is_file():
+            home = re.search(r"^home *= *(.+)$", settings.read_text(encoding="utf-8"), re.M)
+            found += [prefix, *([Path(home[1].strip()).parent] if home else [])]
+        elif path.parent.name == "bin" and any(prefix.glob("lib/python3*")):
+            found.append(prefix)
+        else:
+            found.append(around(path))
+        with path.open("rb") as stream:
+            script = re.match(rb"#! *(/\S+)", stream.readline(500))
+        interpreter = Path(os.fsdecode(script[1])) if script else path
+        if interpreter != path and interpreter.exists() and prefix not in found:
+            found += requisites(interpreter)
+    return list(dict.fromkeys([*found, *(path.resolve() for path in found)]))
+
+
+def around(path: Path) -> Path:
+    """The folder of a file, for what lies beside it; the file alone where that would show a home or all of /tmp."""
+    if path.is_dir():
+        return path
+    broad = {Path.home(), *Path.home().parents, Path(tempfile.gettempdir()), Path("/home"), Path("/mnt"), Path("/run")}
+    return path if path.parent in broad else path.parent
+
+
+def _machine(root: Path) -> dict[str, Path]:
+    """This machine's top-level folders, and the file behind /etc/resolv.conf, which systemd keeps in /run."""
+    shown = {
+        path: source
+        for path, source in _children("/", Path("/"), root).items()
+        if source.name not in HIDDEN and source.is_dir()
+    }
+    resolver = Path("/etc/resolv.conf").resolve()
+    return shown | ({str(resolver): resolver} if resolver.parts[1] in HIDDEN and resolver.is_file() else {})
+
+
+def _children(folder: str, source: Path, root: Path) -> dict[str, Path]:
+    """The files and folders of `source` by their path in `folder`; its links are made as links below `root`."""
+    children = {}
+    for child in source.iterdir():
+        path = posixpath.join(folder, child.name)
+        mode = child.lstat().st_mode
+        if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
+            children[path] = child
+        elif stat.S_ISLNK(mode) and not os.path.lexists(link := _inside(root, path)):
+            link.symlink_to(child.readlink())
+    return children
+
+
+def _make_way(target: str, root: Path, binds: dict[str, Path]) -> None:
+    """Let `target` be a mount point: read-only folders above it that lack it become plain ones, shown child by child."""
+    for ancestor in map(str, reversed(Path(target).parents)):
+        source = binds.get(ancestor)
+        if source is None or os.path.lexists(f"{source}{target[len(ancestor) :]}"):
+            continue
+        del binds[ancestor]
+        _inside(root, ancestor).mkdir(parents=True, exist_ok=True)
+        binds |= _children(ancestor, source, root)
+
+
+def _inside(root: Path, path: str) -> Path:
+    return Path(f"{root}{posixpath.normpath(posixpath.join('/', path))}")

@@ -1,0 +1,250 @@
+"""The process route: one call of a program, in a bubblewrap sandbox where this machine allows one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import selectors
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from scenarios.initializers import proc
+from scenarios.initializers.base import Call, Outcome
+from scenarios.initializers.process import DISK_BYTES, Ended, Finish, Limits, attend
+from scenarios.initializers.room import HOME, Room, destinations, furnish, plainly, requisites, rewrite, show_parents
+from scenarios.initializers.tree import View, listing, strays
+
+#: Seconds that bubblewrap may take.
+_START_S = 30.0
+
+_NAMESPACES = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--uid", "1000", "--gid", "1000"]
+_SYSTEM = ["--dev", "/dev", "--proc", "/proc", "--die-with-parent", "--new-session", "--chdir", "/"]
+# Both wait for a line on stdin, so that limits and process ids are in place before the program's first instruction.
+_GATE = ["/bin/sh", "-c", 'read -r _; exec "$@" </dev/null', "sh"]
+_PLAIN_GATE = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL: not even a killed run leaves it behind
+os.read(0, 1)
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+try:
+    os.execv(sys.argv[1], sys.argv[1:])
+except OSError as error:
+    sys.exit(f"{sys.argv[1]}: {error.strerror}")
+"""
+
+
+class SandboxBroken(Exception):
+    """bubblewrap did not start; nothing is known of the program."""
+
+
+@cache
+def isolation() -> str:
+    """ "bubblewrap" where it is installed and may make user namespaces, else "none"."""
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return "none"
+    probe = subprocess.run([bwrap, "--ro-bind", "/", "/", *_NAMESPACES, *_SYSTEM, "true"], capture_output=True, check=False)
+    if probe.returncode == 0:
+        return "bubblewrap"
+    said = probe.stderr.decode(errors="replace").strip()
+    logging.getLogger("conformance.setup").info("bubblewrap cannot isolate here, so calls run without it: %s", said)
+    return "none"
+
+
+def run(
+    program: Sequence[str], needs: Sequence[Path], call: Call, *, isolated: bool | None = None, disk: int = DISK_BYTES
+) -> Outcome:
+    """Make one call of `program` (an absolute path and leading arguments).
+
+    needs     files and folders of this machine that it cannot do without, shown to it wherever they lie.
+    isolated  by default wherever `isolation` allows.
+    disk      bytes that it may write.
+    """
+    isolated = isolation() == "bubblewrap" if isolated is None else isolated
+    room = furnish(call, needs, isolated=isolated)
+    places = plainly(call, room)
+    environment = {
+        "PATH": f"{Path(program[0]).parent}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": HOME,
+        "LANG": "C.UTF-8",
+        **call.environment,
+    }
+    plain_argv = [*program, *(rewrite(argument, places) for argument in call.argv)]
+    plain_environment = {name: rewrite(value, places) for name, value in environment.items()}
+    if isolated:
+        running = _start_sandbox(room, [*program, *call.argv], environment)
+    else:
+        plain_environment = {n: show_parents(call, room, value) for n, value in plain_environment.items()}
+        running = _start_plain(room, plain_argv, plain_environment)
+    with running:
+        resource.prlimit(running.program, resource.RLIMIT_FSIZE, (disk, disk))
+        running.open_gate()
+        ended = attend(running, Limits(call.timeout_s, room.root, call.terminate_after_s, disk))
+    reproduce = shlex.join(["env", "-i", *(f"{n}={v}" for n, v in plain_environment.items()), *plain_argv])
+    aliases = {} if isolated else {here: path for path, here in places.items()}
+    return outcome(call, room, ended, reproduce, aliases)
+
+
+def outcome(call: Call, room: Room, ended: Ended, reproduce: str, aliases: Mapping[str, str]) -> Outcome:
+    """What is observed in the room of a call that is over."""
+    modes = listing(room.root)
+    view = View(room.root, modes, call.mounts, aliases)
+    observed = destinations(call)
+    return Outcome(
+        ended=ended.ended,
+        exit_code=ended.finish.exit_code,
+        stdout=ended.stdout,
+        stderr=ended.stderr,
+        trees={destination: view.tree(destination, observed) for destination in observed},
+        strays=strays(modes, room.known, [*observed, "/tmp"]),  # noqa: S108 - the initializer's own
+        survivors=ended.finish.survivors,
+        duration_s=ended.duration_s,
+        cpu_s=ended.finish.cpu_s,
+        peak_memory=ended.peak_memory,
+        reproduce=reproduce,
+        truncated=ended.truncated,
+        ended_after_signal_s=ended.ended_after_signal_s,
+    )
+
+
+@dataclass
+class Process:
+    """A program of this machine, stopped at its gate.
+
+    program  its process id.
+    init     the first process of its pid namespace; None where it has none of its own.
+    room     what a process without a namespace is known by: the folder is in its environment.
+    """
+
+    popen: subprocess.Popen[bytes]
+    program: int
+    init: int | None
+    room: Room
+
+    def __post_init__(self) -> None:
+        self.ending = os.pidfd_open(self.program)
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing behind, also where the suite itself was interrupted."""
+        if self.popen.poll() is None:
+            for pid in (self.init or self.program, self.popen.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        os.close(self.ending)
+        self.popen.__exit__(None, None, None)
+
+    def open_gate(self) -> None:
+        """Let the program begin."""
+        assert self.popen.stdin is not None, "started with a gate"  # noqa: S101
+        with suppress(BrokenPipeError):
+            self.popen.stdin.write(b"\n")
+            self.popen.stdin.close()
+
+    def terminate(self, *, as_first_process: bool) -> None:
+        """The kernel drops a signal without handler to the first process of a container; here it is the second."""
+        if not as_first_process or proc.handles(self.program, signal.SIGTERM):
+            signal.pidfd_send_signal(self.ending, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the program; `finish` ends the rest."""
+        signal.pidfd_send_signal(self.ending, signal.SIGKILL)
+
+    def peak_memory(self) -> int:
+        """In bytes."""
+        return max(map(proc.peak_memory, [self.program, *proc.descendants(self.program)]))
+
+    def finish(self, patience_s: float) -> Finish:
+        """Read the end off the zombie: its parent was stopped, or is this process, so that nobody has reaped it."""
+        exit_code, cpu_s = proc.end_of(self.program)
+        deadline = time.monotonic() + patience_s
+        while (left := self._others()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if self.init is not None:
+            os.kill(self.init, signal.SIGKILL)  # the kernel ends the rest of the namespace with it
+        for other in left:
+            with suppress(ProcessLookupError):
+                os.kill(other, signal.SIGKILL)
+        self.popen.wait()
+        return Finish(exit_code, cpu_s, len(left))
+
+    def _others(self) -> list[int]:
+        if self.init is not None:
+            found = proc.descendants(self.init)
+        else:
+            found = proc.with_environment(f"{self.room.root}{HOME}".encode())
+        return [pid for pid in found if pid != self.program and proc.is_alive(pid)]
+
+
+def _start_sandbox(room: Room, argv: Sequence[str], environment: Mapping[str, str]) -> Process:
+    binds = [part for path, source in room.binds.items() for part in ("--ro-bind", str(source), path)]
+    reading, writing = os.pipe()
+    bwrap = [str(shutil.which("bwrap")), "--bind", str(room.root), "/", *binds, *_NAMESPACES, *_SYSTEM]
+    with os.fdopen(reading, "rb", buffering=0) as info:
+        popen = subprocess.Popen(
+            [*bwrap, "--info-fd", str(writing), "--", *_GATE, *argv],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[writing],
+        )
+        os.close(writing)
+        init = _first_process(info.fileno(), popen)
+    program = _only_child(init, popen)
+    # A stopped init neither reaps the program nor takes the namespace down before survivors are counted.
+    os.kill(init, signal.SIGSTOP)
+    return Process(popen, program, init, room)
+
+
+def _first_process(info: int, popen: subprocess.Popen[bytes]) -> int:
+    """The process id that bubblewrap writes as JSON."""
+    text = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(info, selectors.EVENT_READ)
+        while not text.rstrip().endswith(b"}"):
+            if not selector.select(_START_S) or not (part := os.read(info, 4096)):
+                raise _broken(popen)
+            text += part
+    return int(json.loads(text)["child-pid"])
+
+
+def _only_child(init: int, popen: subprocess.Popen[bytes]) -> int:
+    deadline = time.monotonic() + _START_S
+    while not (children := proc.children(init)):
+        if popen.poll() is not None or time.monotonic() > deadline:
+            raise _broken(popen)
+        time.sleep(0.0005)
+    return children[0]
+
+
+def _broken(popen: subprocess.Popen[bytes]) -> SandboxBroken:
+    popen.kill()
+    _, said = popen.communicate()
+    return SandboxBroken(f"bubblewrap did not start: {said.decode(errors='replace').strip()}")
+
+
+def _start_plain(room: Room, argv: Sequence[str], environment: Mapping[str, str]) -> Process:
+    popen = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _PLAIN_GATE, *argv],
+        env=environment,
+        cwd=room.root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    return Process(popen, popen.pid, None, room)

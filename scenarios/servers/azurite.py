@@ -1,0 +1,51 @@
+"""Azurite: Microsoft's emulator of Azure Blob Storage, a Node program."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from clusters.toolchain.cache import ToolFailed
+from clusters.toolchain.node import node, npm_package
+from scenarios.servers.base import Server, Unavailable, require_packages
+
+VERSION = "3.37.0"
+ACCOUNT = "conformance"
+
+
+class Azurite(Server):
+    """The Azure Blob Storage of every mode. `Endpoint.extra` has `account` and `key`."""
+
+    name = "azurite"
+    fidelity = "emulator"
+    hosts = ("*.blob.core.windows.net", "*.blob.storage.azure.net")
+
+    def __init__(self) -> None:
+        self._key = base64.b64encode(secrets.token_bytes(64)).decode()
+
+    def prepare(self) -> None:
+        require_packages("azure")
+        _program()
+
+    def version(self) -> str:
+        return VERSION
+
+    def command(self, port: int, state: Path) -> Sequence[str]:  # noqa: ARG002 -- it keeps its data in memory
+        # Loose, and deaf to API versions: the SDKs of KServe's releases reach from 2022 to today.
+        options = ["--skipApiVersionCheck", "--loose", "--inMemoryPersistence", "--disableTelemetry", "--silent"]
+        return [*_program(), "--blobHost", "127.0.0.1", "--blobPort", str(port), *options]
+
+    def environment(self, state: Path) -> Mapping[str, str]:  # noqa: ARG002
+        return {"AZURITE_ACCOUNTS": f"{ACCOUNT}:{self._key}"}
+
+    def after_start(self, url: str, state: Path) -> Mapping[str, str]:  # noqa: ARG002
+        return {"account": ACCOUNT, "key": self._key}
+
+
+def _program() -> list[str]:
+    try:
+        return [str(node()), str(npm_package("azurite", VERSION) / "dist/src/blob/main.js")]
+    except ToolFailed as failure:
+        raise Unavailable(str(failure)) from failure

@@ -1,0 +1,121 @@
+"""All servers of a run and the gateway before them: started together once, plain data for every worker."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from scenarios import gateway as gateways
+from scenarios.network import Gateway
+from scenarios.servers.base import Endpoint, Server, Unavailable
+from scenarios.servers.process import Process, Started, start
+
+log = logging.getLogger("conformance.setup")
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Where everything answers.
+
+    folder       the run's own folder: logs, state of the servers; removed by `stop`.
+    endpoints    by server name.
+    unavailable  server name -> why it does not run.
+    """
+
+    folder: Path
+    gateway: Gateway
+    endpoints: Mapping[str, Endpoint]
+    unavailable: Mapping[str, str]
+    _processes: tuple[Process, ...] = field(default=(), compare=False, repr=False)
+
+    @classmethod
+    def start(cls, servers: Collection[type[Server]], folder: Path) -> Fleet:
+        """Prepare and start `servers` side by side, then the gateway, in `folder` (made, and owned from now on).
+
+        A server that cannot run is reported in `unavailable` and stops nothing else; without the gateway
+        nothing can be observed, so its failure raises Unavailable.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        with ThreadPoolExecutor(max(1, len(servers))) as threads:
+            outcomes = dict(zip(servers, threads.map(lambda server: _try(server, folder), servers), strict=True))
+        started = [outcome for outcome in outcomes.values() if not isinstance(outcome, str)]
+        unavailable = {server.name: reason for server, reason in outcomes.items() if isinstance(reason, str)}
+        routes = [
+            gateways.Route(e.server, e.direct_url, one.server.hosts, one.server.authority, e.state)
+            for one, e in started
+        ]
+        try:
+            before = gateways.start(routes, folder)
+        except Unavailable:
+            for one, _ in started:
+                one.process.stop()
+            raise
+        endpoints = {e.server: replace(e, url=before.urls[e.server]) for _, e in started}
+        log.info("%d servers run after %.1f s: %s", len(endpoints), time.monotonic() - began, ", ".join(endpoints))
+        processes = (before.process, *(one.process for one, _ in started))
+        return cls(folder, before.gateway, endpoints, unavailable, processes)
+
+    def stop(self) -> None:
+        """End every process and remove the run's folder. Only in the process that called `start`."""
+        for process in self._processes:
+            process.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def to_json(self) -> str:
+        """All but the processes, for another process of the run."""
+        plain = {
+            "folder": self.folder,
+            "gateway": asdict(self.gateway),
+            "endpoints": {name: asdict(endpoint) for name, endpoint in self.endpoints.items()},
+            "unavailable": self.unavailable,
+        }
+        return json.dumps(plain, default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> Fleet:
+        """What `to_json` wrote; such a fleet cannot be stopped."""
+        plain = json.loads(text)
+        return cls(
+            Path(plain["folder"]),
+            Gateway(**_paths(plain["gateway"], "ca", "log")),
+            {name: Endpoint(**_paths(fields, "state", "log")) for name, fields in plain["endpoints"].items()},
+            plain["unavailable"],
+        )
+
+
+def _try(kind: type[Server], folder: Path) -> tuple[Started, Endpoint] | str:
+    """The started server, or why it does not run."""
+    server = kind()
+    try:
+        server.prepare()
+        started = start(server, folder)
+    except Unavailable as reason:
+        log.info("%s does not run: %s", kind.name, reason)
+        return str(reason)
+    try:
+        extra = server.after_start(started.url, started.state)
+    except Exception as error:  # whatever a client library raises: the server is not usable, the others are
+        started.process.stop()
+        return f"{kind.name} could not be set up: {error!r}. The end of its log:\n{started.process.last_lines()}"
+    return started, Endpoint(
+        server=server.name,
+        version=server.version(),
+        fidelity=server.fidelity,
+        url=started.url,
+        direct_url=started.url,
+        state=started.state,
+        log=started.process.log,
+        extra=extra,
+    )
+
+
+def _paths(fields: dict[str, str], *names: str) -> dict[str, Any]:
+    return {name: Path(value) if name in names else value for name, value in fields.items()}

@@ -1,0 +1,51 @@
+"""gcp-storage-emulator for many clients and any object name: `python -m scenarios.servers.gcp_storage_app PORT`.
+
+As it comes, it serves one connection at a time, keeps objects under their names as paths (so `folder/` and `a/../b`
+break it), takes no empty object, names objects unquoted in links and rewrites its whole index at every upload.
+"""
+
+from __future__ import annotations
+
+import http.server
+import sys
+from urllib.parse import quote
+
+from gcp_storage_emulator import server, storage  # type: ignore[import-untyped]
+from gcp_storage_emulator.handlers import objects  # type: ignore[import-untyped]
+
+PUBLIC = "https://storage.googleapis.com"
+_resource = objects._make_object_resource  # noqa: SLF001
+
+
+class FlatStorage(storage.Storage):  # type: ignore[misc]
+    """Objects in memory, each under one quoted name."""
+
+    def _object_path(self, bucket_name: str, file_name: str) -> str:
+        return f"{bucket_name}/={quote(file_name, safe='')}"
+
+    def _write_config_to_file(self) -> None:
+        """There is nobody to read it after the run."""
+
+
+class Request(server.Request):  # type: ignore[misc]
+    """A request whose empty body is one."""
+
+    @property
+    def data(self) -> object:
+        data: object = super().data
+        return b"" if data is None else data
+
+
+def resource(base_url: str, bucket_name: str, object_name: str, *details: object) -> dict[str, str]:
+    """An object's metadata, with a link as Google gives it: the public host and a quoted name."""
+    described: dict[str, str] = _resource(base_url, bucket_name, object_name, *details)
+    link = f"{PUBLIC}/download/storage/v1/b/{bucket_name}/o/{quote(object_name, safe='')}"
+    return described | {"mediaLink": f"{link}?generation={described['generation']}&alt=media"}
+
+
+if __name__ == "__main__":
+    server.Storage = FlatStorage
+    objects._make_object_resource = resource  # noqa: SLF001
+    server.Request = Request
+    http.server.HTTPServer = http.server.ThreadingHTTPServer  # type: ignore[misc]
+    server.create_server("127.0.0.1", int(sys.argv[1]), in_memory=True).run()

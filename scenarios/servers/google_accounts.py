@@ -1,0 +1,125 @@
+"""Service accounts and who may read which bucket: a stand-in for Google's authority, which no emulator has.
+
+`create` makes the accounts of a run; stores say with `admit` who reads their bucket; the gateway asks `Authority`
+before it lets a request through. All of it lies in the server's own folder.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, unquote
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+TOKEN_HOST = "oauth2.googleapis.com"  # noqa: S105 -- a host name
+HOSTS = ("storage.googleapis.com", "*.storage.googleapis.com", TOKEN_HOST)
+EVERYBODY = "allUsers"
+_BUCKET = re.compile(r"^(?:/upload|/download)?/storage/v1/b/([^/?]+)")
+
+
+def create(state: Path) -> dict[str, str]:
+    """Accounts `valid` and `denied`, known to the authority; their address, private key and token by name."""
+    accounts: dict[str, dict[str, str]] = {}
+    extra: dict[str, str] = {}
+    for name in ("valid", "denied"):
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        email = f"{name}@conformance.iam.gserviceaccount.com"
+        token = f"ya29.{secrets.token_urlsafe(32)}"
+        public = key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        accounts[email] = {"public_key": public.decode(), "token": token}
+        extra |= {f"{name}_email": email, f"{name}_key": private.decode(), f"{name}_token": token}
+    (state / "buckets").mkdir()
+    (state / "accounts.json").write_text(json.dumps(accounts))
+    return extra
+
+
+def admit(state: Path, bucket: str, readers: Collection[str]) -> None:
+    """Let these accounts, or EVERYBODY, read `bucket`."""
+    (state / "buckets" / bucket).write_text(json.dumps(list(readers)))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the authority answers in place of the server."""
+
+    status: int
+    body: Mapping[str, object]
+
+
+class Authority:
+    """Judges requests by the accounts and readers in `state`."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._accounts: dict[str, dict[str, str]] = json.loads((state / "accounts.json").read_text())
+
+    def token(self, form: bytes) -> Answer:
+        """The answer of the token endpoint (RFC 7523) to a form with a signed assertion."""
+        email = self._signer(parse_qs(form.decode(errors="replace")).get("assertion", [""])[0])
+        if email is None:
+            return Answer(400, {"error": "invalid_grant", "error_description": "Invalid grant: account not found"})
+        token = self._accounts[email]["token"]
+        return Answer(200, {"access_token": token, "expires_in": 3599, "token_type": "Bearer"})
+
+    def refusal(self, path: str, authorization: str) -> Answer | None:
+        """Why the request must not reach the server; None when it may."""
+        match = _BUCKET.match(path)
+        rule = self._state / "buckets" / unquote(match[1]) if match else None
+        if rule is None or not rule.exists():
+            return None
+        readers = json.loads(rule.read_text())
+        if EVERYBODY in readers:
+            return None
+        email = self._bearer(authorization)
+        if email in readers:
+            return None
+        who = email or "Anonymous caller"
+        denied = (
+            f"{who} does not have storage.objects.list access to the Google Cloud Storage bucket. "
+            "Permission 'storage.objects.list' denied on resource (or it may not exist)."
+        )
+        if email:
+            return _error(403, "forbidden", denied)
+        return _error(401, "authError", "Invalid Credentials") if authorization else _error(401, "required", denied)
+
+    def _bearer(self, authorization: str) -> str | None:
+        token = authorization.removeprefix("Bearer ")
+        for email, account in self._accounts.items():
+            if secrets.compare_digest(token, account["token"]):
+                return email
+        return self._signer(token)
+
+    def _signer(self, assertion: str) -> str | None:
+        """The account that signed a JSON web token, if it is a known one; some clients send it instead of a token."""
+        try:
+            signed, _, signature = assertion.rpartition(".")
+            email = str(json.loads(_decode(signed.partition(".")[2]))["iss"])
+            key = serialization.load_pem_public_key(self._accounts[email]["public_key"].encode())
+            assert isinstance(key, rsa.RSAPublicKey)  # noqa: S101 -- `create` makes no others
+            key.verify(_decode(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        except (binascii.Error, ValueError, TypeError, KeyError, InvalidSignature):
+            return None
+        return email
+
+
+def _decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _error(status: int, reason: str, message: str) -> Answer:
+    errors = [{"message": message, "domain": "global", "reason": reason}]
+    return Answer(status, {"error": {"code": status, "message": message, "errors": errors}})

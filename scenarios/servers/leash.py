@@ -1,0 +1,40 @@
+"""Run `ARGV` and end its whole process group once stdin ends, that is when the process that holds the pipe is gone.
+
+Called as `python -m scenarios.servers.leash ARGV...`; leaves with the child's exit status (128 + signal).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main(argv: list[str]) -> int:
+    """Hold `argv` on the leash until it ends or stdin does."""
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        try:
+            os.execvp(argv[0], argv)  # noqa: S606 -- no shell is wanted
+        except OSError as error:
+            os.write(2, f"{argv[0]}: {error.strerror}\n".encode())
+            os._exit(127)
+    with contextlib.suppress(OSError):  # the child was quicker
+        os.setpgid(child, child)
+    select.select([0, os.pidfd_open(child)], [], [])
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,60 @@
+"""moto: an emulator of S3, IAM and STS in Python, with its authentication switched on."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import sys
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scenarios.servers.base import DIRECT, Server, require_packages
+
+REGION = "us-east-1"
+_EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+_ANYBODY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+}
+
+
+class Moto(Server):
+    """The S3 of `--servers embedded`. Its users are made once a run; `Endpoint.extra` has their keys."""
+
+    name = "moto"
+    fidelity = "emulator"
+
+    def prepare(self) -> None:
+        require_packages("boto3", "flask_cors", "moto")
+
+    def version(self) -> str:
+        return importlib.metadata.version("moto")
+
+    def command(self, port: int, state: Path) -> Sequence[str]:  # noqa: ARG002 -- it keeps its data in memory
+        return [sys.executable, "-m", "scenarios.servers.moto_app", str(port)]
+
+    def after_start(self, url: str, state: Path) -> Mapping[str, str]:  # noqa: ARG002
+        import boto3  # type: ignore[import-untyped] # noqa: PLC0415 -- an extra, absent in other modes
+
+        session = boto3.Session("setup", "setup", region_name=REGION)
+        iam: Any = session.client("iam", endpoint_url=url)
+        extra = {"region": REGION}
+        for user in ("valid", "denied"):
+            iam.create_user(UserName=user)
+            key = iam.create_access_key(UserName=user)["AccessKey"]
+            extra |= {f"{user}_id": key["AccessKeyId"], f"{user}_key": key["SecretAccessKey"]}
+        iam.put_user_policy(UserName="valid", PolicyName="everything", PolicyDocument=json.dumps(_EVERYTHING))
+        role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=json.dumps(_ANYBODY))["Role"]
+        iam.put_role_policy(RoleName="reader", PolicyName="everything", PolicyDocument=json.dumps(_EVERYTHING))
+        sts: Any = session.client("sts", endpoint_url=url)
+        given = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="conformance")["Credentials"]
+        extra |= {
+            "session_id": given["AccessKeyId"],
+            "session_key": given["SecretAccessKey"],
+            "session_token": given["SessionToken"],
+        }
+        plain = {"Content-Type": "text/plain"}  # a form's fields would be lost on moto
+        DIRECT.open(urllib.request.Request(f"{url}/moto-api/reset-auth", b"0", plain), timeout=5).close()  # noqa: S310
+        return extra

@@ -1,0 +1,136 @@
+"""Server processes: started on a free port, watched until they answer, and gone with the run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scenarios.servers import leash
+from scenarios.servers.base import Server, Unavailable
+
+#: Seconds between two looks at a starting process.
+POLL_S = 0.02
+#: How often a server whose port somebody else took gets another one.
+PORT_ATTEMPTS = 5
+LAST_LINES = 12
+_PACKAGES = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Process:
+    """A running program on its leash. `log` has its output, both streams."""
+
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def alive(self) -> bool:
+        """Whether the program still runs."""
+        return self.popen.poll() is None
+
+    def stop(self) -> None:
+        """End the program with its whole process group; returns when it is gone."""
+        if self.popen.stdin:
+            self.popen.stdin.close()
+        self.popen.wait()
+
+    def last_lines(self) -> str:
+        """The end of its log, for messages."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-LAST_LINES:])
+
+
+@dataclass(frozen=True)
+class Started:
+    """A server that answers at `url`; `state` is its own folder."""
+
+    server: Server
+    process: Process
+    url: str
+    state: Path
+
+
+def launch(argv: Sequence[str], log: Path, folder: Path, environment: Mapping[str, str] | None = None) -> Process:
+    """Run `argv` in `folder` below a leash, with nothing of the user's environment but PATH."""
+    env = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(_PACKAGES),
+        **(environment or {}),
+    }
+    with log.open("ab") as output:
+        popen = subprocess.Popen(
+            [sys.executable, "-IS", leash.__file__, *argv],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=folder,
+            start_new_session=True,
+        )
+    return Process(popen, log)
+
+
+def wait_until_ready(name: str, process: Process, ready: Callable[[], bool], within_s: float) -> None:
+    """Wait until `ready()`; a process that dies or takes longer is ended and raises Unavailable with its last words."""
+    deadline = time.monotonic() + within_s
+    while process.alive:
+        if ready() and process.alive:
+            return
+        if time.monotonic() > deadline:
+            process.stop()
+            raise Unavailable(f"{name} did not answer within {within_s:g} s. {_its_log(process)}")
+        time.sleep(POLL_S)
+    process.stop()
+    raise Unavailable(f"{name} ended with status {process.popen.returncode}. {_its_log(process)}")
+
+
+def start(server: Server, folder: Path) -> Started:
+    """Start `server` with its state and its log below `folder`. Raises Unavailable."""
+    state = folder / server.name
+    state.mkdir(parents=True)
+    log = folder / f"{server.name}.log"
+    for attempt in range(1, PORT_ATTEMPTS + 1):
+        (port,) = free_ports(1)
+        url = f"http://127.0.0.1:{port}"
+        process = launch(server.command(port, state), log, state, server.environment(state))
+        try:
+            wait_until_ready(server.name, process, lambda at=url: server.is_ready(at), server.ready_within_s)  # type: ignore[misc]
+        except Unavailable:
+            if attempt < PORT_ATTEMPTS and not is_free(port):
+                continue
+            raise
+        return Started(server, process, url, state)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports of 127.0.0.1 that were free a moment ago."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on `port` of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _its_log(process: Process) -> str:
+    return f"The end of {process.log}:\n{process.last_lines()}"

@@ -1,0 +1,124 @@
+"""Azure Blob Storage: one container a test, under the account's production host name."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import secrets
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from scenarios.network import Gateway
+from scenarios.servers.azurite import Azurite
+from scenarios.servers.base import Endpoint, Mode, Server
+from scenarios.servers.process import free_ports
+from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobServiceClient, ContainerClient
+
+_THREADS_FROM = 8
+
+
+class AzureBlob(Store):
+    """`https://ACCOUNT.blob.core.windows.net/CONTAINER/PATH`, reached through the gateway's forward proxy."""
+
+    name = "azure-blob"
+    kserve = ">=0.7"
+    servers: ClassVar[Mapping[Mode, type[Server]]] = {"embedded": Azurite, "native": Azurite, "container": Azurite}
+
+    def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
+        super().__init__(endpoint, gateway, case, scratch)
+        if endpoint is None:
+            raise NotOffered("Azure Blob needs a server")
+        self._account, self._key = endpoint.extra["account"], endpoint.extra["key"]
+        self._direct_url = endpoint.direct_url
+        self._made = False
+
+    def put(self, tree: Tree) -> None:
+        for path in tree:
+            if {".", ".."}.intersection(path.split("/")):
+                raise NotOffered(f"Azure's clients resolve the dots in {path!r} before they ask")
+        container = self._container()
+        if not self._made:
+            container.create_container()
+            self._made = True
+
+        def put_one(path: str) -> None:
+            container.upload_blob(path, tree[path], overwrite=True)
+
+        if len(tree) < _THREADS_FROM:
+            for path in tree:
+                put_one(path)
+            return
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(put_one, tree))
+
+    def uri(self, path: str = "") -> str:
+        return self._at("blob.core.windows.net", self.case, path)
+
+    def uri_in_zone(self, path: str = "") -> str:
+        """The same under the host name of an account with a DNS zone of its own (KServe since 0.14, PR 3819)."""
+        return self._at("z50.blob.storage.azure.net", self.case, path)
+
+    def access(self, kind: AccessKind = "valid") -> Access:
+        """`session` and `denied` are shared access signatures, in `Access.query`: temporary, with few permissions."""
+        if kind == "valid":
+            return self._with_key(self._key)
+        if kind == "wrong":
+            return self._with_key(base64.b64encode(secrets.token_bytes(64)).decode())
+        if kind == "session":
+            return self._with_signature("rl")
+        if kind == "denied":
+            return self._with_signature("w")
+        if kind == "anonymous":
+            self._container().set_container_access_policy(signed_identifiers={}, public_access="container")
+        return Access()
+
+    def presigned(self, path: str, content: bytes) -> tuple[str, str]:
+        """A new blob's URI with a shared access signature that may read, and the secret part of it."""
+        self.put({path: content})
+        access = self.access("session")
+        return f"{self.uri(path)}?{access.query}", access.secrets[0]
+
+    def missing(self) -> str:
+        return self._at("blob.core.windows.net", f"{self.case}-that-is-not-there", "model")
+
+    def unreachable(self) -> tuple[str, Access]:
+        """Host and port of an account are fixed, so it is the way there that is closed: the proxy's port."""
+        (port,) = free_ports(1)
+        nowhere = f"http://127.0.0.1:{port}"
+        return self.uri("model"), self.access().plus(HTTPS_PROXY=nowhere, https_proxy=nowhere)
+
+    def _at(self, domain: str, container: str, path: str) -> str:
+        root = f"https://{self._account}.{domain}/{container}"
+        return f"{root}/{path}" if path else root
+
+    @staticmethod
+    def _with_key(key: str) -> Access:
+        return Access({"AZURE_STORAGE_ACCESS_KEY": key}, secrets=(key,))
+
+    def _with_signature(self, permission: str) -> Access:
+        from azure.storage.blob import generate_container_sas  # noqa: PLC0415 -- an extra, absent in other modes
+
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        query: str = generate_container_sas(
+            self._account, self.case, account_key=self._key, permission=permission, expiry=tomorrow
+        )
+        return Access(query=query, secrets=(query.rpartition("sig=")[2],))
+
+    def _container(self) -> ContainerClient:
+        return _service(self._direct_url, self._account, self._key).get_container_client(self.case)
+
+
+@functools.cache
+def _service(url: str, account: str, key: str) -> BlobServiceClient:
+    """One client a process and server."""
+    from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 -- an extra, absent in other modes
+    from azure.storage.blob import BlobServiceClient  # noqa: PLC0415
+
+    transport = RequestsTransport(use_env_settings=False)
+    return BlobServiceClient(f"{url}/{account}", credential=key, transport=transport, retry_total=0)

@@ -1,0 +1,83 @@
+"""Azure Files: `https://ACCOUNT.file.core.windows.net/SHARE/PATH`, where the share is the case.
+
+KServe (since 0.9.0) knows it by its host name, and has the account's key from AZURE_STORAGE_ACCESS_KEY or a SAS token
+from the URI's query. It takes the path as it stands, without decoding it.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, get_args
+from urllib.parse import urlencode
+
+from scenarios.network import Gateway
+from scenarios.servers.azure_files import ACCOUNT, HOST, ZONED_HOST, AzureFilesServer, sas
+from scenarios.servers.base import Endpoint, Mode, Server
+from scenarios.stores.base import Access, AccessKind, NotOffered, Tree
+from scenarios.stores.standin import NOBODY, StandInStore
+
+
+class AzureFiles(StandInStore):
+    """A file share. `session` and `denied` are SAS tokens; they travel in the URI's query (`Access.query`)."""
+
+    name = "azure-files"
+    kserve = ">=0.9"
+    servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), AzureFilesServer)
+
+    def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
+        super().__init__(endpoint, gateway, case, scratch)
+        self._key = _new_key()
+
+    def put(self, tree: Tree) -> None:
+        super().put(tree)
+        self.corner.note(key=self._key)
+
+    def uri(self, path: str = "") -> str:
+        return self._at(f"{ACCOUNT}.{HOST}", path)
+
+    def uri_in_zone(self, path: str = "") -> str:
+        """The same place at an account with an Azure DNS zone end point (KServe since 0.14, PR 3819)."""
+        return self._at(f"{ACCOUNT}.z01.{ZONED_HOST}", path)
+
+    def access(self, kind: AccessKind = "valid") -> Access:
+        match kind:
+            case "valid":
+                return self._with_key(self._key)
+            case "wrong":
+                return self._with_key(_new_key())
+            case "none":
+                return Access(self.gateway.environment(), self.gateway.mounts)
+            case "session":
+                return self._with_sas("rl")
+            case "denied":
+                return self._with_sas("l")
+            case "anonymous":
+                raise NotOffered("azure-files: the service knows no public shares")
+
+    def missing(self) -> str:
+        return f"https://{ACCOUNT}.{HOST}/{self.case}-missing/model"
+
+    def unreachable(self) -> tuple[str, Access]:
+        # Only a host name of Azure leads to this store, so what refuses the connection is the proxy.
+        nowhere = f"http://{NOBODY}"
+        return self.uri("model"), self.access().plus(HTTPS_PROXY=nowhere, https_proxy=nowhere)
+
+    def _at(self, host: str, path: str) -> str:
+        if not {"?", "#"}.isdisjoint(path):
+            raise NotOffered(f"azure-files: {path!r} cannot stand undecoded in a URI")
+        return f"https://{host}/{self.case}" + (f"/{path}" if path else "")
+
+    def _with_key(self, key: str) -> Access:
+        environment = {**self.gateway.environment(), "AZURE_STORAGE_ACCESS_KEY": key}
+        return Access(environment, self.gateway.mounts, secrets=(key,))
+
+    def _with_sas(self, permissions: str) -> Access:
+        token = sas(self._key, permissions)
+        return Access(self.gateway.environment(), self.gateway.mounts, secrets=(token["sig"],), query=urlencode(token))
+
+
+def _new_key() -> str:
+    return base64.b64encode(secrets.token_bytes(64)).decode()

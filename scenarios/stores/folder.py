@@ -1,0 +1,40 @@
+"""What `local` and `pvc` share: a folder of this machine that the initializer sees, read-only, at a fixed path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
+
+
+class Folder(Store):
+    """A folder; no server, no credentials. A path of a tree that ends in `/` is an empty folder."""
+
+    #: Where the initializer sees the root.
+    mount: ClassVar[str]
+
+    def put(self, tree: Tree) -> None:
+        for path, content in tree.items():
+            target = self._root / path
+            if not target.resolve().is_relative_to(self._root.resolve()):
+                raise NotOffered(f"{self.name}: a folder holds nothing at {path!r}")
+            if path.endswith("/"):
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+    def access(self, kind: AccessKind = "valid") -> Access:
+        if kind != "valid":
+            raise NotOffered(f"{self.name} asks for no credentials")
+        self._root.mkdir(parents=True, exist_ok=True)
+        return Access(self.gateway.environment(), {**self.gateway.mounts, self.mount: self._root})
+
+    @property
+    def _root(self) -> Path:
+        return self.scratch / self.name
+
+    def _seen(self, path: str) -> str:
+        """`path` as the initializer sees it."""
+        return f"{self.mount}/{path}" if path else self.mount

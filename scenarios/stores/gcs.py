@@ -1,0 +1,115 @@
+"""Google Cloud Storage: one bucket a test, under Google's own host names."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import quote, urlsplit
+
+from scenarios.network import Gateway
+from scenarios.servers.base import Endpoint, Mode, Server
+from scenarios.servers.fake_gcs_server import FakeGCSServer
+from scenarios.servers.gcp_storage_emulator import GCPStorageEmulator
+from scenarios.servers.google_accounts import EVERYBODY, TOKEN_HOST, admit
+from scenarios.servers.process import free_ports
+from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
+
+#: Where KServe's webhook mounts the service account's file.
+CREDENTIALS = "/var/secrets/gcloud-application-credentials.json"
+_THREADS_FROM = 8
+#: The machine below the suite may itself be one of Google's; its own account must not answer for an initializer.
+_NO_METADATA_SERVER = {"NO_GCE_CHECK": "true", "GCE_METADATA_IP": "127.0.0.1"}
+
+
+class GCS(Store):
+    """`gs://BUCKET/OBJECT`, asked of `storage.googleapis.com` through the gateway's forward proxy."""
+
+    name = "gcs"
+    kserve = ">=0.7"
+    servers: ClassVar[Mapping[Mode, type[Server]]] = {"embedded": GCPStorageEmulator, "native": FakeGCSServer}
+
+    def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
+        super().__init__(endpoint, gateway, case, scratch)
+        if endpoint is None:
+            raise NotOffered("GCS needs a server")
+        self._server = endpoint
+        self._connections = threading.local()
+        self._made = False
+
+    def put(self, tree: Tree) -> None:
+        if not self._made:
+            admit(self._server.state, self.case, [self._server.extra["valid_email"]])
+            self._post(
+                "/storage/v1/b?project=conformance", json.dumps({"name": self.case}).encode(), "application/json"
+            )
+            self._made = True
+        if len(tree) < _THREADS_FROM:
+            for path in tree:
+                self._put_one(path, tree[path])
+            return
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(self._put_one, tree, tree.values()))
+
+    def uri(self, path: str = "") -> str:
+        return f"gs://{self.case}/{path}" if path else f"gs://{self.case}"
+
+    def access(self, kind: AccessKind = "valid") -> Access:
+        if kind == "session":
+            raise NotOffered("every token of Google is temporary; there is no other kind to compare")
+        if kind == "anonymous":
+            admit(self._server.state, self.case, [EVERYBODY])
+        if kind in {"anonymous", "none"}:
+            return Access(_NO_METADATA_SERVER)
+        known = self._server.extra
+        if kind == "wrong":
+            return self._with_file("nobody@conformance.iam.gserviceaccount.com", known["denied_key"])
+        token = known[f"{kind}_token"]
+        access = self._with_file(known[f"{kind}_email"], known[f"{kind}_key"])
+        return Access(access.environment, access.mounts, (*access.secrets, token))
+
+    def missing(self) -> str:
+        return f"gs://{self.case}-that-is-not-there/model"
+
+    def unreachable(self) -> tuple[str, Access]:
+        """The host is fixed, so it is the way there that is closed: the proxy's port."""
+        (port,) = free_ports(1)
+        nowhere = f"http://127.0.0.1:{port}"
+        return self.uri("model"), self.access("none").plus(HTTPS_PROXY=nowhere, https_proxy=nowhere)
+
+    def _with_file(self, email: str, private_key: str) -> Access:
+        file = self.scratch / f"{email.partition('@')[0]}.json"
+        account = {
+            "type": "service_account",
+            "project_id": "conformance",
+            "private_key_id": "conformance",
+            "private_key": private_key,
+            "client_email": email,
+            "client_id": "100000000000000000000",
+            "token_uri": f"https://{TOKEN_HOST}/token",
+        }
+        file.write_text(json.dumps(account))
+        line_of_key = private_key.splitlines()[1]
+        return Access({"GOOGLE_APPLICATION_CREDENTIALS": CREDENTIALS}, {CREDENTIALS: file}, (line_of_key,))
+
+    def _put_one(self, path: str, content: bytes) -> None:
+        name = quote(path, safe="")
+        self._post(
+            f"/upload/storage/v1/b/{self.case}/o?uploadType=media&name={name}", content, "application/octet-stream"
+        )
+
+    def _post(self, path: str, body: bytes, kind: str) -> None:
+        """One request on this thread's connection; Google's client would take ten times as long."""
+        connection = getattr(self._connections, "here", None)
+        if connection is None:
+            address = urlsplit(self._server.direct_url)
+            connection = self._connections.here = http.client.HTTPConnection(address.netloc, timeout=30)
+        connection.request("POST", path, body, {"Content-Type": kind})
+        with connection.getresponse() as answer:
+            text = answer.read()
+            if answer.status != 200:
+                raise OSError(f"{self._server.server} answered {answer.status} to {path}: {text[:500]!r}")

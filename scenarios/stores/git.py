@@ -1,0 +1,117 @@
+"""Git over HTTPS. The first segment of a path names a repository; deeper paths have no URI of their own.
+
+KServe clones with dulwich since 0.17.0 (PR 4966): `https://` only, depth 1, the `.git` folder stays in the destination.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, get_args
+from urllib.parse import quote
+
+from scenarios.network import Gateway
+from scenarios.servers import accounts
+from scenarios.servers.base import Endpoint, Mode, Server
+from scenarios.servers.git_http import GitHttp
+from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
+from scenarios.stores.standin import NOBODY
+
+HOST = GitHttp.hosts[0]
+BRANCH = "refs/heads/main"
+#: Path segments that git refuses in a tree.
+NO_NAMES = frozenset({"", ".", "..", ".git"})
+GIT_ENVIRONMENT = {
+    "PATH": os.environ.get("PATH", os.defpath),
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+}
+
+
+class Git(Store):
+    """Bare repositories `CASE/NAME.git` on a smart-HTTP server."""
+
+    name = "git"
+    kserve = ">=0.17"
+    bookkeeping = (".git",)
+    servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), GitHttp)
+
+    def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
+        super().__init__(endpoint, gateway, case, scratch)
+        assert endpoint is not None  # noqa: S101 -- `servers` names one for every mode
+        self._folder = endpoint.state / case
+        self._accounts = {name: f"{name}-{secrets.token_hex(8)}" for name in ("reader", "stranger")}
+
+    def put(self, tree: Tree) -> None:
+        repositories: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+        for path, content in tree.items():
+            repository, _, inner = path.partition("/")
+            if not inner:
+                raise NotOffered(f"git: {path!r} lies in no repository (the first segment of a path names one)")
+            if not set(inner.split("/")).isdisjoint(NO_NAMES):
+                raise NotOffered(f"git: a tree cannot hold {inner!r} (no empty folders, no `.`, `..` or `.git`)")
+            repositories[repository][inner] = content
+        for repository, files in repositories.items():
+            self._commit(f"{repository}.git", files)
+
+    def uri(self, path: str = "") -> str:
+        repository, *inner = path.removesuffix("/").split("/")
+        if not repository or inner:
+            raise NotOffered(f"git: {path!r} is not a repository, and only repositories have a URI")
+        return f"https://{HOST}/{self.case}/{quote(repository)}.git" + "/" * path.endswith("/")
+
+    def access(self, kind: AccessKind = "valid") -> Access:
+        if kind == "session":
+            raise NotOffered("git: basic authentication has no session tokens")
+        if kind == "anonymous":
+            accounts.publish(self._folder)
+        else:
+            accounts.restrict(self._folder, self._accounts, readers=["reader"])
+        return Access(
+            {**self.gateway.environment(), **self._login(kind)},
+            self.gateway.mounts,
+            secrets=tuple(self._accounts.values()),
+        )
+
+    def missing(self) -> str:
+        return self.uri("missing")
+
+    def unreachable(self) -> tuple[str, Access]:
+        return f"https://{NOBODY}/{self.case}/model.git", self.access()
+
+    def _login(self, kind: AccessKind) -> dict[str, str]:
+        if kind in ("none", "anonymous"):
+            return {}
+        name = "stranger" if kind == "denied" else "reader"
+        password = "not-the-password" if kind == "wrong" else self._accounts[name]
+        return {"GIT_USERNAME": name, "GIT_PASSWORD": password}
+
+    def _commit(self, repository: str, files: Mapping[str, bytes]) -> None:
+        """One more commit that adds `files`, in git's own import format: no work tree, no user's configuration."""
+        folder = self._folder / repository
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            _git(folder, "init", "--quiet", "--bare", "--initial-branch", "main")
+        commit = f"commit {BRANCH}\ncommitter Suite <suite@forge.example> {int(time.time())} +0000\ndata 0\n"
+        if parent := _git(folder, "for-each-ref", "--format", "%(objectname)", BRANCH):
+            commit += f"from {parent.decode()}"
+        lines = [commit.encode()]
+        for path, content in files.items():
+            lines.append(f"M 100644 inline {_quoted(path)}\ndata {len(content)}\n".encode() + content + b"\n")
+        _git(folder, "fast-import", "--quiet", stdin=b"".join(lines))
+
+
+def _git(folder: Path, *arguments: str, stdin: bytes = b"") -> bytes:
+    argv = ["git", "--git-dir", str(folder), *arguments]
+    return subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, env=GIT_ENVIRONMENT, check=True).stdout
+
+
+def _quoted(path: str) -> str:
+    """`path` as fast-import reads it back: in double quotes, with C escapes."""
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

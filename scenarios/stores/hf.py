@@ -1,0 +1,97 @@
+"""Hugging Face: the first segment of a path names a model repository; deeper paths have no URI of their own.
+
+KServe calls `huggingface_hub.snapshot_download` since 0.14.0: `hf://OWNER/NAME[:REVISION]`, here `hf://CASE/NAME`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, ClassVar, get_args
+
+from scenarios.servers.base import Mode, Server
+from scenarios.servers.hub import MIRROR, Hub
+from scenarios.stores.base import Access, AccessKind, NotOffered, Tree
+from scenarios.stores.standin import NOBODY, StandInStore
+
+MAIN = "main"
+#: Suffixes of files that the hub keeps in LFS and sends from its CDN.
+LFS = (".bin", ".gz", ".onnx", ".pkl", ".pt", ".safetensors", ".tar", ".zip")
+#: What KServe's webhook sets on every initializer since 0.16 (PR 4726), but for HF_HUB_ENABLE_HF_TRANSFER: the clients
+#: of 0.16 and later ignore it, and 0.14, which the webhook never gives it, would want a package that it does not have.
+WEBHOOK = {"HF_XET_HIGH_PERFORMANCE": "1", "HF_XET_NUM_CONCURRENT_RANGE_GETS": "8"}
+
+
+class HuggingFace(StandInStore):
+    """Repositories of one owner. `put(tree, "v2")` adds a commit to a branch or tag of that name; then
+    `uri("model:v2")` leads to it.
+    """
+
+    name = "hf"
+    kserve = ">=0.14"
+    bookkeeping = (".cache",)
+    servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), Hub)
+
+    def put(self, tree: Tree, revision: str = MAIN) -> None:
+        repositories: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+        for path, content in tree.items():
+            name, _, inner = path.partition("/")
+            if not inner:
+                raise NotOffered(f"hf: {path!r} lies in no repository (the first segment of a path names one)")
+            if inner.endswith("/"):
+                raise NotOffered(f"hf: {path!r} is an empty folder, and a git repository holds none")
+            repositories[name][inner] = content
+        for name, files in repositories.items():
+            self._commit(name, files, revision)
+
+    def uri(self, path: str = "") -> str:
+        name, *inner = path.removesuffix("/").split("/")
+        if not name or inner:
+            raise NotOffered(f"hf: {path!r} is not a repository, and only repositories have a URI")
+        return f"hf://{self.case}/{path}"
+
+    def commit(self, name: str, revision: str = MAIN) -> str:
+        """The full id of the commit that `revision` of repository `name` stands at; a revision as well."""
+        return str(self.corner.facts()["repositories"][name]["refs"][revision])
+
+    def access(self, kind: AccessKind = "valid") -> Access:
+        token = self._token(kind)
+        environment = {**self.gateway.environment(), **WEBHOOK, **({"HF_TOKEN": token} if token else {})}
+        return Access(environment, self.gateway.mounts, secrets=(token,) if token else ())
+
+    def mirrored(self, kind: AccessKind = "valid") -> Access:
+        """The same through a mirror of the hub, named by HF_ENDPOINT."""
+        return self.access(kind).plus(HF_ENDPOINT=f"https://{MIRROR}")
+
+    def missing(self) -> str:
+        return self.uri("missing")
+
+    def unreachable(self) -> tuple[str, Access]:
+        return self.uri("model"), self.access().plus(HF_ENDPOINT=f"https://{NOBODY}")
+
+    def _commit(self, name: str, files: Mapping[str, bytes], revision: str) -> None:
+        """A commit of what `revision` held before and `files`."""
+        repositories = self.corner.facts().get("repositories", {})
+        repository = repositories.get(name, {"refs": {}, "commits": {}})
+        parent = repository["refs"].get(revision)
+        listed = {**repository["commits"].get(parent, {}), **{path: _entry(path, files[path]) for path in files}}
+        commit = hashlib.sha1(repr((parent, sorted(listed.items()))).encode(), usedforsecurity=False).hexdigest()
+        folder = self.corner.folder / name / commit
+        self._write(folder, files)
+        for path in listed.keys() - files.keys():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            os.link(self.corner.folder / name / parent / path, folder / path)
+        repository = {
+            "refs": {**repository["refs"], revision: commit},
+            "commits": {**repository["commits"], commit: listed},
+        }
+        self.corner.note(repositories={**repositories, name: repository})
+
+
+def _entry(path: str, content: bytes) -> dict[str, Any]:
+    """A file as the hub lists it: git's blob id, its size in bytes, for LFS files the sha256 of the content."""
+    blob = hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()
+    lfs = {"lfs": hashlib.sha256(content).hexdigest()} if path.endswith(LFS) else {}
+    return {"oid": blob, "size": len(content), **lfs}

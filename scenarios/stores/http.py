@@ -1,0 +1,111 @@
+"""HTTP(S): single files by URL. A tree can be put there, but only its files have a URI."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar, Literal, get_args
+from urllib.parse import quote, urlencode
+
+from scenarios.servers.base import Mode, Server
+from scenarios.servers.http_server import HttpServer
+from scenarios.stores.base import Access, AccessKind, NotOffered, Tree
+from scenarios.stores.standin import NOBODY, StandInStore
+
+HOST = "models.files.example"
+#: Another host that serves the same files, for redirects across hosts.
+OTHER_HOST = "cdn.files.example"
+
+
+class HTTP(StandInStore):
+    """Files on a web server, with what each of them asks for.
+
+    A credential is a request header; KServe takes headers from the variable `HOST-headers`, as JSON.
+    """
+
+    name = "http"
+    kserve = ">=0.7"
+    servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), HttpServer)
+
+    def put(self, tree: Tree) -> None:
+        for path in tree:
+            if path.endswith("/"):
+                raise NotOffered(f"http: {path!r} is a folder, and a web server has none")
+        super().put(tree)
+
+    def serve(
+        self,
+        path: str,
+        content: bytes = b"",
+        *,
+        content_type: str | None = None,
+        headers_required: Mapping[str, str] | None = None,
+        query_required: Mapping[str, str] | None = None,
+        redirect_to: str | None = None,
+        status: int | None = None,
+    ) -> str:
+        """Put one file that is answered in a particular way; its URI.
+
+        content_type      instead of the one for its suffix.
+        headers_required  401 without exactly these.
+        query_required    403 without exactly these, as a presigned URL with a wrong signature.
+        redirect_to       the URL (see `url`) that it redirects to; `status` is 302 then, unless given.
+        status            of the answer: 3xx with `redirect_to`, else 4xx or 5xx.
+        """
+        self.put({path: content})
+        asks: dict[str, Any] = {
+            "content_type": content_type,
+            "headers_required": headers_required,
+            "query_required": query_required,
+            "redirect_to": redirect_to,
+            "status": status or (HTTPStatus.FOUND if redirect_to else None),
+        }
+        files = self.corner.facts().get("files", {})
+        self.corner.note(files={**files, path: {name: value for name, value in asks.items() if value is not None}})
+        return self.url(path)
+
+    def uri(self, path: str = "") -> str:
+        if (self.corner.folder / path).is_dir():
+            raise NotOffered(f"http: {path!r} is a folder; only a single file has a URI")
+        return self.url(path)
+
+    def url(
+        self,
+        path: str,
+        *,
+        scheme: Literal["http", "https"] = "https",
+        host: str = HOST,
+        query: Mapping[str, str] | None = None,
+    ) -> str:
+        """The URL of `path`, percent-encoded."""
+        return f"{scheme}://{host}/{self.case}/{quote(path)}" + (f"?{urlencode(query)}" if query else "")
+
+    def access(self, kind: AccessKind = "valid") -> Access:
+        token = self._token("anonymous" if kind == "valid" else kind)
+        return self.sending({"Authorization": f"Bearer {token}"}) if token else self._unnamed()
+
+    def sending(self, headers: Mapping[str, str]) -> Access:
+        """Access with these request headers, for this store's host; the values are secrets."""
+        return Access(
+            {**self._unnamed().environment, f"{HOST}-headers": json.dumps(dict(headers))},
+            self.gateway.mounts,
+            secrets=tuple(value.removeprefix("Bearer ") for value in headers.values()),
+        )
+
+    def presigned(self, path: str, content: bytes) -> tuple[str, str]:
+        """A new file's URI with a query without which nobody reads it, and the secret part of that query."""
+        signature = secrets.token_hex(32)
+        query = {"X-Amz-Expires": "900", "X-Amz-Signature": signature}
+        self.serve(path, content, query_required=query)
+        return self.url(path, query=query), signature
+
+    def missing(self) -> str:
+        return f"https://{HOST}/{self.case}-missing/model.bin"
+
+    def unreachable(self) -> tuple[str, Access]:
+        return f"https://{NOBODY}/{self.case}/model.bin", self._unnamed()
+
+    def _unnamed(self) -> Access:
+        return Access(self.gateway.environment(), self.gateway.mounts)

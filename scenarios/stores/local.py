@@ -1,0 +1,19 @@
+"""A path that is already on the machine: `file://` URIs and bare absolute paths."""
+
+from __future__ import annotations
+
+from scenarios.stores.folder import Folder
+
+
+class Local(Folder):
+    """A folder at /srv/models. KServe's initializer makes symbolic links into it."""
+
+    name = "local"
+    mount = "/srv/models"
+
+    def uri(self, path: str = "") -> str:
+        return f"file://{self._seen(path)}"
+
+    def bare(self, path: str = "") -> str:
+        """The same place without a scheme."""
+        return self._seen(path)

@@ -1,0 +1,178 @@
+"""OCI images in modelcar layout: the model lies below `models/` in the layers.
+
+The first segment of a path names an image; deeper paths have no URI of their own. KServe's initializer downloads `oci://`
+since 0.21.0 (PR 5739), with oras; before, images are for the webhook's modelcar alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import re
+import secrets
+import tarfile
+import urllib.request
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import ClassVar, Literal
+from urllib.parse import urljoin
+
+from scenarios.network import Gateway
+from scenarios.servers import accounts
+from scenarios.servers.base import DIRECT, Endpoint, Mode, Server
+from scenarios.servers.images import DistributionImage
+from scenarios.servers.oci_registry import Distribution, OciRegistry
+from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
+from scenarios.stores.standin import NOBODY
+
+HOST = OciRegistry.hosts[0]
+#: Where KServe's webhook mounts the pull secret (oci_fetch.go, 0.21).
+CREDENTIALS = "/mnt/oci-fetch-auth"
+NAME = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+Layer = Literal["tar", "tar+gzip"]
+#: Architectures an initializer may run on, in the order of an index.
+ARCHITECTURES = ("amd64", "arm64")
+
+
+class OCI(Store):
+    """Images `CASE/NAME:latest` in a registry. Every `put` adds a layer."""
+
+    name = "oci"
+    kserve = ">=0.21"
+    servers: ClassVar[Mapping[Mode, type[Server]]] = {
+        "embedded": OciRegistry,
+        "native": Distribution,
+        "container": DistributionImage,
+    }
+
+    def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
+        super().__init__(endpoint, gateway, case, scratch)
+        assert endpoint is not None  # noqa: S101 -- `servers` names one for every mode
+        self._registry = endpoint.direct_url
+        self._folder = endpoint.state / case
+        self._accounts = {name: f"{name}-{secrets.token_hex(8)}" for name in ("reader", "stranger")}
+        self._layers: defaultdict[str, list[tuple[Layer, bytes]]] = defaultdict(list)
+
+    def put(self, tree: Tree, *, layer: Layer = "tar+gzip", index: bool = False, below: str = "models") -> None:
+        """As in every store; `layer` is the form of the new layer, `index` makes the tag an image index for each of
+        ARCHITECTURES, and `below` is the folder in the image.
+        """
+        images: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+        for path, content in tree.items():
+            image, _, inner = path.partition("/")
+            if not inner:
+                raise NotOffered(f"oci: {path!r} lies in no image (the first segment of a path names one)")
+            images[self._valid(image)][f"{below}/{inner}"] = content
+        for image, files in images.items():
+            self._layers[image].append((layer, _layer(files, gzipped=layer == "tar+gzip")))
+            self._push(f"{self.case}/{image}", self._layers[image], ARCHITECTURES if index else ())
+
+    def uri(self, path: str = "") -> str:
+        return f"oci://{HOST}/{self.case}/{self._valid(path)}:latest"
+
+    def access(self, kind: AccessKind = "valid") -> Access:
+        if kind == "session":
+            raise NotOffered("oci: a docker config.json has no session tokens")
+        if kind == "anonymous":
+            accounts.publish(self._folder)
+        else:
+            accounts.restrict(self._folder, self._accounts, readers=["reader"])
+        access = Access(self.gateway.environment(), self.gateway.mounts)
+        if kind in {"none", "anonymous"}:
+            return access
+        name = "stranger" if kind == "denied" else "reader"
+        password = "not-the-password" if kind == "wrong" else self._accounts[name]
+        encoded = base64.b64encode(f"{name}:{password}".encode()).decode()
+        config = self.scratch / f"oci-{kind}" / "config.json"
+        config.parent.mkdir(exist_ok=True)
+        config.write_text(json.dumps({"auths": {HOST: {"auth": encoded}}}))
+        return Access(
+            {**access.environment, "KSERVE_OCI_DOCKER_CONFIG": f"{CREDENTIALS}/config.json"},
+            {**access.mounts, CREDENTIALS: config.parent},
+            secrets=(password, encoded),
+        )
+
+    def missing(self) -> str:
+        return self.uri("missing")
+
+    def unreachable(self) -> tuple[str, Access]:
+        return f"oci://{NOBODY}/{self.case}/model:latest", self.access()
+
+    def _valid(self, image: str) -> str:
+        if not NAME.fullmatch(image):
+            raise NotOffered(f"oci: {image!r} cannot name an image, and only images have a URI")
+        return image
+
+    def _push(self, image: str, layers: Sequence[tuple[Layer, bytes]], architectures: Sequence[str]) -> None:
+        manifests = [self._manifest(image, layers, architecture) for architecture in architectures or ARCHITECTURES[:1]]
+        if not architectures:
+            self._send("PUT", f"/v2/{image}/manifests/latest", manifests[0], MANIFEST)
+            return
+        entries = []
+        for architecture, manifest in zip(architectures, manifests, strict=True):
+            self._send("PUT", f"/v2/{image}/manifests/{_digest(manifest)}", manifest, MANIFEST)
+            platform = {"architecture": architecture, "os": "linux"}
+            entries.append({**_descriptor(MANIFEST, manifest), "platform": platform})
+        self._send("PUT", f"/v2/{image}/manifests/latest", _document(INDEX, manifests=entries), INDEX)
+
+    def _manifest(self, image: str, layers: Sequence[tuple[Layer, bytes]], architecture: str) -> bytes:
+        """The manifest of an image for linux, its blobs uploaded."""
+        plain = [gzip.decompress(blob) if kind == "tar+gzip" else blob for kind, blob in layers]
+        rootfs = {"type": "layers", "diff_ids": [_digest(blob) for blob in plain]}
+        config = json.dumps({"architecture": architecture, "os": "linux", "config": {}, "rootfs": rootfs}).encode()
+        described = [_descriptor(f"application/vnd.oci.image.layer.v1.{kind}", blob) for kind, blob in layers]
+        for blob in [config, *(blob for _, blob in layers)]:
+            where = self._send("POST", f"/v2/{image}/blobs/uploads/", b"", "application/octet-stream")
+            separator = "&" if "?" in where else "?"
+            self._send("PUT", f"{where}{separator}digest={_digest(blob)}", blob, "application/octet-stream")
+        return _document(MANIFEST, config=_descriptor(CONFIG, config), layers=described)
+
+    def _send(self, method: str, path: str, body: bytes, media_type: str) -> str:
+        """One request past the gateway; the Location that it answers with."""
+        request = urllib.request.Request(  # noqa: S310 -- the suite's own server
+            urljoin(self._registry, path), data=body, method=method, headers={"Content-Type": media_type}
+        )
+        with DIRECT.open(request, timeout=30) as response:
+            return str(response.headers.get("Location", ""))
+
+
+def _layer(files: Mapping[str, bytes], *, gzipped: bool) -> bytes:
+    """`files` and the folders above them as a tar archive, as image builders write it: root's, world-readable."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz" if gzipped else "w") as archive:
+        for folder in _folders(files):
+            entry = tarfile.TarInfo(folder)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(entry)
+        for path, content in files.items():
+            if not path.endswith("/"):
+                entry = tarfile.TarInfo(path)
+                entry.size, entry.mode = len(content), 0o644
+                archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _folders(paths: Iterable[str]) -> list[str]:
+    """Every folder above `paths` (and those that are themselves folders), parents first."""
+    above = {str(parent) for path in paths for parent in PurePosixPath(path).parents} - {"."}
+    return sorted(above | {path.rstrip("/") for path in paths if path.endswith("/")})
+
+
+def _digest(blob: bytes) -> str:
+    return f"sha256:{hashlib.sha256(blob).hexdigest()}"
+
+
+def _descriptor(media_type: str, blob: bytes) -> dict[str, str | int]:
+    return {"mediaType": media_type, "digest": _digest(blob), "size": len(blob)}
+
+
+def _document(media_type: str, **fields: object) -> bytes:
+    return json.dumps({"schemaVersion": 2, "mediaType": media_type, **fields}).encode()

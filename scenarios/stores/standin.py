@@ -1,0 +1,63 @@
+"""What the stores behind the suite's own servers share: files written straight into the server's state, and tokens."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Literal
+
+from scenarios.network import Gateway
+from scenarios.servers.base import Endpoint
+from scenarios.servers.standin import Corner
+from scenarios.stores.base import AccessKind, NotOffered, Store, Tree
+
+#: A port of this machine on which nothing listens (discard).
+NOBODY = "127.0.0.1:9"
+TokenKind = Literal["reader", "stranger"]
+
+
+class StandInStore(Store):
+    """A store whose server reads this machine's disk. Unless `access` restricts it, everybody may read."""
+
+    def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
+        super().__init__(endpoint, gateway, case, scratch)
+        assert endpoint is not None  # noqa: S101 -- `servers` names one for every mode
+        self.corner = Corner(endpoint.state, case)
+        self._tokens: dict[TokenKind, str] = {
+            "reader": f"reader-{secrets.token_hex(12)}",
+            "stranger": f"stranger-{secrets.token_hex(12)}",
+        }
+
+    def put(self, tree: Tree) -> None:
+        self._write(self.corner.folder, tree)
+        self.corner.note()
+
+    def _write(self, folder: Path, tree: Tree) -> None:
+        """`tree` as files and (where a path ends in `/`) empty folders below `folder`."""
+        for path, content in tree.items():
+            if not {"", ".", ".."}.isdisjoint(path.removesuffix("/").split("/")):
+                raise NotOffered(f"{self.name}: {path!r} has a segment that no folder can hold")
+            target = folder / path
+            try:
+                if path.endswith("/"):
+                    target.mkdir(parents=True, exist_ok=True)
+                else:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(content)
+            except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+                raise NotOffered(f"{self.name}: {path!r} would be a file and a folder at once") from error
+
+    def _token(self, kind: AccessKind) -> str | None:
+        """Restrict (or, for `anonymous`, publish) what was put; the token that a caller of this kind has."""
+        self.corner.note(tokens=None if kind == "anonymous" else self._tokens)
+        match kind:
+            case "valid":
+                return self._tokens["reader"]
+            case "denied":
+                return self._tokens["stranger"]
+            case "wrong":
+                return f"unknown-{secrets.token_hex(12)}"
+            case "none" | "anonymous":
+                return None
+            case "session":
+                raise NotOffered(f"{self.name} has no session tokens")

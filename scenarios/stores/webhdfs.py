@@ -1,0 +1,70 @@
+"""HDFS through WebHDFS: `webhdfs://PATH` and `hdfs://PATH`, where the first segment of PATH is the case.
+
+KServe takes all that follows `://` as the path and finds the name node in a mounted secret (0.9.0, PR 2077), or in
+STORAGE_CONFIG.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import ClassVar, get_args
+
+from scenarios.servers.base import Mode, Server
+from scenarios.servers.webhdfs import NAME_NODE, WebHdfs
+from scenarios.stores.base import Access, AccessKind
+from scenarios.stores.standin import NOBODY, StandInStore
+
+#: Where KServe's webhook mounts the secret.
+SECRET = "/var/secrets/kserve-hdfscreds"  # noqa: S105 -- a folder
+
+
+class WebHDFS(StandInStore):
+    """Folders and files on HDFS; a credential is a header for the name node, in the secret's HEADERS."""
+
+    name = "webhdfs"
+    kserve = ">=0.9"
+    servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), WebHdfs)
+
+    def uri(self, path: str = "") -> str:
+        return f"webhdfs://{self._place(path)}"
+
+    def hdfs_uri(self, path: str = "") -> str:
+        """The same place by the other scheme."""
+        return f"hdfs://{self._place(path)}"
+
+    def access(self, kind: AccessKind = "valid") -> Access:
+        return self._mounted(self._settings(kind), name=kind)
+
+    def storage_spec(self, kind: AccessKind = "valid") -> Access:
+        """The same settings in STORAGE_CONFIG, as KServe's webhook passes a storage spec of type `webhdfs`."""
+        settings = self._settings(kind)
+        config = json.dumps({"type": "webhdfs", **settings})
+        return Access(
+            {**self.gateway.environment(), "STORAGE_CONFIG": config}, self.gateway.mounts, _tokens_in(settings)
+        )
+
+    def missing(self) -> str:
+        return f"webhdfs://{self.case}-missing/model"
+
+    def unreachable(self) -> tuple[str, Access]:
+        return self.uri("model"), self._mounted({"HDFS_NAMENODE": f"https://{NOBODY}"}, name="unreachable")
+
+    def _place(self, path: str) -> str:
+        return f"{self.case}/{path}" if path else self.case
+
+    def _settings(self, kind: AccessKind) -> dict[str, str]:
+        token = self._token(kind)
+        headers = {"HEADERS": json.dumps({"Authorization": f"Bearer {token}"})} if token else {}
+        return {"HDFS_NAMENODE": f"https://{NAME_NODE}", **headers}
+
+    def _mounted(self, settings: Mapping[str, str], name: str) -> Access:
+        folder = self.scratch / f"hdfs-{name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, content in settings.items():
+            (folder / file).write_text(content)
+        return Access(self.gateway.environment(), {**self.gateway.mounts, SECRET: folder}, _tokens_in(settings))
+
+
+def _tokens_in(settings: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(value.removeprefix("Bearer ") for value in json.loads(settings.get("HEADERS", "{}")).values())
