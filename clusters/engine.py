@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import shutil
@@ -25,6 +26,8 @@ _ITS_VARIABLES = (
     *("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "CONTAINER_HOST"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
 )
+#: Runs its arguments once standard input is at its end: when the process that holds the other end is gone.
+_REAPER = 'cat >/dev/null; exec "$@" >/dev/null 2>&1'
 #: Podman's own default for both limits.
 _USUAL_LIMIT = 1_048_576
 
@@ -39,21 +42,45 @@ class Engine:
 
     program      its command line client, as found on PATH.
     environment  what a call of it needs beside PATH.
+    ulimits      for `run`, beside a `--ulimit` of the caller's: given any, podman forgets those of its configuration.
     """
 
     name: Literal["docker", "podman"]
     program: str
     version: str
     environment: Mapping[str, str]
+    ulimits: Sequence[str] = ()
 
     def run(self, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         """One call of its client; the caller looks at the status."""
         return _call([self.program, *arguments], self.environment, timeout_s)
 
-    def removal(self, container: str) -> Sequence[str]:
-        """The command that ends `container` at once and removes it with its volumes."""
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """One call of its client that goes on, in a session of its own; its output comes through pipes."""
+        return subprocess.Popen(
+            [self.program, *arguments],
+            env=_variables(self.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    @contextlib.contextmanager
+    def reaper(self, container: str) -> Iterator[None]:
+        """Have `container` ended and removed with its volumes when this context or this process is left, even killed.
+
+        It need not exist yet, nor any more.
+        """
         at_once = ["--time", "0"] if self.name == "podman" else []
-        return [self.program, "rm", "--force", *at_once, "--volumes", container]
+        removal = [self.program, "rm", "--force", *at_once, "--volumes", container]
+        with subprocess.Popen(
+            ["sh", "-c", _REAPER, "reaper", *removal],
+            env=_variables(self.environment),
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        ):
+            yield
 
     @contextlib.contextmanager
     def api(self, folder: Path) -> Iterator[str]:
@@ -67,7 +94,7 @@ class Engine:
         path = folder / "podman.sock"
         url = f"unix://{path}"
         argv = [self.program, "system", "service", "--time", "0", url]
-        with subprocess.Popen(argv, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL) as service:
+        with subprocess.Popen(argv, env=_variables(self.environment), stdin=subprocess.DEVNULL) as service:
             try:
                 _wait_for(path, service)
                 yield url
@@ -85,37 +112,53 @@ def find_engine() -> Engine:
         if not program:
             refusals.append(f"{name} is not on PATH")
             continue
-        needed = environment | (_podman_configuration() if name == "podman" else {})
+        ulimits = _ulimits() if name == "podman" and _nobody_configured_podman() else []
+        needed = environment | ({"CONTAINERS_CONF": _configuration(ulimits)} if ulimits else {})
         try:
             answer = _call([program, "info", "--format", version], needed, ANSWER_WITHIN_S)
         except subprocess.TimeoutExpired:
             refusals.append(f"{name} gave no answer within {ANSWER_WITHIN_S} s")
             continue
         if answer.returncode == 0:
-            return Engine("docker" if name == "docker" else "podman", program, answer.stdout.strip(), needed)
+            return Engine("docker" if name == "docker" else "podman", program, answer.stdout.strip(), needed, ulimits)
         refusals.append(f"{name}: {(answer.stderr.strip() or 'no answer').splitlines()[-1]}")
     raise NoEngine(f"no container engine: {'; '.join(refusals)}. Install podman, or start docker")
 
 
 def _call(argv: Sequence[str], environment: Mapping[str, str], timeout_s: float) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": os.environ.get("PATH", os.defpath), **environment}
     return subprocess.run(
-        argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False
+        argv,
+        env=_variables(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
     )
 
 
-def _podman_configuration() -> dict[str, str]:
-    """A configuration of the suite's own for root's podman where nobody has made one.
+def _variables(environment: Mapping[str, str]) -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", os.defpath), **environment}
 
-    Podman's defaults fail for a root without CAP_SYS_RESOURCE ("error setting rlimit type 7") and its runtime crun on
-    a hybrid cgroup hierarchy; systemd's cgroups and journal are not there on every machine.
-    """
-    configured = (Path("/etc/containers/containers.conf"), Path.home() / ".config/containers/containers.conf")
-    if os.geteuid() != 0 or "CONTAINERS_CONF" in os.environ or any(path.exists() for path in configured):
-        return {}
+
+def _nobody_configured_podman() -> bool:
+    """Whether root's podman is left to its defaults here."""
+    usual = (Path("/etc/containers/containers.conf"), Path.home() / ".config/containers/containers.conf")
+    return os.geteuid() == 0 and "CONTAINERS_CONF" not in os.environ and not any(path.exists() for path in usual)
+
+
+def _ulimits() -> list[str]:
+    """The limits that this process has: a root without CAP_SYS_RESOURCE cannot set podman's higher defaults."""
     files, processes = _limit(resource.RLIMIT_NOFILE), _limit(resource.RLIMIT_NPROC)
-    ulimits = f'default_ulimits = ["nofile={files}:{files}", "nproc={processes}:{processes}"]'
-    lines = ["[containers]", ulimits, "[engine]"]
+    return [f"nofile={files}:{files}", f"nproc={processes}:{processes}"]
+
+
+def _configuration(ulimits: Sequence[str]) -> str:
+    """A configuration of the suite's own for podman, where its defaults fail.
+
+    Its runtime crun fails on a hybrid cgroup hierarchy; systemd's cgroups and journal are not on every machine.
+    """
+    lines = ["[containers]", f"default_ulimits = {json.dumps(ulimits)}", "[engine]"]
     if not Path("/run/systemd/system").exists():
         lines += ['cgroup_manager = "cgroupfs"', 'events_logger = "file"']
     if not Path("/sys/fs/cgroup/cgroup.controllers").exists() and shutil.which("runc"):
@@ -125,7 +168,7 @@ def _podman_configuration() -> dict[str, str]:
     new = path.with_suffix(f".{os.getpid()}")
     new.write_text("\n".join(lines) + "\n")
     new.replace(path)
-    return {"CONTAINERS_CONF": str(path)}
+    return str(path)
 
 
 def _limit(which: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,6 @@ class Fetch:
     outcome: Outcome
     expected: Expectation
     bookkeeping: Sequence[str]
-    container: str
     secrets: Sequence[str]
 
     @property
@@ -89,7 +89,7 @@ class Fetch:
 
     def entries(self, dest: str | None = None) -> dict[str, Entry]:
         """Files and folders below a destination, without what the store's own client keeps there; any exit code."""
-        found = self.outcome.trees.get(dest or self.pairs[0][1], {})
+        found = self.outcome.trees.get(posixpath.normpath(dest or self.pairs[0][1]), {})
         return {path: entry for path, entry in found.items() if path.split("/")[0] not in self.bookkeeping}
 
     @property
@@ -134,19 +134,19 @@ class Fetch:
         text = self.expected.rule.message(self.expected.release, self.expected.store, self.expected.case)
         if text is None or not self.pairs:
             return text
-        parts = urlsplit(self.pairs[0][0])
-        return text.format(
-            uri=self.pairs[0][0], container=self.container, path=parts.path.lstrip("/"), host=parts.hostname
-        )
+        uri = self.pairs[0][0]
+        parts = urlsplit(uri)
+        path = parts.path.lstrip("/")
+        container = path.partition("/")[0] if parts.scheme == "https" else parts.netloc
+        return text.format(uri=uri, container=container, path=path, host=parts.hostname)
 
     def describe(self) -> list[str]:
-        """The call as a failure shows it: sources, end, the last lines of output, a command to make it again."""
+        """The call as a failure shows it: sources, end, and the last lines of output."""
         what = "  ".join(f"{uri} -> {dest}" for uri, dest in self.pairs) or "(other arguments)"
         lines = [f"call: {what}", f"  ended: {self.outcome.ended}, exit code {self.outcome.exit_code}, "
                  f"after {self.outcome.duration_s:.2f} s"]  # fmt: skip
         printed = [line for line in self.output.splitlines() if line.strip()]
-        lines += [f"  | {line[:400]}" for line in printed[-SHOWN_LINES:]] or ["  | (no output)"]
-        return [*lines, f"  again: {self.outcome.reproduce}"]
+        return lines + ([f"  | {line[:400]}" for line in printed[-SHOWN_LINES:]] or ["  | (no output)"])
 
 
 class Fetcher:
@@ -220,7 +220,6 @@ class Fetcher:
             outcome=self._initializer.call(call),
             expected=self._expected,
             bookkeeping=self.store.bookkeeping if self.store else (),
-            container=self.store.container if self.store else "",
             secrets=secrets,
         )
         self.fetches.append(fetch)

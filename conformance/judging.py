@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from conformance import known_failures
-from conformance.fetching import Broken, Fetcher, Tree, difference
+from conformance.fetching import Fetcher, Tree, difference
 from conformance.run import Run, case_of, store_of
 from reports.model import Level, Outcome, Result, to_json
+from reports.redact import redact
 from reports.writer import save_evidence
 
 #: Name of the entry of `report.user_properties` that carries a result from a worker.
@@ -31,7 +32,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
     if outcome in {Outcome.NOT_RUN, Outcome.UNSUPPORTED}:
         reason = item.stash.get(WHY_NOT, (outcome, _skip_reason(call)))[1]
     elif outcome is Outcome.FAILED:
-        message = _failure(run, item, call, fetcher)
+        message = redact(_failure(run, item, call, fetcher), _secrets(fetcher))
         if entry:
             outcome, reason, reference = Outcome.KNOWN_FAILURE, entry.reason, entry.reference
             report.outcome, report.wasxfail = "skipped", entry.reason
@@ -44,6 +45,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
         report.outcome, report.longrepr = "failed", message
     elif outcome is Outcome.ERROR:
         message = report.longreprtext
+        reason = _in_one_line(call)
     evidence: tuple[str, ...] = ()
     if fetcher and outcome in {Outcome.FAILED, Outcome.KNOWN_FAILURE, Outcome.ERROR}:
         evidence = (_save_evidence(run, item, fetcher, message),)
@@ -91,21 +93,25 @@ def _skip_reason(call: pytest.CallInfo[None]) -> str:
     return str(getattr(call.excinfo.value, "msg", call.excinfo.value)) if call.excinfo else ""
 
 
+def _in_one_line(call: pytest.CallInfo[None]) -> str:
+    return call.excinfo.exconly(tryshort=True).splitlines()[0] if call.excinfo else ""
+
+
 def _failure(run: Run, item: pytest.Item, call: pytest.CallInfo[None], fetcher: Fetcher | None) -> str:
     """What a vendor needs to mend it: the rule, what was expected, the calls, and how to run this case alone."""
     rule, store = run.rule_of(item), store_of(item)
     where = f"{store} played by {run.server_of(store) or 'a folder'}" if store else "no store"
     assert call.excinfo is not None  # noqa: S101 - a failed phase has one
     lines = [f"{rule.id} {rule.level}: {rule.title}", f"  {rule.statement}", f"on {where}, {item.name}", ""]
-    lines += _broken(call.excinfo.value)
+    lines.append(f"what is wrong: {_wrong(call.excinfo.value)}")
     for fetch in fetcher.fetches if fetcher else []:
         lines += ["", *fetch.describe()]
     return "\n".join([*lines, "", f"run it alone: {_reproduce(run, item)}"])
 
 
-def _broken(error: BaseException) -> list[str]:
-    text = str(error) if isinstance(error, Broken) else (str(error) or "the assertion does not hold")
-    return [f"what is wrong: {text}"]
+def _wrong(error: BaseException) -> str:
+    """The test's own words, without what pytest adds on the values of an expression."""
+    return str(error).removeprefix("assert ").partition("\nassert ")[0] or "the assertion does not hold"
 
 
 def explain_trees(actual: object, expected: object) -> list[str] | None:

@@ -104,8 +104,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A row for each store that the test's rule applies to, unless the test has a table of its own."""
-    tables = [str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize")]
-    if "store" in metafunc.fixturenames and not any("store" in table.split(",") for table in tables):
+    has_table = any("store" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if "store" in metafunc.fixturenames and not has_table:
         mark = next(metafunc.definition.iter_markers("rule"), None)
         rule = current().rules.get(mark.args[0]) if mark else None
         stores = (mark.kwargs.get("stores") if mark else None) or (rule.stores if rule else ())

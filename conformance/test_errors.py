@@ -54,19 +54,19 @@ def test_a_missing_bucket(store: Store, initializer: Fetcher) -> None:
 @rule("ERR-003")
 def test_wrong_credentials(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Well-formed credentials that the store does not know."""
-    initializer.fetch(sample.uri, access=store.access("wrong")).assert_refused()
+    initializer.fetch(sample.uri, access=store.access("wrong"), timeout_s=150).assert_refused()
 
 
 @rule("ERR-004")
 def test_missing_credentials(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Private content, and nothing to be let in with."""
-    initializer.fetch(sample.uri, access=store.access("none")).assert_refused()
+    initializer.fetch(sample.uri, access=store.access("none"), timeout_s=150).assert_refused()
 
 
 @rule("ERR-005")
 def test_missing_permission(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Known credentials that may not read this model."""
-    initializer.fetch(sample.uri, access=store.access("denied")).assert_refused()
+    initializer.fetch(sample.uri, access=store.access("denied"), timeout_s=150).assert_refused()
 
 
 @rule("ERR-006")

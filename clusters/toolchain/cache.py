@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from filelock import FileLock
@@ -95,12 +96,14 @@ def run(argv: Sequence[str | Path], environment: Mapping[str, str] | None = None
 
 
 def _telling_line(output: str) -> str:
-    """The line that names the error: the first that says so, else the last."""
+    """The line that names the error: the first that says so, with its cause where one follows; else the last."""
     lines = [stripped for line in output.splitlines() if (stripped := line.strip())]
     # npm's first line has an error's code only, its next the sentence.
     words = r"^(?!npm \S+ (code|errno|syscall)\b).*(error|fail|cannot|could not|not found|no solution)"
     telling = [line for line in lines if re.search(words, line, re.I)]
-    return (telling or lines[-1:] or [""])[0][:300]
+    line = (telling or lines[-1:] or [""])[0]
+    cause = [after for before, after in pairwise(lines) if before == line and after.startswith("cause:")]
+    return ", ".join([line, *cause[:1]])[:300]
 
 
 def _beside(kind: str, key: str) -> Path:

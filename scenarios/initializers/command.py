@@ -29,8 +29,9 @@ class Command(Initializer):
         if not argv:
             raise NoInitializer("command: names no program; give command:PROGRAM [ARGUMENT ...]")
         executable = _executable(self.spec, argv[0])
-        named = [Path(argument).absolute() for argument in argv[1:] if Path(argument).exists()]
-        self._program = [str(executable), *(str(Path(a).absolute()) if Path(a).exists() else a for a in argv[1:])]
+        named = [Path(argument).absolute() for argument in argv[1:] if _names_a_path(argument)]
+        arguments = (str(Path(a).absolute()) if _names_a_path(a) else a for a in argv[1:])
+        self._program = [str(executable), *arguments]
         self._needs = [*requisites(executable), *map(around, named)]
         self.name = (named[-1] if named else executable).stem
         digest = hashlib.sha256()
@@ -61,6 +62,11 @@ def refuse_if_not_started(spec: str, outcome: Outcome) -> None:
         raise NoInitializer(f"{spec}, called without arguments, does not end: {said[0]}")
     if outcome.exit_code < 0 or outcome.exit_code in {126, 127}:
         raise NoInitializer(f"{spec} cannot start: exit code {outcome.exit_code}, {said[0]}")
+
+
+def _names_a_path(argument: str) -> bool:
+    """A word such as `s3` does not, though a folder may be called so."""
+    return Path(argument).is_file() or ("/" in argument and Path(argument).exists())
 
 
 def _executable(spec: str, name: str) -> Path:

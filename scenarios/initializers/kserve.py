@@ -25,6 +25,8 @@ _MODULE = "github.com/kserve/kserve"
 _ENTRYPOINT = "python/storage-initializer/scripts/initializer-entrypoint"
 #: What the image installs beside the package, for HDFS (python/storage-initializer.Dockerfile).
 _KERBEROS = ("krbcontext==0.10", "hdfs~=2.6.0", "requests-kerberos==0.14.0")
+#: In every virtual environment that `python -m venv` makes, as in the images; ray, in the releases before 0.16, needs it.
+_SEEDED = ("setuptools",)
 _KERBEROS_REMEDY = "apt-get install gcc libkrb5-dev"
 _PYTHON = "3.11"
 #: The image's Python was 3.9 before this release.
@@ -113,15 +115,15 @@ class KServe(Initializer):
     def _install(self) -> Path:
         """The virtual environment; `lacks` tells what could not be installed."""
         release = self._release
-        requirement = f"{release.package}=={release.version}"
-        reason = "gcc or the Kerberos headers are missing"
+        requirements = [f"{release.package}=={release.version}", *_SEEDED]
+        reason = "gcc or krb5-config was not found"
         if shutil.which("krb5-config") and (shutil.which("gcc") or shutil.which("cc")):
             try:
-                return self._environment([requirement, *_KERBEROS])
+                return self._environment([*requirements, *_KERBEROS])
             except ToolFailed as failure:
                 reason = str(failure)
-        environment = self._environment([requirement])
-        self.lacks = {"webhdfs": f"The HDFS client could not be built ({reason}): {_KERBEROS_REMEDY}"}
+        environment = self._environment(requirements)
+        self.lacks = {"webhdfs": f"The HDFS client needs `{_KERBEROS_REMEDY}` first: {reason}"}
         return environment
 
     def _environment(self, requirements: Sequence[str]) -> Path:

@@ -50,7 +50,7 @@ def furnish(call: Call, needs: Sequence[Path], *, isolated: bool) -> Room:
             _make_way(posixpath.normpath(target), root, binds)
             binds[posixpath.normpath(target)] = source
     known = set(listing(root))
-    for path in binds:
+    for path in (*binds, *map(posixpath.normpath, call.mounts)):
         known |= {path, *map(str, Path(path).parents)}
     return Room(root, dict(sorted(binds.items())), frozenset(known))
 

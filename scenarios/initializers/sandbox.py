@@ -31,7 +31,7 @@ _START_S = 30.0
 _NAMESPACES = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--uid", "1000", "--gid", "1000"]
 _SYSTEM = ["--dev", "/dev", "--proc", "/proc", "--die-with-parent", "--new-session", "--chdir", "/"]
 # Both wait for a line on stdin, so that limits and process ids are in place before the program's first instruction.
-_GATE = ["/bin/sh", "-c", 'read -r _; exec "$@" </dev/null', "sh"]
+_GATE = ["/bin/sh", "-c", 'read -r _; exec env "$@" </dev/null', "sh"]
 _PLAIN_GATE = """
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL: not even a killed run leaves it behind
@@ -54,7 +54,9 @@ def isolation() -> str:
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         return "none"
-    probe = subprocess.run([bwrap, "--ro-bind", "/", "/", *_NAMESPACES, *_SYSTEM, "true"], capture_output=True, check=False)
+    probe = subprocess.run(
+        [bwrap, "--ro-bind", "/", "/", *_NAMESPACES, *_SYSTEM, "true"], capture_output=True, check=False
+    )
     if probe.returncode == 0:
         return "bubblewrap"
     said = probe.stderr.decode(errors="replace").strip()
@@ -191,11 +193,13 @@ class Process:
 
 def _start_sandbox(room: Room, argv: Sequence[str], environment: Mapping[str, str]) -> Process:
     binds = [part for path, source in room.binds.items() for part in ("--ro-bind", str(source), path)]
+    # Shells drop variables such as `HOST-headers`, so these are set behind it.
+    unspeakable = [f"{name}={value}" for name, value in environment.items() if not name.isidentifier()]
     reading, writing = os.pipe()
     bwrap = [str(shutil.which("bwrap")), "--bind", str(room.root), "/", *binds, *_NAMESPACES, *_SYSTEM]
     with os.fdopen(reading, "rb", buffering=0) as info:
         popen = subprocess.Popen(
-            [*bwrap, "--info-fd", str(writing), "--", *_GATE, *argv],
+            [*bwrap, "--info-fd", str(writing), "--", *_GATE, *unspeakable, *argv],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

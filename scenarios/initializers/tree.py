@@ -43,7 +43,9 @@ def strays(modes: Mapping[str, int], known: Collection[str], allowed: Sequence[s
     return sorted(
         path
         for path, mode in modes.items()
-        if path not in known and path not in parents and not any(_below(path, folder) for folder in allowed)
+        if path not in known
+        and path not in parents
+        and not any(_below(path, folder) for folder in allowed)
         # An initializer may make the folders that lead to a destination.
         and not (stat.S_ISDIR(mode) and any(_below(folder, path) for folder in allowed))
     )

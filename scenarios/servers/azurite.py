@@ -20,7 +20,8 @@ class Azurite(Server):
 
     name = "azurite"
     fidelity = "emulator"
-    hosts = ("*.blob.core.windows.net", "*.blob.storage.azure.net")
+    #: The identity service among them: Azurite issues no tokens, but what is asked for is seen, and refused at once.
+    hosts = ("*.blob.core.windows.net", "*.blob.storage.azure.net", "login.microsoftonline.com")
 
     def __init__(self) -> None:
         self._key = base64.b64encode(secrets.token_bytes(64)).decode()

@@ -18,6 +18,10 @@ Mode = Literal["embedded", "native", "container"]
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+#: Names of AWS's own S3 endpoints, which clients use when they are given none.
+AWS_HOSTS = ("s3.amazonaws.com", "*.s3.amazonaws.com", "*.s3.*.amazonaws.com", "*.s3-accelerate.amazonaws.com")
+
+
 class Unavailable(Exception):
     """A program cannot run on this machine; the text says what is missing and the remedy."""
 

@@ -2,7 +2,7 @@
 
 `python -m scenarios.servers.container --image IMAGE --publish PORT:INNER [--env NAME ...] [-- ARGUMENT ...]` is a
 foreground program: it starts one container through testcontainers, prints its log and ends when it ends. The container
-is removed when the program is gone, whatever ended it.
+is removed when the program is gone, whatever ended it. It keeps a socket in the folder it is started in.
 """
 
 from __future__ import annotations
@@ -11,20 +11,16 @@ import argparse
 import importlib.util
 import os
 import secrets
-import subprocess
 import sys
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from clusters.engine import Engine, NoEngine, find_engine
+from clusters.engine import NoEngine, find_engine
 from scenarios.servers.base import Server, Unavailable
 
 PULL_WITHIN_S = 600
-#: `rm` of the engine, once the standard input of this shell is at its end: when its parent is gone.
-_REAPER = 'cat >/dev/null; exec "$@" >/dev/null 2>&1'
 
 
 @dataclass(frozen=True)
@@ -94,13 +90,6 @@ class FromImage(Server):
         return {**super().environment(state), **find_engine().environment}
 
 
-def reap(engine: Engine, container: str) -> subprocess.Popen[bytes]:
-    """Have `container` removed when this process is gone, even killed: by a process of its own session."""
-    return subprocess.Popen(
-        ["sh", "-c", _REAPER, "reaper", *engine.removal(container)], stdin=subprocess.PIPE, start_new_session=True
-    )
-
-
 def main() -> int:
     """Run one container; its exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -112,14 +101,15 @@ def main() -> int:
     # Its own reaper is a container too, which would have to be pulled and needs the engine's socket.
     os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
     engine = find_engine()
-    with tempfile.TemporaryDirectory() as folder, engine.api(Path(folder)) as url:
+    name = f"kserve-conformance-{secrets.token_hex(6)}"
+    with engine.api(Path.cwd()) as url, engine.reaper(name):
         os.environ["DOCKER_HOST"] = url
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415 -- reads the environment at import
 
+        # No time limit of the client's own: a server may say nothing for hours.
+        container = DockerContainer(options.image, docker_client_kw={"timeout": None})
+        container.with_name(name).with_command(options.arguments)
         port, _, inner = options.publish.partition(":")
-        name = f"kserve-conformance-{secrets.token_hex(6)}"
-        reap(engine, name)
-        container = DockerContainer(options.image).with_name(name).with_command(options.arguments)
         # with_bind_ports knows no address, and a server of a run is nobody else's.
         container.ports[inner] = ("127.0.0.1", int(port))  # type: ignore[assignment]
         for variable in options.env:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from clusters.toolchain.cache import ToolFailed
 from clusters.toolchain.go import go_binary
-from scenarios.servers.base import Server, Unavailable, require_packages
+from scenarios.servers.base import AWS_HOSTS, Server, Unavailable, require_packages
 
 #: The last commit of the module; its release tags are no Go versions.
 VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
@@ -30,6 +30,7 @@ class MinIO(Server):
 
     name = "minio"
     fidelity = "real"
+    hosts = AWS_HOSTS
 
     def __init__(self) -> None:
         self._root = ("conformance-root", secrets.token_urlsafe(24))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scenarios.servers.base import DIRECT, Server, require_packages
+from scenarios.servers.base import AWS_HOSTS, DIRECT, Server, require_packages
 
 REGION = "us-east-1"
 _EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -25,6 +25,7 @@ class Moto(Server):
 
     name = "moto"
     fidelity = "emulator"
+    hosts = AWS_HOSTS
 
     def prepare(self) -> None:
         require_packages("boto3", "flask_cors", "moto")

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from scenarios.network import Gateway
 from scenarios.servers.base import Endpoint, Mode, Server
+from scenarios.servers.images import MinIOImage
 from scenarios.servers.minio import MinIO
 from scenarios.servers.moto import Moto
 from scenarios.servers.process import free_ports
@@ -26,7 +27,7 @@ class S3(Store):
 
     name = "s3"
     kserve = ">=0.7"
-    servers: ClassVar[Mapping[Mode, type[Server]]] = {"embedded": Moto, "native": MinIO}
+    servers: ClassVar[Mapping[Mode, type[Server]]] = {"embedded": Moto, "native": MinIO, "container": MinIOImage}
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
         super().__init__(endpoint, gateway, case, scratch)

@@ -1,0 +1,155 @@
+"""A container image with the contract: `image:REF`, run by podman or docker."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import tempfile
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from clusters.engine import Engine, NoEngine, find_engine
+from scenarios.initializers.base import Call, Initializer, NoInitializer, Outcome
+from scenarios.initializers.command import refuse_if_not_started
+from scenarios.initializers.process import DISK_BYTES, Finish, Limits, attend
+from scenarios.initializers.room import Room, destinations, furnish
+from scenarios.initializers.sandbox import outcome
+
+PULL_WITHIN_S = 600
+#: What the engines write into a container's file system themselves.
+_ENGINES_OWN = ("/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/.dockerenv")
+_ENGINES_OWN_RUN = ("/run/.containerenv", "/run/secrets")
+#: The user of KServe's image, where this machine's user is root.
+_UID = 1000
+
+
+class EngineFailed(Exception):
+    """podman or docker could not run a container; nothing is known of the image."""
+
+
+class Image(Initializer):
+    """`image:REF`; the image is fetched only if the engine does not have it."""
+
+    route = "container"
+    isolation = "container"
+    version = ""
+
+    def __init__(self, reference: str) -> None:
+        if not reference or reference.startswith("-"):
+            raise NoInitializer(f"image:{reference} names no image; give image:REF")
+        self.spec = f"image:{reference}"
+        self.name = PurePosixPath(reference.partition("@")[0]).name.partition(":")[0]
+        self.digest = ""
+        self._reference = reference
+        self._engine: Engine | None = None
+
+    def prepare(self) -> None:
+        """Find an engine, have the image, call it once without arguments."""
+        try:
+            self._engine = find_engine()
+        except NoEngine as reason:
+            raise NoInitializer(f"{self.spec}: {reason}") from reason
+        if self._engine.run("image", "inspect", self._reference).returncode:
+            pulled = self._engine.run("pull", "--quiet", self._reference, timeout_s=PULL_WITHIN_S)
+            if pulled.returncode:
+                said = pulled.stderr.strip().splitlines()[-1:] or ["no output"]
+                raise NoInitializer(f"{self.spec}: {self._engine.name} neither has it nor can pull it: {said[0]}")
+        (described,) = json.loads(self._engine.run("image", "inspect", self._reference).stdout)
+        self.digest = f"sha256:{described['Id'].removeprefix('sha256:')}"
+        with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
+            try:
+                refuse_if_not_started(self.spec, self.call(Call([], Path(folder))))
+            except EngineFailed as failure:
+                raise NoInitializer(f"{self.spec} cannot start: {failure}") from failure
+
+    def call(self, call: Call) -> Outcome:
+        """Run it once in a container of its own, which is removed."""
+        assert self._engine, "prepared"  # noqa: S101
+        room = furnish(call, (), isolated=False)
+        name = f"kserve-conformance-{uuid.uuid4().hex}"
+        options = self._options(self._engine, call, room)
+        _hand_over(room.root)
+        argv = ["run", "--name", name, *options, self._reference, *call.argv]
+        with self._engine.reaper(name):
+            with _Container(self._engine, name, argv) as container:
+                limits = Limits(call.timeout_s, room.root, call.terminate_after_s, DISK_BYTES)
+                ended = attend(container, limits)
+            if container.popen.returncode == 125:  # podman-run(1), docker run: the engine itself failed
+                raise EngineFailed((ended.stderr.strip().splitlines()[-1:] or ["exit code 125"])[0])
+            changed = self._engine.run("diff", name).stdout
+        reproduce = shlex.join([self._engine.program, "run", "--rm", *options, self._reference, *call.argv])
+        observed = outcome(call, room, ended, reproduce, {})
+        return replace(observed, strays=sorted([*observed.strays, *_strays(changed, call)]))
+
+    @staticmethod
+    def _options(engine: Engine, call: Call, room: Room) -> list[str]:
+        uid, gid = (os.getuid(), os.getgid()) if os.getuid() else (_UID, _UID)
+        options = ["--network=host", f"--user={uid}:{gid}", f"--ulimit=fsize={DISK_BYTES}"]
+        options += [f"--ulimit={limit}" for limit in engine.ulimits]
+        options += ["--security-opt=label=disable", "--pull=never"]
+        if engine.name == "podman":
+            # Else it passes this machine's proxies on and adds the user to the image's /etc/passwd, as no cluster does;
+            # and without root, files would belong to a user of its own.
+            options += ["--http-proxy=false", "--passwd=false", *(["--userns=keep-id"] if os.getuid() else [])]
+        for folder in dict.fromkeys(["/mnt", *(path for path in destinations(call) if not path.startswith("/mnt/"))]):
+            Path(f"{room.root}{folder}").mkdir(parents=True, exist_ok=True)
+            options.append(f"--volume={room.root}{folder}:{folder}")
+        options += [f"--volume={source.resolve()}:{target}:ro" for target, source in call.mounts.items()]
+        return options + [f"--env={name}={value}" for name, value in call.environment.items()]
+
+
+class _Container:
+    """A container in the foreground; see `Running`."""
+
+    def __init__(self, engine: Engine, name: str, arguments: Sequence[str]) -> None:
+        self._engine = engine
+        self._name = name
+        self.popen = engine.start(*arguments)
+        self.ending = os.pidfd_open(self.popen.pid)
+
+    def __enter__(self) -> _Container:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.popen.poll() is None:
+            self.kill()
+        os.close(self.ending)
+        self.popen.__exit__(None, None, None)
+
+    def terminate(self, *, as_first_process: bool) -> None:  # noqa: ARG002 - it is the first process
+        self._signal("TERM")
+
+    def kill(self) -> None:
+        self._signal("KILL")
+
+    def peak_memory(self) -> int:
+        return 0
+
+    def finish(self, patience_s: float) -> Finish:  # noqa: ARG002 - the kernel ends the rest with the first process
+        code = self.popen.wait()
+        return Finish(128 - code if 128 < code < 160 else code)
+
+    def _signal(self, name: str) -> None:
+        self._engine.run("kill", "--signal", name, self._name)
+
+
+def _hand_over(root: Path) -> None:
+    """Let the container's user write what root made for it."""
+    if os.getuid() == 0:
+        for path in (root, *root.rglob("*")):
+            os.chown(path, _UID, _UID, follow_symlinks=False)
+
+
+def _strays(changed: str, call: Call) -> list[str]:
+    """What `diff` lists beyond the engine's own files, /tmp, mounts and the folders that lead to them."""
+    written = [line[2:] for line in changed.splitlines() if line[:2] in {"A ", "C "}]
+    shown = (*_ENGINES_OWN, *_ENGINES_OWN_RUN, "/tmp", "/mnt", *call.mounts, *destinations(call))  # noqa: S108
+    return [
+        path
+        for path in written
+        if not any(path == s or path.startswith(f"{s}/") or s.startswith(f"{path}/") for s in shown)
+        and not any(other.startswith(f"{path}/") for other in written)
+    ]

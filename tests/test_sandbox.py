@@ -1,0 +1,372 @@
+"""One call of an untrusted program: what it is shown, what is seen of it, and that nothing of it is left."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarios.initializers import sandbox
+from scenarios.initializers.base import DEST, PVC, Call, Outcome
+from scenarios.initializers.process import KEPT_BYTES
+
+Shell = Callable[..., Outcome]
+
+bubblewrap = pytest.mark.skipif(sandbox.isolation() != "bubblewrap", reason="bubblewrap cannot isolate here")
+
+
+@pytest.fixture(params=[pytest.param(True, id="bubblewrap", marks=bubblewrap), pytest.param(False, id="plain")])
+def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
+    """Runs a shell script as an initializer; `$1` is the source, `$2` the destination."""
+    isolated: bool = request.param
+
+    def run(script: str, *, source: str = "x://y", dest: str = DEST, disk: int = 64 << 20, **call: Any) -> Outcome:  # noqa: ANN401
+        made = Call(call.pop("pairs", [(source, dest)]), tmp_path, **call)
+        return sandbox.run(["/bin/sh", "-c", script, "sh"], [], made, isolated=isolated, disk=disk)
+
+    return run
+
+
+def _running(word: str) -> bool:
+    """Whether a process has `word` among its arguments."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if word.encode() in (folder / "cmdline").read_bytes().split(b"\0"):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _gone(word: str) -> bool:
+    """Whether no process with `word` is left within some seconds."""
+    deadline = time.monotonic() + 5
+    while _running(word):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_a_tree_comes_back(shell: Shell) -> None:
+    """Content, modes, folders, and both streams."""
+    outcome = shell("mkdir -p $2/a/b; echo x >$2/a/f; chmod 640 $2/a/f; echo out; echo err >&2; exit 3")
+    tree = outcome.trees[DEST]
+    assert (outcome.ended, outcome.exit_code, outcome.stdout, outcome.stderr) == ("exit", 3, "out\n", "err\n")
+    assert set(tree) == {"a", "a/b", "a/f"}
+    assert (tree["a/f"].content, tree["a/f"].mode, tree["a"].content) == (b"x\n", 0o640, None)
+    assert outcome.strays == []
+    assert not outcome.truncated
+
+
+def test_every_destination_is_observed(shell: Shell) -> None:
+    """Only /mnt/models exists before; folders that lead to a destination are no strays."""
+    pairs = [("x", f"{DEST}/a"), ("y", f"{DEST}/b/c"), ("z", "/srv/none/d")]
+    outcome = shell('test -d /mnt; test ! -e $2; mkdir -p $2 $4; touch $2/1 $4/2; echo "$#"', pairs=pairs)
+    assert {d: list(tree) for d, tree in outcome.trees.items()} == {
+        f"{DEST}/a": ["1"],
+        f"{DEST}/b/c": ["2"],
+        "/srv/none/d": [],
+    }
+    assert outcome.stdout == "6\n"
+    assert outcome.strays == []
+
+
+def test_what_is_present_can_be_changed(shell: Shell) -> None:
+    """And is still there for a second call in the same folder."""
+    present = {DEST: {"old/a": b"a", "old/b": b"b"}}
+    first = shell("rm $2/old/a; echo new >$2/old/c", present=present)
+    assert sorted(first.trees[DEST]) == ["old", "old/b", "old/c"]
+    assert first.strays == []
+    second = shell("cat $2/old/c")
+    assert second.stdout == "new\n"
+    assert sorted(second.trees[DEST]) == ["old", "old/b", "old/c"]
+
+
+def test_the_environment_is_its_own(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the user's; names that no shell can speak are kept; stdin is empty."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the user's")
+    monkeypatch.setenv("HTTPS_PROXY", "http://the-users")
+    outcome = shell("exec /usr/bin/env", environment={"GIVEN": "a b\nc", "host-headers": "{}"})
+    names = {line.partition("=")[0] for line in outcome.stdout.splitlines() if "=" in line}
+    assert names == {"PATH", "HOME", "LANG", "PWD", "GIVEN", "host-headers"}
+    assert "GIVEN=a b\nc\n" in outcome.stdout
+    assert shell("cat; exit 4").exit_code == 4
+
+
+@bubblewrap
+def test_the_machine_is_hidden(tmp_path: Path) -> None:
+    """No home, nothing of /tmp and /run, another user, no process but its own; the rest is read-only."""
+    script = """
+        ls -A /root /home/* /tmp /run 2>/dev/null; id -u; echo /proc/[0-9]*
+        touch /usr/stray /etc/stray || echo refused
+    """
+    outcome = sandbox.run(["/bin/sh", "-c", script, "sh"], [], Call([("x", DEST)], tmp_path))
+    said = outcome.stdout.split()
+    assert [word for word in said if not word.startswith("/")] == ["1000", "refused"]
+    assert len([word for word in said if word.startswith("/proc/")]) <= 4
+    assert outcome.strays == []
+
+
+@bubblewrap
+def test_what_a_program_needs_is_shown(tmp_path: Path) -> None:
+    """A folder in a hidden place, read-only, and nothing beside it."""
+    program = tmp_path / "program"
+    program.mkdir()
+    (program / "data").write_text("data")
+    (tmp_path / "secret").touch()
+    script = f"cat {program}/data; ls {tmp_path}; touch {program}/x || echo refused"
+    call = Call([("x", DEST)], tmp_path / "call")
+    call.workdir.mkdir()
+    outcome = sandbox.run(["/bin/sh", "-c", script, "sh"], [program], call)
+    assert outcome.stdout == "dataprogram\nrefused\n"
+    assert outcome.strays == []
+
+
+def test_mounts(shell: Shell, tmp_path: Path) -> None:
+    """Also below a folder of the machine that lacks the path, such as /etc/ssl; they are found by variables, too."""
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text("bundle")
+    claim = tmp_path / "claim"
+    claim.mkdir()
+    (claim / "m").write_text("model")
+    outcome = shell(
+        'cat "$BUNDLE" "$FOLDER/ca.crt" "${1#file://}/m"; test -e /etc/passwd && test -d /etc/ssl && echo " ok"',
+        source=f"file://{PVC}",
+        environment={"BUNDLE": "/run/conformance/ca.pem", "FOLDER": "/etc/ssl/custom-certs"},
+        mounts={"/run/conformance/ca.pem": bundle, "/etc/ssl/custom-certs/ca.crt": bundle, PVC: claim},
+    )
+    assert outcome.stdout == "bundlebundlemodel ok\n"
+    assert outcome.strays == []
+
+
+def test_strays(shell: Shell) -> None:
+    """Whatever is written outside destinations and /tmp, the home included."""
+    outcome = shell("mkdir -p ~/.cache/x; touch ~/.cache/x/y $2/../escaped; mkdir ~/empty; touch $2/fine")
+    assert outcome.strays == ["/home/kserve/.cache/x/y", "/home/kserve/empty", "/mnt/escaped"]
+
+
+@bubblewrap
+def test_strays_everywhere(tmp_path: Path) -> None:
+    """Also where no initializer has any business."""
+    script = "touch /stray /run/stray /tmp/fine; mkdir /opt2; ln -s /etc/passwd /opt2/link"
+    outcome = sandbox.run(["/bin/sh", "-c", script, "sh"], [], Call([("x", DEST)], tmp_path))
+    assert outcome.strays == ["/opt2/link", "/run/stray", "/stray"]
+
+
+def test_links(shell: Shell, tmp_path: Path) -> None:
+    """Followed within destinations and mounts; anything else keeps its text and has no content."""
+    claim = tmp_path / "claim"
+    (claim / "d").mkdir(parents=True)
+    (claim / "d" / "m").write_bytes(b"model")
+    (claim / "d" / "n").symlink_to("m")
+    script = """
+        cd $2; mkdir own; echo x >own/f; ln -s own/f near; ln -s "$CLAIM/d" mounted; ln -s own/../mounted/n far
+        ln -s /etc/passwd outside; ln -s nowhere broken; ln -s loop loop; ln -s .. up; ln -s . self
+        echo no >"$OUT"; ln -s "$OUT" stray
+    """
+    settings = {"CLAIM": PVC, "OUT": "/mnt/out"}
+    tree = shell(script, mounts={PVC: claim}, environment=settings).trees[DEST]
+    assert {path: entry.content for path, entry in tree.items() if entry.content is not None} == {
+        "own/f": b"x\n",
+        "near": b"x\n",
+        "far": b"model",
+        "mounted/m": b"model",
+        "mounted/n": b"model",
+    }
+    assert {path: tree[path].link for path in ("near", "mounted", "outside", "broken", "loop", "up", "self", "stray")} == {
+        "near": "own/f",
+        "mounted": f"{PVC}/d",
+        "outside": "/etc/passwd",
+        "broken": "nowhere",
+        "loop": "loop",
+        "up": "..",
+        "self": ".",
+        "stray": "/mnt/out",
+    }
+    assert "self/near" not in tree
+
+
+def test_a_destination_that_became_a_link(shell: Shell, tmp_path: Path) -> None:
+    """A local model may be linked as a whole."""
+    (tmp_path / "claim").mkdir()
+    (tmp_path / "claim" / "m").write_bytes(b"model")
+    outcome = shell(
+        f'ln -s "$CLAIM" "$2"', dest=f"{DEST}/m", mounts={PVC: tmp_path / "claim"}, environment={"CLAIM": PVC}
+    )
+    assert outcome.trees[f"{DEST}/m"]["m"].content == b"model"
+
+
+def test_closed_modes_and_special_files(shell: Shell, tmp_path: Path) -> None:
+    """All is read and reported with its mode, nothing hangs, and the folder can be removed."""
+    script = "cd $2; mkdir -p d/e; echo x >d/e/f; mkfifo pipe; chmod 0 d/e/f d/e; chmod 0 d; mkdir ~/z; chmod 0 ~/z"
+    outcome = shell(script)
+    tree = outcome.trees[DEST]
+    assert {path: (entry.mode, entry.content) for path, entry in tree.items() if path != "pipe"} == {
+        "d": (0, None),
+        "d/e": (0, None),
+        "d/e/f": (0, b"x\n"),
+    }
+    assert tree["pipe"].content is None
+    assert outcome.strays == ["/home/kserve/z"]
+    assert all(os.access(path, os.R_OK) for path in tmp_path.rglob("*") if not path.is_symlink())
+
+
+@pytest.mark.parametrize(
+    ("script", "exit_code"), [("exit 0", 0), ("exit 143", 143), ("kill -9 $$", -9), ("kill -TERM $$", -15)]
+)
+def test_how_it_ended(shell: Shell, script: str, exit_code: int) -> None:
+    """A signal is told from an exit status that looks like one."""
+    outcome = shell(script)
+    assert (outcome.ended, outcome.exit_code) == ("exit", exit_code)
+
+
+def test_a_program_that_is_missing(tmp_path: Path) -> None:
+    """127, as from a shell, or the gate's word."""
+    for isolated in {sandbox.isolation() == "bubblewrap", False}:
+        workdir = tmp_path / str(isolated)
+        workdir.mkdir()
+        outcome = sandbox.run(["/no/such/program"], [], Call([], workdir), isolated=isolated)
+        assert outcome.exit_code != 0
+        assert "/no/such/program" in outcome.stderr
+
+
+def test_a_hang(shell: Shell) -> None:
+    """Ended by the limit with all that it started, even where SIGTERM is ignored."""
+    outcome = shell("trap '' TERM; sleep 4711.1 & sleep 4711.1; sleep 4711.1", timeout_s=0.3)
+    assert (outcome.ended, outcome.exit_code, outcome.survivors) == ("timeout", -signal.SIGKILL, 0)
+    assert 2 <= outcome.duration_s < 10
+    assert _gone("4711.1")
+
+
+def test_last_words_before_the_limit(shell: Shell) -> None:
+    """SIGTERM comes first, so that a log is complete."""
+    outcome = shell("trap 'echo bye; exit 5' TERM; echo hi; while :; do sleep 0.02; done", timeout_s=0.3)
+    assert (outcome.ended, outcome.exit_code, outcome.stdout) == ("timeout", 5, "hi\nbye\n")
+
+
+def test_a_flood_of_output(shell: Shell) -> None:
+    """The first and the last of it are kept, the rest costs no memory."""
+    outcome = shell("echo first; head -c 200000000 /dev/zero; echo last; echo e >&2")
+    assert outcome.truncated
+    assert outcome.stdout.startswith("first\n")
+    assert outcome.stdout.endswith("last\n")
+    assert len(outcome.stdout) < 2 * KEPT_BYTES + 100
+    assert f"[... {200000000 + 11 - 2 * KEPT_BYTES} bytes left out ...]" in outcome.stdout
+    assert outcome.stderr == "e\n"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("head -c 100000000 /dev/zero >$2/x", id="one-file"),
+        pytest.param("for i in 1 2 3 4 5 6 7 8 9; do head -c 10000000 /dev/zero >$2/$i; done; sleep 60", id="many"),
+    ],
+)
+def test_a_full_disk(shell: Shell, script: str) -> None:
+    """Neither one file nor many pass the limit by much."""
+    outcome = shell(script)
+    assert outcome.ended == "disk"
+    assert outcome.duration_s < 30
+    assert sum(len(entry.content or b"") for entry in outcome.trees[DEST].values()) < 200 << 20
+
+
+def test_survivors(shell: Shell) -> None:
+    """Detached from session, terminal and streams: counted, and ended."""
+    outcome = shell("setsid sleep 4711.2 >/dev/null 2>&1 </dev/null & sleep 4711.2 & exit 0")
+    assert (outcome.ended, outcome.exit_code, outcome.survivors) == ("exit", 0, 2)
+    assert _gone("4711.2")
+
+
+def test_a_helper_that_follows_is_no_survivor(shell: Shell) -> None:
+    """It ends a moment later, as a resource tracker does."""
+    outcome = shell("setsid sleep 0.1 & echo done")
+    assert (outcome.stdout, outcome.survivors) == ("done\n", 0)
+
+
+def test_termination(shell: Shell) -> None:
+    """A handler is given the signal, and its time is measured."""
+    script = "trap 'sleep 0.2; exit 7' TERM; while :; do sleep 0.02; done"
+    outcome = shell(script, terminate_after_s=0.3)
+    assert (outcome.ended, outcome.exit_code) == ("exit", 7)
+    assert outcome.ended_after_signal_s is not None
+    assert 0.2 <= outcome.ended_after_signal_s < 5
+    assert shell("exit 0", terminate_after_s=5).ended_after_signal_s is None
+
+
+def test_termination_without_a_handler(shell: Shell) -> None:
+    """The kernel drops the signal to a container's first process; it runs on until the limit."""
+    outcome = shell("exec sleep 60", terminate_after_s=0.1, timeout_s=0.5)
+    assert outcome.ended == "timeout"
+    assert outcome.ended_after_signal_s is not None
+    assert outcome.ended_after_signal_s > 0.3
+
+
+def test_costs_are_measured(shell: Shell) -> None:
+    """CPU and peak memory of the program, its children included."""
+    hog = "import time; x = b'1' * 100_000_000; t = time.process_time()\nwhile time.process_time() < t + .3: pass"
+    outcome = shell(f'/usr/bin/python3 -c "{hog}"') if Path("/usr/bin/python3").exists() else pytest.skip("no python3")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert outcome.cpu_s >= 0.3
+    assert 100_000_000 < outcome.peak_memory < 200_000_000
+
+
+def test_it_can_be_reproduced(shell: Shell, tmp_path: Path) -> None:
+    """The line makes the same call on this machine, without the sandbox."""
+    claim = tmp_path / "claim"
+    claim.mkdir()
+    (claim / "m").write_text("model")
+    script = 'cp "${1#file://}/m" "$2/again-$WORD"'
+    outcome = shell(script, source=f"file://{PVC}", mounts={PVC: claim}, environment={"WORD": "it's"})
+    assert outcome.reproduce.startswith("env -i ")
+    made = tmp_path / "root" / "mnt" / "models" / "again-it's"
+    made.unlink()
+    subprocess.run(["sh", "-c", outcome.reproduce], check=True)
+    assert made.read_text() == "model"
+
+
+@bubblewrap
+def test_a_killed_suite_leaves_nothing(tmp_path: Path) -> None:
+    """SIGKILL gives nobody a chance to clean up."""
+    script = f"""
+from pathlib import Path
+from scenarios.initializers import sandbox
+from scenarios.initializers.base import Call
+program = ["/bin/sh", "-c", "setsid sleep 4711.3 & exec sleep 4711.3"]
+sandbox.run(program, [], Call([], Path({str(tmp_path)!r})))
+"""
+    with subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[1]) as suite:
+        deadline = time.monotonic() + 20
+        while not _running("4711.3"):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        suite.send_signal(signal.SIGKILL)
+    assert _gone("4711.3")
+
+
+@bubblewrap
+def test_the_sandbox_costs_little(tmp_path: Path) -> None:
+    """Thousands of calls a run: the best of some is 10 ms on an idle machine."""
+    took = []
+    for n in range(5):
+        workdir = tmp_path / str(n)
+        workdir.mkdir()
+        started = time.monotonic()
+        sandbox.run(["/bin/true"], [], Call([("x", DEST)], workdir))
+        took.append(time.monotonic() - started)
+    assert min(took) < 0.1
+
+
+def test_the_tree_of_a_large_file(shell: Shell) -> None:
+    """Whole, whatever its size."""
+    entry = shell("head -c 30000000 /dev/zero >$2/x").trees[DEST]["x"]
+    expected: Mapping[str, object] = {"sha256": hashlib.sha256(bytes(30_000_000)).hexdigest()}
+    assert hashlib.sha256(entry.content or b"").hexdigest() == expected["sha256"]
