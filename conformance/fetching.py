@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from conformance.spec import Rule, Spec
 from scenarios.initializers.base import DEST, Call, Entry, Initializer, Outcome
 from scenarios.network import TRUST, Gateway
-from scenarios.stores.base import Access, Store
+from scenarios.stores.base import Access, NotOffered, Store
 
 #: What the kubelet keeps of a container's output as its termination message (FallbackToLogsOnError), in bytes.
 TERMINATION_MESSAGE_BYTES = 2048
@@ -204,6 +204,11 @@ class Fetcher:
             ),
             access.secrets,
         )
+
+    def observed_everywhere(self) -> None:
+        """Raises NotOffered where this machine cannot see what is written beside the destination."""
+        if self._initializer.isolation == "none":
+            raise NotOffered("writes beside the destination are seen with bubblewrap only, which does not work here")
 
     def call(self, *arguments: str) -> Fetch:
         """Call the initializer with arguments that are not pairs."""

@@ -9,6 +9,7 @@ from conformance import rule
 from conformance.fetching import Fetcher
 from scenarios.initializers.base import DEST, Entry
 from scenarios.models import MODEL, archive, link, noise, tar, tar_of, zipped
+from scenarios.stores import HTTP
 from scenarios.stores.base import Store
 
 _EVIL = b"written by an archive"
@@ -93,3 +94,23 @@ def test_what_an_archive_brings_can_be_read(store: Store, initializer: Fetcher) 
     assert run.tree == {"weights.bin": b"w", "x.bin": b"x"}
     unreadable = {path: f"{entry.mode:04o}" for path, entry in run.entries().items() if not entry.mode & 0o004}
     assert not unreadable, f"no permission for others: {unreadable}"
+
+
+@rule("ARCH-008")
+@pytest.mark.parametrize("case", ["presigned", "in-query"])
+def test_an_archive_behind_a_query_is_unpacked(store: HTTP, initializer: Fetcher, case: str) -> None:
+    """Presigned URLs end in a signature, artifact servers take the file's name as a parameter."""
+    content = archive("tar.gz", MODEL)
+    if case == "presigned":
+        uri, _ = store.presigned("model/m.tar.gz", content)
+    else:
+        uri = store.serve("model/download", content, content_type="application/gzip") + "?file=m.tar.gz"
+    assert initializer.fetch(uri).tree == MODEL
+
+
+@rule("ARCH-009")
+@pytest.mark.parametrize("suffix", ["tar.gz", "zip"])
+def test_an_archive_of_any_content_type_is_unpacked(store: HTTP, initializer: Fetcher, suffix: str) -> None:
+    """What the server takes it for is the server's business."""
+    uri = store.serve(f"model/m.{suffix}", archive(suffix, MODEL), content_type="application/octet-stream")
+    assert initializer.fetch(uri).tree == MODEL

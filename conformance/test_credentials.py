@@ -101,7 +101,7 @@ def test_a_service_principal_is_asked_for_in_its_tenant(store: AzureBlob, initia
 def test_no_credential_is_printed(store: Store, initializer: Fetcher, sample: Sample, kind: str) -> None:
     """Output ends in logs and in the pod's status, where everybody reads it."""
     access = store.access("valid" if kind == "valid" else "wrong")
-    run = initializer.fetch(sample.uri, access=access)
+    run = initializer.fetch(sample.uri, access=access, timeout_s=150)
     printed = [secret for secret in access.secrets if secret in run.output]
     assert not printed, f"{len(printed)} of {len(access.secrets)} credentials stand in the output"
 

@@ -137,3 +137,11 @@ def test_a_destination_that_is_a_file(initializer: Fetcher, sample: Sample) -> N
     run = initializer.fetch(sample.uri, dest=f"{DEST}/taken", present={DEST: {"taken": b"a file"}})
     run.assert_refused()
     assert run.entries(DEST)["taken"].content == b"a file", "the file at the destination was replaced"
+
+
+@rule("ERR-014")
+def test_files_of_an_earlier_try(store: Store, initializer: Fetcher) -> None:
+    """The container restarts while the store is away; half a model lies in the volume."""
+    uri, access = store.unreachable()
+    run = initializer.fetch(uri, access=access, present={DEST: {"config.json": b"half a model"}}, timeout_s=150)
+    run.assert_refused()

@@ -6,7 +6,7 @@ from conformance import rule
 from conformance.fetching import Fetcher
 from scenarios.models import LAYOUTS, MODEL, NAMES, noise, under
 from scenarios.stores import HTTP, OCI, AzureBlob, HuggingFace, Local
-from scenarios.stores.base import Store
+from scenarios.stores.base import AccessKind, Store
 from scenarios.stores.oci import Layer
 
 
@@ -185,10 +185,11 @@ def test_layers_may_be_gzip_or_plain_tar(store: OCI, initializer: Fetcher, layer
 
 
 @rule("PLACE-022")
-def test_azure_endpoints_in_dns_zones(store: AzureBlob, initializer: Fetcher) -> None:
-    """`ACCOUNT.z50.blob.storage.azure.net` is an Azure Blob endpoint too."""
+@pytest.mark.parametrize("kind", ["valid", "session"], ids=["key", "signature"])
+def test_azure_endpoints_in_dns_zones(store: AzureBlob, initializer: Fetcher, kind: AccessKind) -> None:
+    """`ACCOUNT.z50.blob.storage.azure.net` is an Azure Blob endpoint too, with a key and with a signature."""
     store.put(under("model", MODEL))
-    assert initializer.fetch(store.uri_in_zone("model")).tree == MODEL
+    assert initializer.fetch(store.uri_in_zone("model"), access=store.access(kind)).tree == MODEL
 
 
 @rule("PLACE-023")
@@ -196,3 +197,11 @@ def test_an_absolute_path_is_a_local_path(store: Local, initializer: Fetcher) ->
     """`/srv/models/model` is delivered like `file:///srv/models/model`."""
     store.put(under("model", MODEL))
     assert initializer.fetch(store.uri("model").removeprefix("file://")).tree == MODEL
+
+
+@rule("PLACE-024")
+@pytest.mark.parametrize("name", ["my model.bin", "模型.bin"], ids=["space", "unicode"])
+def test_a_percent_encoded_name_is_decoded(store: HTTP, initializer: Fetcher, name: str) -> None:
+    """The URI has to encode what the file's name has not."""
+    store.put({f"model/{name}": b"m"})
+    assert initializer.fetch(store.uri(f"model/{name}")).tree == {name: b"m"}

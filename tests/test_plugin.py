@@ -212,7 +212,9 @@ def test_rules_are_listed_and_explained(tmp_path: Path) -> None:
 def test_a_hanging_initializer_is_ended(tmp_path: Path) -> None:
     """SIGTERM to the run while the initializer hangs: the results so far are kept, nothing goes on."""
     command = _command(tmp_path, "--initializer", broken("hang"), "--store", "local", "--rule", "PLACE-001")
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         _wait_for(lambda: _children("broken.py hang"), "the initializer to start")
         process.send_signal(signal.SIGINT)
         text = process.communicate(timeout=60)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import shutil
 import tempfile
@@ -38,14 +38,14 @@ class Release:
     """A row of releases.yaml."""
 
     version: str
-    released: datetime.date
+    released: dt.date
     package: str
     entrypoint: str = ""
 
     @property
     def exclude_newer(self) -> str:
         """The first day whose packages the release cannot have seen."""
-        return (self.released + datetime.timedelta(days=1)).isoformat()
+        return (self.released + dt.timedelta(days=1)).isoformat()
 
 
 @cache

@@ -22,6 +22,11 @@ def is_alive(pid: int) -> bool:
     return _stat(pid)[0] not in "ZX"
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether SIGSTOP has taken effect, which is later than `kill` returns."""
+    return _stat(pid)[0] == "T"
+
+
 def children(pid: int) -> list[int]:
     """The living and dead children that a process has not waited for."""
     found: list[int] = []

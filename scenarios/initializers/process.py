@@ -45,7 +45,7 @@ class Running(Protocol):
 
 @dataclass(frozen=True)
 class Finish:
-    """How a program ended. `cpu_s` counts its waited-for children too; `survivors` are processes that did not follow."""
+    """How a program ended. `cpu_s` counts waited-for children too; `survivors` are processes that did not follow."""
 
     exit_code: int
     cpu_s: float = 0.0
@@ -162,10 +162,11 @@ def written(folder: Path) -> int:
     """Bytes of disk that the files below `folder` take, as far as they can be seen."""
     total = 0
     try:
-        for entry in os.scandir(folder):
-            total += entry.stat(follow_symlinks=False).st_blocks * 512
-            if entry.is_dir(follow_symlinks=False):
-                total += written(Path(entry.path))
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                total += entry.stat(follow_symlinks=False).st_blocks * 512
+                if entry.is_dir(follow_symlinks=False):
+                    total += written(Path(entry.path))
     except OSError:  # removed or closed meanwhile
         pass
     return total

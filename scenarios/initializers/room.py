@@ -45,7 +45,7 @@ def furnish(call: Call, needs: Sequence[Path], *, isolated: bool) -> Room:
             place.write_bytes(content)
     binds = _machine(root) if isolated else {}
     if isolated:
-        binds |= {str(path): path for path in needs if path.parts[1] in HIDDEN}
+        binds |= {str(path): path for path in needs if _is_hidden(path)}
         for target, source in call.mounts.items():
             _make_way(posixpath.normpath(target), root, binds)
             binds[posixpath.normpath(target)] = source
@@ -96,7 +96,7 @@ def requisites(executable: Path) -> list[Path]:
         if (settings := prefix / "pyvenv.cfg").is_file():
             home = re.search(r"^home *= *(.+)$", settings.read_text(encoding="utf-8"), re.M)
             found += [prefix, *([Path(home[1].strip()).parent] if home else [])]
-        elif path.parent.name == "bin" and any(prefix.glob("lib/python3*")):
+        elif path.parent.name == "bin" and prefix != Path("/") and any(prefix.glob("lib/python3*")):
             found.append(prefix)
         else:
             found.append(around(path))
@@ -116,6 +116,10 @@ def around(path: Path) -> Path:
     return path if path.parent in broad else path.parent
 
 
+def _is_hidden(path: Path) -> bool:
+    return path.parts[1:2] != () and path.parts[1] in HIDDEN
+
+
 def _machine(root: Path) -> dict[str, Path]:
     """This machine's top-level folders, and the file behind /etc/resolv.conf, which systemd keeps in /run."""
     shown = {
@@ -124,7 +128,7 @@ def _machine(root: Path) -> dict[str, Path]:
         if source.name not in HIDDEN and source.is_dir()
     }
     resolver = Path("/etc/resolv.conf").resolve()
-    return shown | ({str(resolver): resolver} if resolver.parts[1] in HIDDEN and resolver.is_file() else {})
+    return shown | ({str(resolver): resolver} if _is_hidden(resolver) and resolver.is_file() else {})
 
 
 def _children(folder: str, source: Path, root: Path) -> dict[str, Path]:
@@ -141,7 +145,7 @@ def _children(folder: str, source: Path, root: Path) -> dict[str, Path]:
 
 
 def _make_way(target: str, root: Path, binds: dict[str, Path]) -> None:
-    """Let `target` be a mount point: read-only folders above it that lack it become plain ones, shown child by child."""
+    """Let `target` be a mount point: a read-only folder above that lacks it becomes a plain one, shown child by child."""
     for ancestor in map(str, reversed(Path(target).parents)):
         source = binds.get(ancestor)
         if source is None or os.path.lexists(f"{source}{target[len(ancestor) :]}"):

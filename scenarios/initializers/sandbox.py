@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +22,7 @@ from pathlib import Path
 from scenarios.initializers import proc
 from scenarios.initializers.base import Call, Outcome
 from scenarios.initializers.process import DISK_BYTES, Ended, Finish, Limits, attend
-from scenarios.initializers.room import HOME, Room, destinations, furnish, plainly, requisites, rewrite, show_parents
+from scenarios.initializers.room import HOME, Room, destinations, furnish, plainly, rewrite, show_parents
 from scenarios.initializers.tree import View, listing, strays
 
 #: Seconds that bubblewrap may take.
@@ -208,9 +208,11 @@ def _start_sandbox(room: Room, argv: Sequence[str], environment: Mapping[str, st
         )
         os.close(writing)
         init = _first_process(info.fileno(), popen)
-    program = _only_child(init, popen)
+    _wait_until(lambda: proc.children(init), popen)
+    (program,) = proc.children(init)
     # A stopped init neither reaps the program nor takes the namespace down before survivors are counted.
     os.kill(init, signal.SIGSTOP)
+    _wait_until(lambda: proc.is_stopped(init), popen)
     return Process(popen, program, init, room)
 
 
@@ -226,13 +228,12 @@ def _first_process(info: int, popen: subprocess.Popen[bytes]) -> int:
     return int(json.loads(text)["child-pid"])
 
 
-def _only_child(init: int, popen: subprocess.Popen[bytes]) -> int:
+def _wait_until(done: Callable[[], object], popen: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + _START_S
-    while not (children := proc.children(init)):
+    while not done():
         if popen.poll() is not None or time.monotonic() > deadline:
             raise _broken(popen)
         time.sleep(0.0005)
-    return children[0]
 
 
 def _broken(popen: subprocess.Popen[bytes]) -> SandboxBroken:
