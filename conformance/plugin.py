@@ -182,8 +182,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the report and stop every server, however the run ended."""
     config = session.config
     if _is_worker(config):
-        left_out = sorted(config.stash[LEFT_OUT])
-        config.workeroutput["conformance"] = left_out  # type: ignore[attr-defined]
+        left_out = config.stash[LEFT_OUT]
+        config.workeroutput["conformance"] = sorted(left_out)  # type: ignore[attr-defined]
         return
     controller = config.stash.get(CONTROLLER, None)
     if controller is None:

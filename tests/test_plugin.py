@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +250,7 @@ def _children(mark: str) -> list[str]:
     return found
 
 
-def _wait_for(condition: Any, what: str, within_s: float = 30) -> None:
+def _wait_for(condition: Callable[[], object], what: str, within_s: float = 30) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"waited {within_s} s for {what}"

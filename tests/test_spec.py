@@ -1,5 +1,6 @@
 """The loader of the spec: what it reads, and what it refuses."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,11 @@ RULE = {
 }
 
 
-def _write(folder: Path, *rules: dict[str, object], area: str = "ERR") -> Path:
+def _write(folder: Path, *rules: Mapping[str, object], area: str = "ERR") -> Path:
     (folder / "spec.yaml").write_text(yaml.safe_dump(HEAD))
-    (folder / "errors.yaml").write_text(yaml.safe_dump({"area": area, "title": "Errors", "rules": list(rules)}))
+    (folder / "errors.yaml").write_text(
+        yaml.safe_dump({"area": area, "title": "Errors", "rules": [dict(rule) for rule in rules]})
+    )
     return folder
 
 
@@ -61,7 +64,7 @@ def test_the_digest_follows_the_rules(tmp_path: Path) -> None:
     ],
     ids=["level", "id", "area", "store", "cause", "extra", "missing"],
 )
-def test_a_broken_rule_is_refused(tmp_path: Path, rule: dict[str, object], complaint: str) -> None:
+def test_a_broken_rule_is_refused(tmp_path: Path, rule: Mapping[str, object], complaint: str) -> None:
     with pytest.raises(SpecError, match=complaint):
         spec.load(_write(tmp_path, rule))
 

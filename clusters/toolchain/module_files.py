@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import requests
-from remotezip import RemoteIOError, RemoteZip
+from remotezip import RemoteIOError, RemoteZip  # type: ignore[import-untyped]
 
 from clusters.toolchain.cache import StepFailed, once, run
 from clusters.toolchain.go import go

@@ -25,7 +25,7 @@ _MODULE = "github.com/kserve/kserve"
 _ENTRYPOINT = "python/storage-initializer/scripts/initializer-entrypoint"
 #: What the image installs beside the package, for HDFS (python/storage-initializer.Dockerfile).
 _KERBEROS = ("krbcontext==0.10", "hdfs~=2.6.0", "requests-kerberos==0.14.0")
-#: In every virtual environment that `python -m venv` makes, as in the images; ray, in the releases before 0.16, needs it.
+#: In every environment that `python -m venv` makes, as in the images; ray, in the releases before 0.16, needs it.
 _SEEDED = ("setuptools",)
 _KERBEROS_REMEDY = "apt-get install gcc libkrb5-dev"
 _PYTHON = "3.11"

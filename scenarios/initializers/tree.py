@@ -77,7 +77,7 @@ class View:
         self, folder: str, relative: str, trail: tuple[str, ...], open_to: Sequence[str]
     ) -> Iterator[tuple[str, Entry]]:
         try:
-            names = sorted(os.listdir(self._place(folder)))
+            names = sorted(path.name for path in self._place(folder).iterdir())
         except PermissionError:  # only in a mount: all else is open since `listing`
             return
         for name in names:
@@ -107,7 +107,7 @@ class View:
         place = self._place(path)
         if not place.is_symlink():
             return None
-        text = os.readlink(place)
+        text = str(place.readlink())
         for here in sorted(self.aliases, key=len, reverse=True):
             if _below(text, here):
                 return f"{self.aliases[here]}{text[len(here) :]}"

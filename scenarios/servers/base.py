@@ -64,7 +64,7 @@ class Server(ABC):
     #: Seconds a started server may take until `is_ready`.
     ready_within_s: ClassVar[float] = 30.0
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - many need no preparation
         """Bring the program to this machine's cache. Raises Unavailable with the remedy."""
 
     @abstractmethod
@@ -75,7 +75,7 @@ class Server(ABC):
     def command(self, port: int, state: Path) -> Sequence[str]:
         """The argument vector that serves on 127.0.0.1:`port` and keeps its data under `state`."""
 
-    def environment(self, state: Path) -> Mapping[str, str]:
+    def environment(self, state: Path) -> Mapping[str, str]:  # noqa: ARG002 - for those that override it
         """Variables beside PATH, HOME and TMPDIR that the program needs."""
         return {}
 
@@ -89,6 +89,6 @@ class Server(ABC):
             return False
         return True
 
-    def after_start(self, url: str, state: Path) -> Mapping[str, str]:
+    def after_start(self, url: str, state: Path) -> Mapping[str, str]:  # noqa: ARG002
         """Set up what every case shares (an account, a user); what it returns becomes `Endpoint.extra`."""
         return {}
