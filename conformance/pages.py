@@ -1,6 +1,8 @@
-"""The pages that are made of the spec: every rule with its tests, and what became of every field report.
+"""The pages that are made of the spec: every rule with its tests, what became of every field report, what each release
+is known to break.
 
-`python -m conformance.pages` writes docs/spec.md and docs/coverage.md; `--check` only says whether they are up to date.
+`python -m conformance.pages` writes docs/spec.md, docs/coverage.md and docs/known-failures-kserve.md; `--check` only says
+whether they are up to date.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ from typing import Literal
 
 import yaml
 
+from conformance import known_failures
+from conformance.options import OWN_LIST
 from conformance.spec import Message, Rule, Spec, SpecError, current
+from scenarios.initializers import known_releases
 
 TESTS = Path(__file__).parent
 DOCS = TESTS.parent / "docs"
@@ -103,7 +108,26 @@ class Pages:
 
     def files(self) -> dict[str, str]:
         """File name -> text."""
-        return {"spec.md": "\n".join(self._spec_page()), "coverage.md": "\n".join(self._coverage_page())}
+        return {
+            "spec.md": "\n".join(self._spec_page()),
+            "coverage.md": "\n".join(self._coverage_page()),
+            "known-failures-kserve.md": "\n".join(self._known_failures_page()),
+        }
+
+    def _known_failures_page(self) -> Iterator[str]:
+        """A list for each release, newest first."""
+        yield from ["# What KServe's releases are known to break", "", MADE, ""]
+        yield "Each list is what its release broke in a run of this suite; a run that finds more, or less, fails."
+        yield "[How the lists work](known-failures.md)."
+        for release in reversed(known_releases()):
+            entries = known_failures.load(OWN_LIST, self.spec, release)
+            yield from ["", f"## {release}", "", f"{len(entries)} entries.", ""]
+            yield from ["| rule | where | what is wrong | reference | mended in |", "|---|---|---|---|---|"]
+            for entry in sorted(entries, key=lambda entry: (entry.rule, sorted(entry.stores))):
+                where = ", ".join([*sorted(entry.stores), *entry.cases, *sorted(entry.servers)]) or "everywhere"
+                rule = f"[{entry.rule}](spec.md#{entry.rule.lower()})"
+                yield f"| {rule} | {_cell(where)} | {_cell(entry.reason)} | {_cell(entry.reference)} | {entry.fixed or ''} |"
+        yield ""
 
     def _spec_page(self) -> Iterator[str]:
         spec, covering = self.spec, self.covering

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import pickle
 import shutil
@@ -28,7 +28,7 @@ def test_the_releases() -> None:
     for version, release in kserve.releases().items():
         assert release.package == ("kserve-storage" if Version(version) >= Version("0.16") else "kserve[storage]")
         assert release.entrypoint in {"", *known_releases()}
-        assert release.released > datetime.date(2023, 1, 1)
+        assert release.released > dt.date(2023, 1, 1)
 
 
 def test_dependencies_are_of_the_day() -> None:

@@ -134,7 +134,7 @@ def test_a_missing_program_is_a_failed_build() -> None:
 def test_the_error_of_a_step_is_the_line_that_tells_it() -> None:
     """npm says a code first and the sentence after it."""
     said = "npm error code ETARGET\nnpm error notarget No matching version\nnpm error A complete log is elsewhere"
-    with pytest.raises(StepFailed, match="^npm error notarget No matching version$"):
+    with pytest.raises(StepFailed, match=r"^npm error notarget No matching version$"):
         run(["sh", "-c", 'echo "$1" >&2; exit 1', "sh", said])
 
 

@@ -9,8 +9,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import requests
-from remotezip import RemoteIOError, RemoteZip  # type: ignore[import-untyped]
+from remotezip import RemoteZip, RemoteZipError  # type: ignore[import-untyped]
 
 from clusters.toolchain.cache import StepFailed, once, run
 from clusters.toolchain.go import go
@@ -34,7 +33,7 @@ def module_files(module: str, version: str, paths: Sequence[str]) -> Path:
         for proxy in proxies:
             try:
                 _fetch(f"{proxy}/{_escaped(module)}/@v/{_escaped(version)}.zip", f"{module}@{version}/", paths, folder)
-            except (RemoteIOError, requests.RequestException, zipfile.BadZipFile) as failure:
+            except (RemoteZipError, OSError, zipfile.BadZipFile) as failure:
                 failures.append(f"{proxy}: {failure}")
             else:
                 return

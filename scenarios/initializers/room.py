@@ -145,7 +145,7 @@ def _children(folder: str, source: Path, root: Path) -> dict[str, Path]:
 
 
 def _make_way(target: str, root: Path, binds: dict[str, Path]) -> None:
-    """Let `target` be a mount point: a read-only folder above that lacks it becomes a plain one, shown child by child."""
+    """Let `target` be a mount point: a read-only folder above without it becomes a plain one, shown child by child."""
     for ancestor in map(str, reversed(Path(target).parents)):
         source = binds.get(ancestor)
         if source is None or os.path.lexists(f"{source}{target[len(ancestor) :]}"):
