@@ -1,8 +1,8 @@
 """The pages that are made of the spec: every rule with its tests, what became of every field report, what each release
 is known to break.
 
-`python -m conformance.pages` writes docs/spec.md, docs/coverage.md and docs/known-failures-kserve.md; `--check` only says
-whether they are up to date.
+`python -m conformance.pages` writes spec.md, coverage.md and known-failures-kserve.md in docs/; `--check` only says if
+they are up to date.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ class Pages:
             for entry in sorted(entries, key=lambda entry: (entry.rule, sorted(entry.stores))):
                 where = ", ".join([*sorted(entry.stores), *entry.cases, *sorted(entry.servers)]) or "everywhere"
                 rule = f"[{entry.rule}](spec.md#{entry.rule.lower()})"
-                yield f"| {rule} | {_cell(where)} | {_cell(entry.reason)} | {_cell(entry.reference)} | {entry.fixed or ''} |"
+                cells = (rule, where, entry.reason, entry.reference, entry.fixed or "")
+                yield f"| {' | '.join(map(_cell, cells))} |"
         yield ""
 
     def _spec_page(self) -> Iterator[str]:

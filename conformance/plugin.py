@@ -61,6 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"the spec is broken: {error}") from error
     config.stash[OPTIONS] = options.read(config, spec)
     config.stash[LEFT_OUT] = set()
+    if config.getoption("maxschedchunk", 1) is None:
+        config.option.maxschedchunk = 1  # or one worker would be given all the slow cases at once
     sent = getattr(config, "workerinput", {}).get("conformance")
     if sent:
         config.stash[RUN] = Run.in_worker(config.stash[OPTIONS], spec, sent)
@@ -97,7 +99,7 @@ def pytest_configure_node(node: WorkerController) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """`-n auto`: two for each core, because an initializer waits for its store as often as it computes."""
+    """How many workers `-n auto` means."""
     return selection.workers() if config.option.numprocesses == "auto" else None
 
 
