@@ -116,7 +116,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse tests without a rule; keep what is in force and selected, the longest first."""
+    """Refuse tests without a rule; keep what is in force and selected."""
     asked, spec = config.stash[OPTIONS], current()
     selection.check(items, spec, whole=not selection.is_partial(config))
     in_force = [item for item in items if spec[rule_id(item) or ""].in_force(asked.kserve)]
@@ -126,7 +126,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = set(chosen)
     config.stash[LEFT_OUT].update(selection.pairs(item for item in in_force if item not in kept))
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = selection.longest_first(chosen)
+    items[:] = selection.spread(chosen)
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
