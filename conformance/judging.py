@@ -36,7 +36,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
         if entry:
             outcome, reason, reference = Outcome.KNOWN_FAILURE, entry.reason, entry.reference
             report.outcome, report.wasxfail = "skipped", entry.reason
-        report.longrepr = message
+        report.longrepr = f"{message}\n\nrun it alone: {_reproduce(run, item)}"
     elif outcome is Outcome.PASSED and entry:
         outcome, reason, reference = Outcome.FIXED, entry.reason, entry.reference
         message = (
@@ -98,7 +98,7 @@ def _in_one_line(call: pytest.CallInfo[None]) -> str:
 
 
 def _failure(run: Run, item: pytest.Item, call: pytest.CallInfo[None], fetcher: Fetcher | None) -> str:
-    """What a vendor needs to mend it: the rule, what was expected, the calls, and how to run this case alone."""
+    """What a vendor needs to mend it: the rule, what was expected, and the calls."""
     rule, store = run.rule_of(item), store_of(item)
     where = f"{store} played by {run.server_of(store) or 'a folder'}" if store else "no store"
     assert call.excinfo is not None  # noqa: S101 - a failed phase has one
@@ -106,7 +106,7 @@ def _failure(run: Run, item: pytest.Item, call: pytest.CallInfo[None], fetcher: 
     lines.append(f"what is wrong: {_wrong(call.excinfo.value)}")
     for fetch in fetcher.fetches if fetcher else []:
         lines += ["", *fetch.describe()]
-    return "\n".join([*lines, "", f"run it alone: {_reproduce(run, item)}"])
+    return "\n".join(lines)
 
 
 def _wrong(error: BaseException) -> str:

@@ -31,16 +31,17 @@ def _missing(store: Store, name: str = "missing") -> str:
 
 @rule("ERR-001")
 @pytest.mark.usefixtures("sample")
-def test_what_does_not_exist(store: Store, initializer: Fetcher) -> None:
+@pytest.mark.parametrize("name", ["missing"])
+def test_what_does_not_exist(store: Store, initializer: Fetcher, name: str) -> None:
     """The bucket (share, owner, host) is there, the path in it is not."""
-    initializer.fetch(_missing(store)).assert_refused(names="missing")
+    initializer.fetch(_missing(store, name)).assert_refused(names=name)
 
 
 @rule("ERR-001", stores=("hf", "oci"))
-def test_a_revision_that_does_not_exist(initializer: Fetcher, sample: Sample) -> None:
+@pytest.mark.parametrize("revision", ["no-such-revision"])
+def test_a_revision_that_does_not_exist(initializer: Fetcher, sample: Sample, revision: str) -> None:
     """The repository is there, the revision (the tag) is not."""
-    uri = sample.uri.removesuffix(":latest") + ":no-such-revision"
-    run = initializer.fetch(uri)
+    run = initializer.fetch(f"{sample.uri.removesuffix(':latest')}:{revision}")
     assert run.outcome.exit_code != 0, "exit code 0, as if the revision were there"
     run.assert_last_words()
 

@@ -51,7 +51,7 @@ def _command(folder: Path, *options: str) -> list[str]:
     return [*base, *options]
 
 
-def run(folder: Path, *options: str, timeout_s: float = 120) -> Finished:
+def run(folder: Path, *options: str, timeout_s: float = 300) -> Finished:
     """Run the suite in a process of its own, as a user does."""
     process = subprocess.run(
         _command(folder, *options), cwd=folder, capture_output=True, text=True, timeout=timeout_s, check=False
@@ -177,7 +177,7 @@ def test_doing_nothing_is_found_out_fast(tmp_path: Path) -> None:
         (("--servers", "cloud"), "--servers cloud: not known; known are embedded, native, container"),
         (("--initializer", "kserve:0.1.0"), "0.1.0"),
         (("--initializer", "command:/no/such/program"), "/no/such/program"),
-        (("--initializer", "command:/etc/hostname"), "not executable"),
+        (("--initializer", f"command:{__file__}"), "not executable"),
         (("--initializer", "ftp:x"), "ftp:x"),
         (("--initializer", "command:"), "--initializer"),
         (("--known-failures", "/no/such/list.yaml"), "cannot be read"),
@@ -216,12 +216,12 @@ def test_a_hanging_initializer_is_ended(tmp_path: Path) -> None:
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        _wait_for(lambda: _children("broken.py hang"), "the initializer to start")
+        _wait_for(lambda: _children("broken.py hang file:"), "the initializer to start")
         process.send_signal(signal.SIGINT)
         text = process.communicate(timeout=60)[0]
     assert process.returncode == pytest.ExitCode.INTERRUPTED, text
     assert not json.loads((tmp_path / "reports" / "report.json").read_text())["footer"]["complete"]
-    _wait_for(lambda: not _children("broken.py hang"), "the initializer to end")
+    _wait_for(lambda: not _children("broken.py hang file:"), "the initializer to end")
 
 
 def test_a_killed_run_keeps_its_results_and_leaves_nothing(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_killed_run_keeps_its_results_and_leaves_nothing(tmp_path: Path) -> No
     command = _command(tmp_path, "--initializer", broken("hang"), "--store", "local", "--rule", "*-001")
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as process:
-        _wait_for(lambda: _children("broken.py hang"), "the initializer to start")
+        _wait_for(lambda: _children("broken.py hang file:"), "the initializer to start")
         process.kill()
     _wait_for(lambda: not _children(str(tmp_path)), "everything to end")
     recover = [sys.executable, "-m", "reports", "recover", str(tmp_path / "reports")]

@@ -16,11 +16,18 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 
 class Refused(Exception):
     """What cannot be fetched: the message names the resource and the cause."""
+
+
+def patterns(name: str) -> list[str]:
+    """The patterns in a variable: a JSON list, or separated by commas."""
+    text = os.environ.get(name, "")
+    return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
 
 
 class Initializer:
@@ -65,7 +72,16 @@ class Initializer:
             raise Refused(f"no model found in {source}")
         dest.mkdir(parents=True, exist_ok=True)
         base = root.parent if root.is_file() else root
-        return [self.place(path, dest / self.name(path.relative_to(base))) for path in found]
+        chosen = [path for path in found if self.wanted(path.relative_to(base).as_posix())]
+        if not chosen:
+            raise Refused(f"no file in {source} matches the patterns")
+        return [self.place(path, dest / self.name(path.relative_to(base))) for path in chosen]
+
+    def wanted(self, path: str) -> bool:
+        allowed, ignored = patterns("STORAGE_ALLOW_PATTERNS"), patterns("STORAGE_IGNORE_PATTERNS")
+        return (not allowed or any(fnmatch(path, one) for one in allowed)) and not any(
+            fnmatch(path, one) for one in ignored
+        )
 
     def name(self, relative: Path) -> Path:
         return relative
