@@ -45,10 +45,11 @@ def test_a_release_has_its_own_list(tmp_path: Path) -> None:
         ({key: value for key, value in ENTRY.items() if key != "reason"}, "reason"),
         (ENTRY | {"reason": ""}, "reason"),
         ({key: value for key, value in ENTRY.items() if key != "reference"}, "reference"),
+        ({key: value for key, value in ENTRY.items() if key != "expires"}, "never expires"),
         (ENTRY | {"expires": date(2026, 5, 31)}, "expired on 2026-05-31"),
         (ENTRY | {"since": "yesterday"}, "since"),
     ],
-    ids=["unknown-rule", "store", "no-reason", "empty-reason", "no-reference", "expired", "extra"],
+    ids=["unknown-rule", "store", "no-reason", "empty-reason", "no-reference", "no-expiry", "expired", "extra"],
 )
 def test_a_bad_entry_is_refused(tmp_path: Path, entry: dict[str, object], complaint: str) -> None:
     with pytest.raises(KnownFailuresError, match=complaint):

@@ -53,7 +53,7 @@ class KnownFailure:
         return f"{self.rule} ({', '.join(where)})" if where else self.rule
 
 
-def _entry(raw: dict[str, Any]) -> KnownFailure:
+def _entry(raw: dict[str, Any], expires: str) -> KnownFailure:
     return KnownFailure(
         rule=raw["rule"],
         stores=frozenset(raw.get("stores", [])),
@@ -62,15 +62,15 @@ def _entry(raw: dict[str, Any]) -> KnownFailure:
         reason=" ".join(raw["reason"].split()),
         reference=raw["reference"],
         fixed=raw.get("fixed"),
-        expires=date.fromisoformat(raw["expires"]),
+        expires=date.fromisoformat(expires),
     )
 
 
 def load(path: Path, spec: Spec, release: str | None, today: date | None = None) -> list[KnownFailure]:
     """The entries of `path` in force for `release` (all of them when None).
 
-    Raises KnownFailuresError for a file that cannot be read, an entry without reason or reference, an unknown rule or
-    store, and an entry that has expired.
+    Raises KnownFailuresError for a file that cannot be read, an entry without reason, reference or expiry, an unknown
+    rule or store, and an entry that has expired.
     """
     today = today or datetime.now(UTC).date()
     schema = json.loads((FOLDER / "schema.json").read_text())
@@ -86,7 +86,10 @@ def load(path: Path, spec: Spec, release: str | None, today: date | None = None)
         raise KnownFailuresError(f"{path}: {where}: {error.message}") from error
     entries = []
     for raw in data["entries"]:
-        entry = _entry(raw)
+        expires = raw.get("expires") or data.get("expires")
+        if expires is None:
+            raise KnownFailuresError(f"{path}: {raw['rule']} never expires: give it, or the whole list, a day `expires`")
+        entry = _entry(raw, expires)
         if entry.rule not in spec.rules:
             raise KnownFailuresError(f"{path}: unknown rule {entry.rule}; see --list-rules")
         if unknown := entry.stores - set(spec[entry.rule].stores):
