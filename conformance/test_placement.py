@@ -5,7 +5,7 @@ import pytest
 from conformance import rule
 from conformance.fetching import Fetcher
 from scenarios.models import LAYOUTS, MODEL, NAMES, noise, under
-from scenarios.stores import HTTP, OCI, AzureBlob, HuggingFace, Local
+from scenarios.stores import HTTP, OCI, AzureBlob, HuggingFace, Local, WebHDFS
 from scenarios.stores.base import AccessKind, Store
 from scenarios.stores.oci import Layer
 
@@ -205,3 +205,10 @@ def test_a_percent_encoded_name_is_decoded(store: HTTP, initializer: Fetcher, na
     """The URI has to encode what the file's name has not."""
     store.put({f"model/{name}": b"m"})
     assert initializer.fetch(store.uri(f"model/{name}")).tree == {name: b"m"}
+
+
+@rule("PLACE-025")
+def test_both_schemes_of_hdfs(store: WebHDFS, initializer: Fetcher) -> None:
+    """`hdfs://` is what users write; both go over the REST interface."""
+    store.put(under("model", MODEL))
+    assert initializer.fetch(store.hdfs_uri("model")).tree == MODEL

@@ -8,7 +8,7 @@ from conformance import rule
 from conformance.fetching import Fetcher
 from conformance.fixtures import Sample
 from scenarios.network import CA_PATH, Gateway
-from scenarios.stores import S3
+from scenarios.stores import S3, WebHDFS
 from scenarios.stores.base import Access, Store
 
 #: Where KServe's webhook mounts the ConfigMap with the CA bundle, by default.
@@ -79,3 +79,14 @@ def test_a_missing_ca_bundle_is_an_error(store: S3, initializer: Fetcher, sample
 def test_the_global_bundle_holds_for_every_store(initializer: Fetcher, sample: Sample, bundle: Mounts) -> None:
     """caBundleConfigMapName is set once for the cluster, and everybody expects it to count for every store."""
     assert initializer.fetch(sample.uri, environment=CONFIGMAP, mounts=bundle, trust=False).tree == sample.tree
+
+
+@rule("CRED-027")
+@pytest.mark.parametrize("setting", ["authority", "skip"])
+def test_tls_of_hdfs_follows_its_own_settings(
+    store: WebHDFS, initializer: Fetcher, sample: Sample, gateway: Gateway, setting: str
+) -> None:
+    """The Secret has a file for each: TLS_CA with the certificate, TLS_SKIP_VERIFY with a word."""
+    settings = {"TLS_CA": gateway.ca.read_text()} if setting == "authority" else {"TLS_SKIP_VERIFY": "true"}
+    run = initializer.fetch(sample.uri, access=store.configured(**settings), trust=False)
+    assert run.tree == sample.tree

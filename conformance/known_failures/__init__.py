@@ -88,7 +88,7 @@ def load(path: Path, spec: Spec, release: str | None, today: date | None = None)
     for raw in data["entries"]:
         expires = raw.get("expires") or data.get("expires")
         if expires is None:
-            raise KnownFailuresError(f"{path}: {raw['rule']} never expires: give it, or the whole list, a day `expires`")
+            raise KnownFailuresError(f"{path}: {raw['rule']} never expires: give it, or the list, a day `expires`")
         entry = _entry(raw, expires)
         if entry.rule not in spec.rules:
             raise KnownFailuresError(f"{path}: unknown rule {entry.rule}; see --list-rules")

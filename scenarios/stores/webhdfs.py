@@ -36,6 +36,10 @@ class WebHDFS(StandInStore):
     def access(self, kind: AccessKind = "valid") -> Access:
         return self._mounted(self._settings(kind), name=kind)
 
+    def configured(self, **settings: str) -> Access:
+        """Valid access with more files in the secret."""
+        return self._mounted({**self._settings("valid"), **settings}, name="configured")
+
     def storage_spec(self, kind: AccessKind = "valid") -> Access:
         """The same settings in STORAGE_CONFIG, as KServe's webhook passes a storage spec of type `webhdfs`."""
         settings = self._settings(kind)
