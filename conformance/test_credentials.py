@@ -118,8 +118,7 @@ def test_no_signature_is_printed(store: HTTP | AzureBlob, initializer: Fetcher) 
 @pytest.mark.parametrize("allowed", [True, False], ids=["allowed", "not-allowed"])
 def test_an_insecure_registry_must_be_allowed(store: OCI, initializer: Fetcher, sample: Sample, allowed: bool) -> None:
     """A registry whose identity cannot be verified is used only when the operator said so."""
-    assert store.endpoint is not None
-    uri = sample.uri.replace(urlsplit(sample.uri).netloc, urlsplit(store.endpoint.url).netloc)
+    uri = sample.uri.replace(urlsplit(sample.uri).netloc, urlsplit(store.server.url).netloc)
     environment = {"KSERVE_OCI_INSECURE_REGISTRY": "true"} if allowed else {}
     run = initializer.fetch(uri, access=store.access("anonymous"), environment=environment, trust=False)
     if allowed:

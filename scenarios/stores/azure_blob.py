@@ -6,7 +6,6 @@ import base64
 import functools
 import secrets
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -15,7 +14,7 @@ from scenarios.network import Gateway
 from scenarios.servers.azurite import Azurite
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.servers.process import free_ports
-from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
+from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree, put_each
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient
@@ -32,10 +31,7 @@ class AzureBlob(Store):
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
         super().__init__(endpoint, gateway, case, scratch)
-        if endpoint is None:
-            raise NotOffered("Azure Blob needs a server")
-        self._account, self._key = endpoint.extra["account"], endpoint.extra["key"]
-        self._direct_url = endpoint.direct_url
+        self._account, self._key = self.server.extra["account"], self.server.extra["key"]
         self._made = False
 
     def put(self, tree: Tree) -> None:
@@ -50,12 +46,7 @@ class AzureBlob(Store):
         def put_one(path: str) -> None:
             container.upload_blob(path, tree[path], overwrite=True)
 
-        if len(tree) < _THREADS_FROM:
-            for path in tree:
-                put_one(path)
-            return
-        with ThreadPoolExecutor(4) as threads:
-            list(threads.map(put_one, tree))
+        put_each(tree, put_one)
 
     def uri(self, path: str = "") -> str:
         return self._at("blob.core.windows.net", self.case, path)
@@ -111,7 +102,7 @@ class AzureBlob(Store):
         return Access(query=query, secrets=(query.rpartition("sig=")[2],))
 
     def _container(self) -> ContainerClient:
-        return _service(self._direct_url, self._account, self._key).get_container_client(self.case)
+        return _service(self.server.direct_url, self._account, self._key).get_container_client(self.case)
 
 
 @functools.cache

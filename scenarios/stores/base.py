@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -16,6 +17,9 @@ from scenarios.servers.base import Endpoint, Mode, Server
 #: A model as a store holds it: relative path with `/` -> content.
 #: A path that ends in `/` is a directory marker (an empty object), where the store can hold one.
 Tree = Mapping[str, bytes]
+
+#: From how many objects on threads pay.
+THREADS_FROM = 8
 
 AccessKind = Literal["valid", "anonymous", "none", "wrong", "denied", "session"]
 
@@ -103,6 +107,13 @@ class Store(ABC):
         raise NotOffered(f"{self.name} needs no connection")
 
     @property
+    def server(self) -> Endpoint:
+        """The endpoint, for a store that cannot do without. Raises NotOffered."""
+        if self.endpoint is None:
+            raise NotOffered(f"{self.name} needs a server")
+        return self.endpoint
+
+    @property
     def container(self) -> str:
         """The name of the bucket (container, share, repository) as error messages give it."""
         return self.case
@@ -110,3 +121,13 @@ class Store(ABC):
     def requests(self) -> list[Request]:
         """What reached the server for this test's corner since the store was made."""
         return [r for r in self.gateway.requests(self._since) if self.case in r.host or self.case in r.path]
+
+
+def put_each(paths: Collection[str], put_one: Callable[[str], None]) -> None:
+    """Put objects one by one; on threads where there are enough of them to pay for that."""
+    if len(paths) < THREADS_FROM:
+        for path in paths:
+            put_one(path)
+        return
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(put_one, paths))

@@ -38,16 +38,13 @@ class GCS(Store):
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
         super().__init__(endpoint, gateway, case, scratch)
-        if endpoint is None:
-            raise NotOffered("GCS needs a server")
-        self._server = endpoint
         self._made = False
 
     def put(self, tree: Tree) -> None:
-        address = urlsplit(self._server.direct_url).netloc
+        address = urlsplit(self.server.direct_url).netloc
         with contextlib.closing(http.client.HTTPConnection(address, timeout=30)) as connection:
             if not self._made:
-                admit(self._server.state, self.case, [self._server.extra["valid_email"]])
+                admit(self.server.state, self.case, [self.server.extra["valid_email"]])
                 bucket = json.dumps({"name": self.case}).encode()
                 self._post(connection, "/storage/v1/b?project=conformance", bucket, "application/json")
                 self._made = True
@@ -62,10 +59,10 @@ class GCS(Store):
         if kind == "session":
             raise NotOffered("every token of Google is temporary; there is no other kind to compare")
         if kind == "anonymous":
-            admit(self._server.state, self.case, [EVERYBODY])
+            admit(self.server.state, self.case, [EVERYBODY])
         if kind in {"anonymous", "none"}:
             return Access(_NO_METADATA_SERVER)
-        known = self._server.extra
+        known = self.server.extra
         if kind == "wrong":
             return self._with_file("nobody@conformance.iam.gserviceaccount.com", known["denied_key"])
         token = known[f"{kind}_token"]
@@ -102,4 +99,4 @@ class GCS(Store):
         with connection.getresponse() as answer:
             text = answer.read()
             if answer.status != 200:
-                raise OSError(f"{self._server.server} answered {answer.status} to {path}: {text[:500]!r}")
+                raise OSError(f"{self.server.server} answered {answer.status} to {path}: {text[:500]!r}")

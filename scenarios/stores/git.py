@@ -43,8 +43,7 @@ class Git(Store):
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
         super().__init__(endpoint, gateway, case, scratch)
-        assert endpoint is not None  # noqa: S101 -- `servers` names one for every mode
-        self._folder = endpoint.state / case
+        self._folder = self.server.state / case
         self._accounts = {name: f"{name}-{secrets.token_hex(8)}" for name in ("reader", "stranger")}
 
     def put(self, tree: Tree) -> None:

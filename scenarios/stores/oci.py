@@ -55,9 +55,7 @@ class OCI(Store):
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
         super().__init__(endpoint, gateway, case, scratch)
-        assert endpoint is not None  # noqa: S101 -- `servers` names one for every mode
-        self._registry = endpoint.direct_url
-        self._folder = endpoint.state / case
+        self._folder = self.server.state / case
         self._accounts = {name: f"{name}-{secrets.token_hex(8)}" for name in ("reader", "stranger")}
         self._layers: defaultdict[str, list[tuple[Layer, bytes]]] = defaultdict(list)
 
@@ -138,7 +136,7 @@ class OCI(Store):
     def _send(self, method: str, path: str, body: bytes, media_type: str) -> str:
         """One request past the gateway; the Location that it answers with."""
         request = urllib.request.Request(  # noqa: S310 -- the suite's own server
-            urljoin(self._registry, path), data=body, method=method, headers={"Content-Type": media_type}
+            urljoin(self.server.direct_url, path), data=body, method=method, headers={"Content-Type": media_type}
         )
         with DIRECT.open(request, timeout=30) as response:
             return str(response.headers.get("Location", ""))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -16,10 +15,7 @@ from scenarios.servers.images import MinIOImage
 from scenarios.servers.minio import MinIO
 from scenarios.servers.moto import Moto
 from scenarios.servers.process import free_ports
-from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
-
-#: From how many objects on threads pay.
-_THREADS_FROM = 8
+from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree, put_each
 
 
 class S3(Store):
@@ -31,9 +27,6 @@ class S3(Store):
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
         super().__init__(endpoint, gateway, case, scratch)
-        if endpoint is None:
-            raise NotOffered("S3 needs a server")
-        self._server = endpoint
         self._made = False
 
     def put(self, tree: Tree) -> None:
@@ -48,20 +41,15 @@ class S3(Store):
             except s3.exceptions.ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] != 400:
                     raise
-                raise NotOffered(f"{self._server.server} takes no key {path!r}: {error}") from error
+                raise NotOffered(f"{self.server.server} takes no key {path!r}: {error}") from error
 
-        if len(tree) < _THREADS_FROM:
-            for path in tree:
-                put_one(path)
-            return
-        with ThreadPoolExecutor(4) as threads:
-            list(threads.map(put_one, tree))
+        put_each(tree, put_one)
 
     def uri(self, path: str = "") -> str:
         return f"s3://{self.case}/{path}" if path else f"s3://{self.case}"
 
     def access(self, kind: AccessKind = "valid") -> Access:
-        known = self._server.extra
+        known = self.server.extra
         if kind == "anonymous":
             self._publish()
             return self._access(awsAnonymousCredential="true")
@@ -78,7 +66,7 @@ class S3(Store):
 
     def wrong_secret(self) -> Access:
         """A key id that the server knows, with another secret: the signature does not match."""
-        return self._keys(self._server.extra["valid_id"], "wrong/Secret/never/known/to/the/server00")
+        return self._keys(self.server.extra["valid_id"], "wrong/Secret/never/known/to/the/server00")
 
     def missing(self) -> str:
         return f"s3://{self.case}-that-is-not-there/model"
@@ -95,13 +83,13 @@ class S3(Store):
 
     def _access(self, **environment: str) -> Access:
         """As KServe's webhook names them (pkg/credentials/s3)."""
-        address = urlsplit(self._server.url)
+        address = urlsplit(self.server.url)
         return Access(
             {
-                "AWS_ENDPOINT_URL": self._server.url,
+                "AWS_ENDPOINT_URL": self.server.url,
                 "S3_ENDPOINT": address.netloc,
                 "S3_USE_HTTPS": "0",
-                "AWS_DEFAULT_REGION": self._server.extra["region"],
+                "AWS_DEFAULT_REGION": self.server.extra["region"],
                 **environment,
             }
         )
@@ -117,8 +105,8 @@ class S3(Store):
         self._client().put_bucket_policy(Bucket=self.case, Policy=json.dumps(everybody))
 
     def _client(self) -> Any:  # noqa: ANN401 -- boto3 makes its classes at run time
-        known = self._server.extra
-        return _client(self._server.direct_url, known["valid_id"], known["valid_key"], known["region"])
+        known = self.server.extra
+        return _client(self.server.direct_url, known["valid_id"], known["valid_key"], known["region"])
 
 
 @functools.cache

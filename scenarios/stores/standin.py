@@ -21,8 +21,7 @@ class StandInStore(Store):
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
         super().__init__(endpoint, gateway, case, scratch)
-        assert endpoint is not None  # noqa: S101 -- `servers` names one for every mode
-        self.corner = Corner(endpoint.state, case)
+        self.corner = Corner(self.server.state, case)
         self._tokens: dict[TokenKind, str] = {
             "reader": f"reader-{secrets.token_hex(12)}",
             "stranger": f"stranger-{secrets.token_hex(12)}",
