@@ -77,11 +77,12 @@ class FieldReports:
 
 @dataclass(frozen=True)
 class Pages:
-    """The pages, and what they are made of. `tests`: rule id -> `test_file.py::test_name`."""
+    """The pages, and what they are made of. `tests`: rule id -> `test_file.py::test_name`; `known`: the list of KServe's."""
 
     spec: Spec
     tests: Mapping[str, Sequence[str]]
     reports: FieldReports
+    known: Path = OWN_LIST
 
     @cached_property
     def covering(self) -> Mapping[str, Sequence[Rule]]:
@@ -120,7 +121,7 @@ class Pages:
         yield "Each list is what its release broke in a run of this suite; a run that finds more, or less, fails."
         yield "[How the lists work](known-failures.md)."
         for release in reversed(known_releases()):
-            entries = known_failures.load(OWN_LIST, self.spec, release)
+            entries = known_failures.load(self.known, self.spec, release)
             yield from ["", f"## {release}", "", f"{len(entries)} entries.", ""]
             yield from ["| rule | where | what is wrong | reference | mended in |", "|---|---|---|---|---|"]
             for entry in sorted(entries, key=lambda entry: (entry.rule, sorted(entry.stores))):
