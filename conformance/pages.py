@@ -77,7 +77,7 @@ class FieldReports:
 
 @dataclass(frozen=True)
 class Pages:
-    """The pages, and what they are made of. `tests`: rule id -> `test_file.py::test_name`; `known`: the list of KServe's."""
+    """The pages, and what they are made of. `tests`: rule id -> `test_file.py::test_name`; `known`: KServe's list."""
 
     spec: Spec
     tests: Mapping[str, Sequence[str]]
