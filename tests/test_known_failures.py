@@ -37,6 +37,13 @@ def test_a_release_has_its_own_list(tmp_path: Path) -> None:
     assert not known_failures.load(path, spec.current(), "0.13.1", TODAY)
 
 
+def test_a_release_is_not_blamed_by_rules_that_came_later(tmp_path: Path) -> None:
+    """CRED-021 is in force since 0.17; an entry without a range says nothing of the releases before."""
+    path = _write(tmp_path, ENTRY | {"rule": "CRED-021"})
+    assert known_failures.load(path, spec.current(), "0.17.0", TODAY)
+    assert not known_failures.load(path, spec.current(), "0.16.0", TODAY)
+
+
 @pytest.mark.parametrize(
     ("entry", "complaint"),
     [

@@ -14,7 +14,7 @@ import jsonschema
 import yaml
 from packaging.specifiers import SpecifierSet
 
-from conformance.spec import Spec
+from conformance.spec import Rule, Spec
 
 FOLDER = Path(__file__).parent
 
@@ -94,7 +94,7 @@ def load(path: Path, spec: Spec, release: str | None, today: date | None = None)
             raise KnownFailuresError(f"{path}: unknown rule {entry.rule}; see --list-rules")
         if unknown := entry.stores - set(spec[entry.rule].stores):
             raise KnownFailuresError(f"{path}: {entry.rule} does not apply to {', '.join(sorted(unknown))}")
-        if release is not None and not SpecifierSet(raw.get("kserve", "")).contains(release, prereleases=True):
+        if release is not None and not _concerns(release, raw.get("kserve", ""), spec[entry.rule]):
             continue
         if entry.expires < today:
             raise KnownFailuresError(
@@ -102,6 +102,11 @@ def load(path: Path, spec: Spec, release: str | None, today: date | None = None)
             )
         entries.append(entry)
     return entries
+
+
+def _concerns(release: str, kserve: str, rule: Rule) -> bool:
+    """An entry is about the releases in its range, as far as its rule is in force for them."""
+    return rule.in_force(release) and SpecifierSet(kserve).contains(release, prereleases=True)
 
 
 def find(entries: Collection[KnownFailure], rule: str, store: str, case: str, server: str) -> KnownFailure | None:
