@@ -83,6 +83,7 @@ def test_no_member_leaves_the_destination(store: Store, initializer: Fetcher, ca
     assert not strays, f"written outside {DEST}: {', '.join(strays)}"
     read = [path for path, entry in run.entries().items() if entry.content not in (None, _EVIL, content)]
     assert not read, f"content from outside lies at {', '.join(read)}"
+    assert run.outcome.exit_code != 0 or run.entries(), "neither refused nor delivered: exit code 0 and no file"
     assert not run.entries().get("out", Entry(0, None)).link, "a link that leads out was made: out"
 
 
