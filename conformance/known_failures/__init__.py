@@ -104,6 +104,11 @@ def load(path: Path, spec: Spec, release: str | None, today: date | None = None)
     return entries
 
 
+def drafts(path: Path) -> list[str]:
+    """The releases of which the list was not yet held against a whole run."""
+    return list(yaml.safe_load(path.read_text()).get("drafts", []))
+
+
 def _concerns(release: str, kserve: str, rule: Rule) -> bool:
     """An entry is about the releases in its range, as far as its rule is in force for them."""
     return rule.in_force(release) and SpecifierSet(kserve).contains(release, prereleases=True)
