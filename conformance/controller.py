@@ -34,6 +34,7 @@ class Controller:
         self._secrets: set[str] = set()
         self._calls, self._initializer_wall_s, self._peak_memory_bytes = 0, 0.0, 0
         self._report: Report | None = None
+        self._unmatched: list[KnownFailure] = []
         self._journal = writer.Journal(run.options.report_dir)
         self._journal.begin(run.draft())
 

@@ -14,7 +14,7 @@ import pytest
 
 from conformance.fetching import Expectation, Fetcher
 from conformance.judging import FETCHER
-from conformance.run import RUN, Run
+from conformance.run import RUN, Run, case_of, rule_of
 from scenarios.models import MODEL, under
 from scenarios.network import Gateway
 from scenarios.stores import HTTP, STORES, AzureFiles
@@ -81,11 +81,11 @@ def initializer(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Ite
     node = request.node
     asked = request.getfixturevalue("store") if "store" in request.fixturenames else None
     expected = Expectation(
-        rule=run.rule_of(node),
+        rule=rule_of(node),
         spec=run.spec,
         release=run.exact_words,
         store=asked.name if asked else None,
-        case=run.case_of(node),
+        case=case_of(node),
     )
     scratch = tmp_path / "calls"
     scratch.mkdir()

@@ -9,7 +9,7 @@ import pytest
 
 from conformance import known_failures
 from conformance.fetching import Fetcher, Tree, difference
-from conformance.run import Run, case_of, store_of
+from conformance.run import Run, case_of, rule_of, store_of
 from reports.model import Level, Outcome, Result, to_json
 from reports.redact import redact
 from reports.writer import save_evidence
@@ -25,7 +25,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
     outcome = _outcome(item, call, report)
     if outcome is None:
         return
-    rule, store, case, server = run.rule_of(item), store_of(item) or "", case_of(item), run.server_of(store_of(item))
+    rule, store, case, server = rule_of(item), store_of(item) or "", case_of(item), run.server_of(store_of(item))
     fetcher = item.stash.get(FETCHER, None)
     entry = known_failures.find(run.options.known, rule.id, store, case, server)
     reason = reference = message = ""
@@ -99,7 +99,7 @@ def _in_one_line(call: pytest.CallInfo[None]) -> str:
 
 def _failure(run: Run, item: pytest.Item, call: pytest.CallInfo[None], fetcher: Fetcher | None) -> str:
     """What a vendor needs to mend it: the rule, what was expected, and the calls."""
-    rule, store = run.rule_of(item), store_of(item)
+    rule, store = rule_of(item), store_of(item)
     where = f"{store} played by {run.server_of(store) or 'a folder'}" if store else "no store"
     assert call.excinfo is not None  # noqa: S101 - a failed phase has one
     lines = [f"{rule.id} {rule.level}: {rule.title}", f"  {rule.statement}", f"on {where}, {item.name}", ""]

@@ -13,7 +13,7 @@ from conformance.catalogue import explain, list_rules
 from conformance.controller import CONTROLLER, Controller
 from conformance.judging import WHY_NOT
 from conformance.options import Options
-from conformance.run import RUN, Run, rule_id, store_of
+from conformance.run import RUN, Run, rule_of, store_of
 from conformance.spec import SpecError, current
 from reports.writer import ReportUnwritable
 from scenarios.initializers.base import NoInitializer
@@ -119,8 +119,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Refuse tests without a rule; keep what is in force and selected."""
     asked, spec = config.stash[OPTIONS], current()
     selection.check(items, spec, whole=not selection.is_partial(config))
-    in_force = [item for item in items if spec[rule_id(item) or ""].in_force(asked.kserve)]
-    chosen = [item for item in in_force if asked.wants(spec[rule_id(item) or ""], store_of(item))]
+    in_force = [item for item in items if rule_of(item).in_force(asked.kserve)]
+    chosen = [item for item in in_force if asked.wants(rule_of(item), store_of(item))]
     if asked.smoke:
         chosen = selection.smoke(chosen)
     kept = set(chosen)
@@ -132,7 +132,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """What `-k` and `-m` leave out counts as left out too."""
     for item in items:
-        if current()[rule_id(item) or ""].in_force(item.config.stash[OPTIONS].kserve):
+        if rule_of(item).in_force(item.config.stash[OPTIONS].kserve):
             item.config.stash[LEFT_OUT].update(selection.pairs([item]))
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from conformance.options import Options
-from conformance.spec import Rule, Spec
+from conformance.spec import Rule, Spec, current
 from reports import model
 from scenarios.initializers.base import Initializer
 from scenarios.servers.base import Mode, Server
@@ -51,13 +51,6 @@ class Run:
     def exact_words(self) -> str | None:
         """The release whose exact messages are demanded: only KServe's own initializer is held to them."""
         return self.kserve if self.initializer.name == "kserve" else None
-
-    def rule_of(self, item: pytest.Item) -> Rule:
-        return self.spec[rule_id(item) or ""]
-
-    def case_of(self, item: pytest.Item) -> str:
-        """The id of the test's row without the store."""
-        return case_of(item)
 
     @classmethod
     def start(cls, options: Options, spec: Spec) -> Run:
@@ -165,6 +158,11 @@ def rule_id(item: pytest.Item) -> str | None:
     """The id in the item's `rule` mark."""
     mark = item.get_closest_marker("rule")
     return str(mark.args[0]) if mark and mark.args else None
+
+
+def rule_of(item: pytest.Item) -> Rule:
+    """The rule that the item checks; collection has made sure that it has one."""
+    return current()[rule_id(item) or ""]
 
 
 def store_of(item: pytest.Item) -> str | None:

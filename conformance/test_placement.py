@@ -196,7 +196,7 @@ def test_azure_endpoints_in_dns_zones(store: AzureBlob, initializer: Fetcher, ki
 def test_an_absolute_path_is_a_local_path(store: Local, initializer: Fetcher) -> None:
     """`/srv/models/model` is delivered like `file:///srv/models/model`."""
     store.put(under("model", MODEL))
-    assert initializer.fetch(store.uri("model").removeprefix("file://")).tree == MODEL
+    assert initializer.fetch(store.bare("model")).tree == MODEL
 
 
 @rule("PLACE-024")

@@ -29,14 +29,6 @@ ASSEMBLED = f"localhost/kserve-conformance/fake-gcs-server:test-{os.getpid()}"
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
-    try:
-        return find_engine()
-    except NoEngine as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.fixture(scope="module")
 def assembled(engine: Engine) -> Iterator[None]:
     """An image FROM scratch with one static program stands for the published one."""
     program = go_binary("github.com/fsouza/fake-gcs-server", VERSION, "fake-gcs-server")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters.engine import Engine, NoEngine, find_engine
+from clusters.engine import Engine
 from clusters.toolchain.go import go
 from scenarios.initializers import NoInitializer, initializer
 from scenarios.initializers.base import DEST, Call, Initializer
@@ -19,14 +19,6 @@ from scenarios.initializers.base import DEST, Call, Initializer
 #: Each worker of pytest-xdist has its own.
 REFERENCE = f"localhost/kserve-conformance/contract:test-{os.getpid()}"
 SOURCE = Path(__file__).parent / "initializers" / "contract.go"
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    try:
-        return find_engine()
-    except NoEngine as reason:
-        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="module")
