@@ -51,6 +51,10 @@ class Engine:
     environment: Mapping[str, str]
     ulimits: Sequence[str] = ()
 
+    def variables(self) -> dict[str, str]:
+        """The whole environment of a program that calls it."""
+        return _variables(self.environment)
+
     def run(self, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         """One call of its client; the caller looks at the status."""
         return _call([self.program, *arguments], self.environment, timeout_s)

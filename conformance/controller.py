@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from conformance.judging import PROPERTY
-from conformance.known_failures import KnownFailure
+from conformance.known_failures import Case, KnownFailure
 from conformance.options import Options
 from conformance.run import Run
 from conformance.spec import Spec
@@ -116,11 +116,12 @@ class Controller:
 
     def _unused_entries(self) -> list[KnownFailure]:
         """Entries of the list that covered nothing in a run that left nothing out: they are stale."""
+        install = self.run.install
+        cases = [Case(r.rule, r.store, r.case, r.server, r.route, install) for r in self._results.values()]
         return [
             entry
             for entry in self.run.options.known
-            if (not entry.servers or entry.servers & set(self.run.fleet.endpoints))
-            and not any(entry.covers(r.rule, r.store, r.case, r.server) for r in self._results.values())
+            if self.run.concerns(entry) and not any(entry.covers(case) for case in cases)
         ]
 
     def summary(self, *, colour: bool, width: int) -> list[str]:
@@ -133,8 +134,8 @@ class Controller:
         return lines
 
     def stop(self) -> None:
-        """Stop every server and remove the run's folder."""
-        self.run.fleet.stop()
+        """Stop every server and cluster of the run, and remove its folder."""
+        self.run.stop()
         Controller.active = None
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from conformance import known_failures
 from conformance.fetching import Fetcher, Tree, difference
+from conformance.known_failures import Case
 from conformance.run import Run, case_of, rule_of, store_of
 from reports.model import Level, Outcome, Result, to_json
 from reports.redact import redact
@@ -27,7 +28,8 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
         return
     rule, store, case, server = rule_of(item), store_of(item) or "", case_of(item), run.server_of(store_of(item))
     fetcher = item.stash.get(FETCHER, None)
-    entry = known_failures.find(run.options.known, rule.id, store, case, server)
+    route = run.options.route_of(rule) or ""
+    entry = known_failures.find(run.options.known, Case(rule.id, store, case, server, route, run.install))
     reason = reference = message = ""
     if outcome in {Outcome.NOT_RUN, Outcome.UNSUPPORTED}:
         reason = item.stash.get(WHY_NOT, (outcome, _skip_reason(call)))[1]
@@ -57,7 +59,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
         case=case,
         store=store,
         server=server,
-        route=run.initializer.route,
+        route=route,
         outcome=outcome,
         duration_s=round(call.duration, 3),
         message=message,

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
 import pytest
 
+from clusters.base import Source
+from clusters.kserve import INSTALL_WAYS, installable, newest_installable
 from conformance import known_failures
 from conformance.known_failures import KnownFailure, KnownFailuresError
 from conformance.spec import Rule, Spec
@@ -17,6 +19,8 @@ from scenarios.initializers import initializer, known_releases, newest
 from scenarios.initializers.base import Initializer, NoInitializer
 from scenarios.servers.base import Mode
 from scenarios.stores import STORES
+
+Clusters = Literal["none", "kind", "existing"]
 
 OWN_LIST = known_failures.FOLDER / "kserve.yaml"
 
@@ -37,10 +41,9 @@ def add(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--servers",
-        default="embedded",
         metavar="MODE",
         help="what plays the stores: embedded (needs pip alone), native (the real programs, built from source), "
-        "container (published images). Default: embedded",
+        "container (published images). Default: embedded; with a cluster native",
     )
     group.addoption(
         "--profile", action="append", default=[], metavar="NAME", help="only this profile (download, download/s3)"
@@ -55,6 +58,33 @@ def add(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="rules that are known to be broken ('none' for no list). Default for kserve: the suite's own list",
     )
+    cluster = parser.getgroup("conformance-cluster", "storage initializer conformance on a cluster")
+    cluster.addoption(
+        "--cluster",
+        default="none",
+        metavar="WHICH",
+        help="where pods run: none, kind (made with podman or docker, and removed), existing (that of --kubeconfig; "
+        "only namespaces of the run's own are touched). Default: none",
+    )
+    cluster.addoption(
+        "--install",
+        default="manifests",
+        metavar="WAY",
+        help="how KServe is installed: manifests (the release's rendered ones), helm (its chart). Default: manifests",
+    )
+    cluster.addoption(
+        "--images",
+        default="auto",
+        metavar="SOURCE",
+        help="where images come from: published (their registries), assembled (packages and modules, on this machine), "
+        "auto (published where a registry answers). Default: auto",
+    )
+    cluster.addoption("--keep-cluster", action="store_true", help="leave the kind cluster for the next run, and use it")
+    cluster.addoption(
+        "--keep-failed", type=int, default=0, metavar="N", help="leave the objects of the first N failed cases"
+    )
+    cluster.addoption("--kubeconfig", metavar="FILE", help="of the existing cluster. Default: kubectl's own")
+    cluster.addoption("--context", metavar="NAME", help="in that file. Default: its current one")
     group.addoption("--report-dir", default="conformance-report", metavar="DIR", help="default: conformance-report/")
     group.addoption("--list-rules", action="store_true", help="list every rule and exit")
     group.addoption("--explain", metavar="ID", help="print one rule with its references and messages, and exit")
@@ -73,6 +103,22 @@ class Options:
     smoke: bool
     known: tuple[KnownFailure, ...]
     report_dir: Path
+    cluster: Clusters
+    install: str
+    images: Source | Literal["auto"]
+    keep_cluster: bool
+    keep_failed: int
+    kubeconfig: Path | None
+    context: str | None
+
+    def route_of(self, rule: Rule) -> str | None:
+        """The route on which this run observes the rule; None where it cannot."""
+        mine = ("admission", "pod") if self.cluster != "none" else (self.initializer.route,)
+        return next((route for route in rule.routes if route in mine), None)
+
+    def judges(self, rule: Rule) -> bool:
+        """Whether a run with these options can judge the rule: it is in force, and there is a route to observe it on."""
+        return rule.in_force(self.kserve) and self.route_of(rule) is not None
 
     def wants(self, rule: Rule, store: str | None) -> bool:
         """Whether the selection has this rule on this store."""
@@ -100,14 +146,21 @@ def read(config: pytest.Config, spec: Spec) -> Options:
             raise pytest.UsageError(f"--rule {pattern}: no such rule; see --list-rules")
     profiles = _split(option("--profile"))
     _known("profile", profiles, _profiles(spec))
-    mode = option("--servers")
+    cluster = option("--cluster")
+    _known("cluster", [cluster], get_args(Clusters))
+    mode = option("--servers") or ("embedded" if cluster == "none" else "native")
     _known("servers", [mode], get_args(Mode))
+    _known("install", [option("--install")], INSTALL_WAYS)
+    _known("images", [option("--images")], ["auto", *get_args(Source)])
+    latest = newest() if cluster == "none" else newest_installable()
     try:
-        subject = initializer(option("--initializer") or f"kserve:{newest()}")
+        subject = initializer(option("--initializer") or f"kserve:{option('--kserve') or latest}")
     except NoInitializer as error:
         raise pytest.UsageError(f"--initializer: {error}") from error
-    release = option("--kserve") or (subject.version if subject.name == "kserve" else newest())
+    release = option("--kserve") or (subject.version if subject.name == "kserve" else latest)
     _known("kserve", [release], known_releases())
+    if cluster != "none":
+        _fits_a_cluster(cluster, subject, release, mode)
     return Options(
         initializer=subject,
         kserve=release,
@@ -118,7 +171,26 @@ def read(config: pytest.Config, spec: Spec) -> Options:
         smoke=option("--smoke"),
         known=tuple(_list(option("--known-failures"), subject, spec, release)),
         report_dir=Path(option("--report-dir")),
+        cluster=cast("Clusters", cluster),
+        install=option("--install"),
+        images=option("--images"),
+        keep_cluster=option("--keep-cluster"),
+        keep_failed=option("--keep-failed"),
+        kubeconfig=Path(option("--kubeconfig")) if option("--kubeconfig") else None,
+        context=option("--context"),
     )
+
+
+def _fits_a_cluster(cluster: str, subject: Initializer, release: str, mode: str) -> None:
+    if cluster == "kind" and release not in installable():
+        raise pytest.UsageError(
+            f"KServe {release} cannot be installed: its source is in no module; choose with --kserve one of "
+            f"{', '.join(installable())}"
+        )
+    if subject.route == "process" and subject.name != "kserve":
+        raise pytest.UsageError(f"--cluster runs images: make one of {subject.spec} and give --initializer image:REF")
+    if mode == "container":
+        raise pytest.UsageError("--servers container starts containers beside a cluster; choose embedded or native")
 
 
 def _list(given: str | None, subject: Initializer, spec: Spec, release: str) -> list[KnownFailure]:

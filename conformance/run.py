@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from clusters.base import Cluster
+from clusters.kserve import Installation
+from conformance.known_failures import KnownFailure
 from conformance.options import Options
 from conformance.spec import Rule, Spec, current
 from reports import model
@@ -36,7 +39,14 @@ class Run:
     spec: Spec
     initializer: Initializer
     fleet: Fleet
+    cluster: Cluster | None = None
+    installation: Installation | None = None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def install(self) -> str:
+        """How KServe came into the cluster; "" without one."""
+        return self.installation.how if self.installation else ""
 
     @property
     def mode(self) -> Mode:
@@ -104,12 +114,21 @@ class Run:
         server = STORES[store].servers.get(self.mode) if store else None
         return server.name if server else ""
 
+    def concerns(self, entry: KnownFailure) -> bool:
+        """Whether a known failure could show in this run: on one of its servers, routes and ways to install."""
+        return (
+            (not entry.servers or bool(entry.servers & set(self.fleet.endpoints)))
+            and (not entry.installs or self.install in entry.installs)
+            and self.options.judges(self.spec[entry.rule])
+            and (not entry.routes or self.options.route_of(self.spec[entry.rule]) in entry.routes)
+        )
+
     def required(self) -> set[tuple[str, str]]:
         """(rule, store) of every MUST that this release can be judged by; store "" where none is needed."""
         return {
             (rule.id, store)
             for rule in self.spec
-            if rule.level == "MUST" and rule.in_force(self.kserve)
+            if rule.level == "MUST" and self.options.judges(rule)
             for store in rule.stores or ("",)
             if not store or supported(store, self.kserve)
         }
@@ -189,7 +208,7 @@ def servers_for(options: Options, spec: Spec) -> set[type[Server]]:
     stores = {
         store
         for rule in spec
-        if rule.in_force(options.kserve)
+        if options.judges(rule)
         for store in rule.stores
         if supported(store, options.kserve) and options.wants(rule, store)
     }

@@ -84,6 +84,25 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """Where pods ran, and the KServe that ran there; all "" for a run without a cluster.
+
+    provider    kind or existing.
+    kubernetes  its version.
+    images      published or assembled; `why` says who decided that.
+    install     how KServe came there: manifests, helm, or found.
+    notes       what was changed in the release's own manifests, and what is peculiar about the installation.
+    """
+
+    provider: str = ""
+    kubernetes: str = ""
+    images: str = ""
+    why: str = ""
+    install: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Environment:
     """Where and when the run took place; `started` is RFC 3339 in UTC (`2026-01-31T12:00:00Z`)."""
 
@@ -93,6 +112,7 @@ class Environment:
     servers_mode: str
     started: str
     servers: tuple[Server, ...] = ()
+    cluster: Cluster = field(default_factory=Cluster)
 
 
 @dataclass(frozen=True)

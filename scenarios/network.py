@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
+LOOPBACK = "127.0.0.1"
 #: Where an initializer finds the suite's certificate authority (see `Gateway.mounts`).
 CA_PATH = "/run/conformance/ca.pem"
 #: Variables that make common clients trust that authority.
@@ -51,13 +53,15 @@ class Gateway:
 
         The authority is named by the path that the initializer sees, so `mounts` belongs to the same call.
         """
+        # The listeners of single servers are on the host of the proxy, and need none.
+        direct = ",".join(dict.fromkeys([LOOPBACK, "localhost", str(urlsplit(self.proxy_url).hostname)]))
         env = {
             "HTTPS_PROXY": self.proxy_url,
             "HTTP_PROXY": self.proxy_url,
             "https_proxy": self.proxy_url,
             "http_proxy": self.proxy_url,
-            "NO_PROXY": "127.0.0.1,localhost",
-            "no_proxy": "127.0.0.1,localhost",
+            "NO_PROXY": direct,
+            "no_proxy": direct,
         }
         if trust:
             env |= dict.fromkeys(TRUST, CA_PATH)

@@ -13,7 +13,7 @@ import pytest
 from packaging.version import Version
 
 from clusters.toolchain.cache import ToolFailed
-from scenarios.initializers import NoInitializer, initializer, known_releases, kserve, newest, sandbox
+from scenarios.initializers import NoInitializer, initializer, known_releases, newest, releases, sandbox
 from scenarios.initializers.base import DEST, PVC, Call
 from scenarios.initializers.room import around, requisites
 
@@ -25,7 +25,7 @@ def test_the_releases() -> None:
     assert len(known_releases()) == 11
     assert known_releases() == sorted(known_releases(), key=Version)
     assert newest() == known_releases()[-1]
-    for version, release in kserve.releases().items():
+    for version, release in releases.releases().items():
         assert release.package == ("kserve-storage" if Version(version) >= Version("0.16") else "kserve[storage]")
         assert release.entrypoint in {"", *known_releases()}
         assert release.released > dt.date(2023, 1, 1)
@@ -33,7 +33,7 @@ def test_the_releases() -> None:
 
 def test_dependencies_are_of_the_day() -> None:
     """What was published on the day of the release itself is included."""
-    assert kserve.releases()["0.11.2"].exclude_newer == "2023-11-18"
+    assert releases.releases()["0.11.2"].exclude_newer == "2023-11-18"
 
 
 def test_kserve_without_a_version_is_the_newest() -> None:
@@ -164,12 +164,13 @@ def test_a_release_without_its_hdfs_client(monkeypatch: pytest.MonkeyPatch) -> N
             raise ToolFailed("gssapi: no gcc")
         return Path("/environment")
 
-    monkeypatch.setattr(kserve, "virtual_environment", install)
+    monkeypatch.setattr(releases, "virtual_environment", install)
+    monkeypatch.setattr(releases, "module_files", lambda *_: Path("/module"))
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-    subject = kserve.KServe("0.21.0")
-    assert subject._install() == Path("/environment")
-    assert subject.lacks["webhdfs"] == "The HDFS client needs `apt-get install gcc libkrb5-dev` first: gssapi: no gcc"
+    release = releases.releases()["0.21.0"]
+    lacks = release.install().lacks
+    assert lacks["webhdfs"] == "The HDFS client needs `apt-get install gcc libkrb5-dev` first: gssapi: no gcc"
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    assert subject._install() == Path("/environment")
+    assert release.install().environment == Path("/environment")
     assert [len(requirements) for requirements in installed] == [5, 2, 2]
-    assert "krb5-config was not found" in subject.lacks["webhdfs"]
+    assert "krb5-config was not found" in release.install().lacks["webhdfs"]

@@ -24,9 +24,21 @@ class KnownFailuresError(Exception):
 
 
 @dataclass(frozen=True)
+class Case:
+    """Where a result was found; `store`, `server` and `install` are "" where there is none."""
+
+    rule: str
+    store: str
+    case: str
+    server: str
+    route: str
+    install: str = ""
+
+
+@dataclass(frozen=True)
 class KnownFailure:
-    """One entry. It covers results of `rule` on `stores` (all, when empty) whose case matches one of `cases` (all, when
-    empty) on `servers` (all, when empty).
+    """One entry. It covers results of `rule` on `stores` whose case matches one of `cases`, on `servers` and `routes`,
+    with KServe installed in one of the ways `installs`; what is empty stands for all.
 
     fixed  the release that keeps the rule again, if there is one.
     """
@@ -35,21 +47,25 @@ class KnownFailure:
     stores: frozenset[str]
     cases: tuple[str, ...]
     servers: frozenset[str]
+    routes: frozenset[str]
+    installs: frozenset[str]
     reason: str
     reference: str
     fixed: str | None
     expires: date
 
-    def covers(self, rule: str, store: str, case: str, server: str) -> bool:
+    def covers(self, result: Case) -> bool:
         return (
-            rule == self.rule
-            and (not self.stores or store in self.stores)
-            and (not self.servers or server in self.servers)
-            and (not self.cases or any(fnmatchcase(case, pattern) for pattern in self.cases))
+            result.rule == self.rule
+            and (not self.stores or result.store in self.stores)
+            and (not self.servers or result.server in self.servers)
+            and (not self.routes or result.route in self.routes)
+            and (not self.installs or result.install in self.installs)
+            and (not self.cases or any(fnmatchcase(result.case, pattern) for pattern in self.cases))
         )
 
     def __str__(self) -> str:
-        where = [*sorted(self.stores), *sorted(self.servers), *self.cases]
+        where = [*sorted(self.stores), *sorted(self.servers), *sorted(self.routes), *sorted(self.installs), *self.cases]
         return f"{self.rule} ({', '.join(where)})" if where else self.rule
 
 
@@ -59,6 +75,8 @@ def _entry(raw: dict[str, Any], expires: str) -> KnownFailure:
         stores=frozenset(raw.get("stores", [])),
         cases=tuple(raw.get("cases", [])),
         servers=frozenset(raw.get("servers", [])),
+        routes=frozenset(raw.get("routes", [])),
+        installs=frozenset(raw.get("installs", [])),
         reason=" ".join(raw["reason"].split()),
         reference=raw["reference"],
         fixed=raw.get("fixed"),
@@ -114,6 +132,6 @@ def _concerns(release: str, kserve: str, rule: Rule) -> bool:
     return rule.in_force(release) and SpecifierSet(kserve).contains(release, prereleases=True)
 
 
-def find(entries: Collection[KnownFailure], rule: str, store: str, case: str, server: str) -> KnownFailure | None:
+def find(entries: Collection[KnownFailure], result: Case) -> KnownFailure | None:
     """The entry that covers a result, if any."""
-    return next((entry for entry in entries if entry.covers(rule, store, case, server)), None)
+    return next((entry for entry in entries if entry.covers(result)), None)

@@ -17,6 +17,9 @@ from packaging.specifiers import SpecifierSet
 
 Level = Literal["MUST", "SHOULD", "MAY"]
 
+#: Where the rules of a profile are observed, unless they or their area say otherwise.
+ROUTES = {"download": ("process", "container", "pod"), "injection": ("admission",), "flow": ("pod",)}
+
 FOLDER = Path(__file__).parent
 
 
@@ -38,6 +41,7 @@ class Message:
 class Rule:
     """One sentence that an initializer keeps or breaks.
 
+    routes      where it can be observed: process, container, pod, admission.
     stores      names of stores it applies to; empty for a rule that needs no store.
     kserve      releases it is in force for.
     cause       key of `Spec.causes`: what a refusal must say, in any words, when no exact message applies.
@@ -49,6 +53,7 @@ class Rule:
     statement: str
     level: Level
     profile: str
+    routes: tuple[str, ...]
     stores: tuple[str, ...]
     kserve: SpecifierSet
     references: tuple[str, ...]
@@ -108,13 +113,15 @@ def _stores(names: list[str], groups: Mapping[str, list[str]]) -> tuple[str, ...
     return tuple(dict.fromkeys(expanded))
 
 
-def _rule(raw: Mapping[str, Any], groups: Mapping[str, list[str]]) -> Rule:
+def _rule(raw: Mapping[str, Any], area: Mapping[str, Any], groups: Mapping[str, list[str]]) -> Rule:
+    profile = raw.get("profile") or area.get("profile", "download")
     return Rule(
         id=raw["id"],
         title=raw["title"],
         statement=" ".join(raw["statement"].split()),
         level=raw["level"],
-        profile=raw.get("profile", "download"),
+        profile=profile,
+        routes=tuple(raw.get("routes") or area.get("routes") or ROUTES[profile]),
         stores=_stores(raw["stores"], groups),
         kserve=SpecifierSet(raw.get("kserve", "")),
         references=tuple(raw["references"]),
@@ -145,7 +152,7 @@ def load(folder: Path = FOLDER) -> Spec:
         area = _read(path, schema, "area")
         areas[area["area"]] = area["title"]
         for raw in area["rules"]:
-            rule = _rule(raw, head["groups"])
+            rule = _rule(raw, area, head["groups"])
             if rule.id in rules:
                 raise SpecError(f"{path.name}: {rule.id} is used twice; an id is never reused")
             if rule.area != area["area"]:

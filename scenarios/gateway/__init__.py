@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from scenarios.network import Gateway
+from scenarios.network import LOOPBACK, Gateway
 from scenarios.servers.base import Unavailable, require_packages
 from scenarios.servers.process import PORT_ATTEMPTS, Process, free_ports, is_free, launch, wait_until_ready
 
 READY_WITHIN_S = 30.0
+_EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 -- of a pod
 _ADDON = Path(__file__).with_name("addon.py")
 _MITMDUMP = "from mitmproxy.tools.main import mitmdump; mitmdump()"
 _OPTIONS = {
@@ -58,8 +59,11 @@ class StartedGateway:
     urls: Mapping[str, str]
 
 
-def start(routes: Sequence[Route], folder: Path) -> StartedGateway:
-    """Start the gateway for `routes` with its log and its authority below `folder`. Raises Unavailable."""
+def start(routes: Sequence[Route], folder: Path, host: str = LOOPBACK) -> StartedGateway:
+    """Start the gateway for `routes` with its log and its authority below `folder`. Raises Unavailable.
+
+    host  the name by which initializers reach it. Any but the loopback address means: from elsewhere.
+    """
     require_packages("mitmproxy")
     home = folder / "gateway"
     home.mkdir(parents=True)
@@ -68,24 +72,27 @@ def start(routes: Sequence[Route], folder: Path) -> StartedGateway:
         listeners = dict(zip((route.server for route in routes), reverse, strict=True))
         requests = home / "requests.jsonl"
         (home / "routes.json").write_text(json.dumps(_table(routes, listeners)))
-        process = launch(_command(home, forward, routes, listeners, requests), folder / "gateway.log", home)
+        argv = _command(home, _modes(host, forward, routes, listeners), requests)
+        process = launch(argv, folder / "gateway.log", home)
         try:
             wait_until_ready("the gateway", process, requests.exists, READY_WITHIN_S)
         except Unavailable:
             if attempt < PORT_ATTEMPTS and not all(map(is_free, ports)):
                 continue
             raise
-        urls = {server: f"http://127.0.0.1:{port}" for server, port in listeners.items()}
-        gateway = Gateway(f"http://127.0.0.1:{forward}", home / "mitmproxy-ca-cert.pem", requests)
+        urls = {server: f"http://{host}:{port}" for server, port in listeners.items()}
+        gateway = Gateway(f"http://{host}:{forward}", home / "mitmproxy-ca-cert.pem", requests)
         return StartedGateway(process, gateway, urls)
     raise AssertionError("the last attempt returns or raises")
 
 
-def _command(
-    home: Path, forward: int, routes: Sequence[Route], listeners: Mapping[str, int], requests: Path
-) -> list[str]:
-    modes = [f"regular@127.0.0.1:{forward}"]
-    modes += [f"reverse:{route.direct_url}@127.0.0.1:{listeners[route.server]}" for route in routes]
+def _modes(host: str, forward: int, routes: Sequence[Route], listeners: Mapping[str, int]) -> list[str]:
+    address = host if host == LOOPBACK else _EVERY_ADDRESS
+    reverse = [f"reverse:{route.direct_url}@{address}:{listeners[route.server]}" for route in routes]
+    return [f"regular@{address}:{forward}", *reverse]
+
+
+def _command(home: Path, modes: Sequence[str], requests: Path) -> list[str]:
     options = {**_OPTIONS, "confdir": str(home), "suite_routes": str(home / "routes.json"), "suite_log": str(requests)}
     argv = [sys.executable, "-c", _MITMDUMP, "--quiet", "--scripts", str(_ADDON)]
     for mode in modes:

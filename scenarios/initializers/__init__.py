@@ -5,7 +5,8 @@ from __future__ import annotations
 from scenarios.initializers.base import Initializer, NoInitializer
 from scenarios.initializers.command import Command
 from scenarios.initializers.image import Image
-from scenarios.initializers.kserve import KServe, known_releases, newest
+from scenarios.initializers.kserve import KServe
+from scenarios.initializers.releases import known_releases, newest
 
 __all__ = ["Initializer", "NoInitializer", "initializer", "known_releases", "newest"]
 

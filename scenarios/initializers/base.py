@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-Route = Literal["process", "container"]
+Route = Literal["process", "container", "pod"]
 
 #: Where KServe's webhook has models put, and mounts a volume claim.
 DEST = "/mnt/models"
@@ -117,7 +117,10 @@ class Initializer(ABC):
 
     @abstractmethod
     def call(self, call: Call) -> Outcome:
-        """Run it once, isolated as far as this machine allows; never raises for what the program does."""
+        """Run it once, isolated as far as this machine allows; never raises for what the program does.
+
+        Raises NotOffered for a call that its route cannot make.
+        """
 
     @property
     @abstractmethod

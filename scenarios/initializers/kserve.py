@@ -2,68 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-import yaml
 from packaging.version import Version
 
 from clusters.toolchain.cache import ToolFailed
-from clusters.toolchain.module_files import module_files
-from clusters.toolchain.venv import version_of, virtual_environment
+from clusters.toolchain.venv import version_of
 from scenarios.initializers import sandbox
 from scenarios.initializers.base import DEST, PVC, Call, Initializer, NoInitializer, Outcome
+from scenarios.initializers.releases import PYTHON, known_releases, releases
 from scenarios.initializers.room import requisites
 
-_MODULE = "github.com/kserve/kserve"
-_ENTRYPOINT = "python/storage-initializer/scripts/initializer-entrypoint"
-#: What the image installs beside the package, for HDFS (python/storage-initializer.Dockerfile).
-_KERBEROS = ("krbcontext==0.10", "hdfs~=2.6.0", "requests-kerberos==0.14.0")
-#: In every environment that `python -m venv` makes, as in the images; ray, in the releases before 0.16, needs it.
-_SEEDED = ("setuptools",)
-_KERBEROS_REMEDY = "apt-get install gcc libkrb5-dev"
-_PYTHON = "3.11"
 #: The image's Python was 3.9 before this release.
 _SINCE_PYTHON = Version("0.14")
-
-
-@dataclass(frozen=True)
-class Release:
-    """A row of releases.yaml."""
-
-    version: str
-    released: dt.date
-    package: str
-    entrypoint: str = ""
-
-    @property
-    def exclude_newer(self) -> str:
-        """The first day whose packages the release cannot have seen."""
-        return (self.released + dt.timedelta(days=1)).isoformat()
-
-
-@cache
-def releases() -> dict[str, Release]:
-    """Version -> release, oldest version first."""
-    rows = yaml.safe_load(Path(__file__).with_name("releases.yaml").read_text(encoding="utf-8"))
-    known = [Release(**row) for row in rows]
-    return {release.version: release for release in sorted(known, key=lambda release: Version(release.version))}
-
-
-def known_releases() -> list[str]:
-    """The versions that `kserve:VERSION` takes, oldest first."""
-    return list(releases())
-
-
-def newest() -> str:
-    """The highest version known."""
-    return known_releases()[-1]
 
 
 class KServe(Initializer):
@@ -92,14 +46,14 @@ class KServe(Initializer):
         source = self._release.entrypoint or self.version
         notes = []
         try:
-            environment = self._install()
-            entrypoint = module_files(_MODULE, f"v{source}", [_ENTRYPOINT]) / _ENTRYPOINT
+            installed = self._release.install()
         except ToolFailed as failure:
             raise NoInitializer(f"{self.spec}: {failure}") from failure
+        environment, entrypoint, self.lacks = installed.environment, installed.entrypoint, installed.lacks
         if source != self.version:
             notes.append(f"The entrypoint is that of {source}: the source of {self.version} has none.")
         python = version_of(environment)
-        intended = "3.9" if Version(self.version) < _SINCE_PYTHON else _PYTHON
+        intended = "3.9" if Version(self.version) < _SINCE_PYTHON else PYTHON
         if python != intended:
             notes.append(f"It runs on Python {python}; the image of {self.version} has Python {intended}.")
         self.notes = (*notes, *self.lacks.values())
@@ -111,24 +65,6 @@ class KServe(Initializer):
     def call(self, call: Call) -> Outcome:
         """Run the entrypoint once."""
         return sandbox.run(self._program, self._needs, call)
-
-    def _install(self) -> Path:
-        """The virtual environment; `lacks` tells what could not be installed."""
-        release = self._release
-        requirements = [f"{release.package}=={release.version}", *_SEEDED]
-        reason = "gcc or krb5-config was not found"
-        if shutil.which("krb5-config") and (shutil.which("gcc") or shutil.which("cc")):
-            try:
-                return self._environment([*requirements, *_KERBEROS])
-            except ToolFailed as failure:
-                reason = str(failure)
-        environment = self._environment(requirements)
-        self.lacks = {"webhdfs": f"The HDFS client needs `{_KERBEROS_REMEDY}` first: {reason}"}
-        return environment
-
-    def _environment(self, requirements: Sequence[str]) -> Path:
-        key = f"kserve-{self.version}"
-        return virtual_environment(key, requirements, self._release.exclude_newer, _PYTHON)
 
     def _smoke(self) -> None:
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:

@@ -10,14 +10,21 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from scenarios import gateway as gateways
-from scenarios.network import Gateway
+from scenarios.network import LOOPBACK, Gateway
 from scenarios.servers.base import Endpoint, Server, Unavailable
-from scenarios.servers.process import Process, Started, start
+from scenarios.servers.process import Started, start
 
 log = logging.getLogger("conformance.setup")
+
+
+class Running(Protocol):
+    """A part of a fleet that goes on until it is stopped."""
+
+    def stop(self) -> None:
+        """End it; returns when it is gone."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +40,14 @@ class Fleet:
     gateway: Gateway
     endpoints: Mapping[str, Endpoint]
     unavailable: Mapping[str, str]
-    _processes: tuple[Process, ...] = field(default=(), compare=False, repr=False)
+    _processes: tuple[Running, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
-    def start(cls, servers: Collection[type[Server]], folder: Path) -> Fleet:
+    def start(cls, servers: Collection[type[Server]], folder: Path, host: str = LOOPBACK) -> Fleet:
         """Prepare and start `servers` side by side, then the gateway, in `folder` (made, and owned from now on).
 
         A server that cannot run is reported in `unavailable` and stops nothing else; without the gateway
-        nothing can be observed, so its failure raises Unavailable.
+        nothing can be observed, so its failure raises Unavailable. Initializers reach all of it by the name `host`.
         """
         folder.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
@@ -53,7 +60,7 @@ class Fleet:
             for one, e in started
         ]
         try:
-            before = gateways.start(routes, folder)
+            before = gateways.start(routes, folder, host)
         except Unavailable:
             for one, _ in started:
                 one.process.stop()

@@ -1,0 +1,193 @@
+"""A kind node image that no registry is asked for, from Debian's packages and Go modules.
+
+What kind expects in it is read from kind's own module (`images/base`): entrypoint, units, containerd's configuration.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from clusters.images import kubernetes
+from clusters.toolchain.cache import StepFailed, once, run
+from clusters.toolchain.debian import root_file_system
+from clusters.toolchain.module_files import module_files
+
+log = logging.getLogger("conformance.setup")
+
+KIND_MODULE = "sigs.k8s.io/kind"
+KIND_VERSION = "v0.33.0"
+#: kind's default; the CNI configuration hands out addresses of it.
+POD_SUBNET = "10.244.0.0/16"
+#: Those of kind's Dockerfile but for network storage, and Debian's own containerd, runc and CNI plugins.
+PACKAGES = (
+    *("systemd", "systemd-sysv", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "util-linux", "mount"),
+    *("kmod", "libseccomp2", "pigz", "bash", "ca-certificates", "curl", "jq", "procps", "hostname"),
+    *("containerd", "runc", "containernetworking-plugins"),
+)
+#: Changes of an image's configuration, as `import` takes them; kind's Dockerfile says why.
+CHANGES = (
+    'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]',
+    "ENV container=docker",
+    "STOPSIGNAL SIGRTMIN+3",
+)
+#: Units that kind's Dockerfile removes, and those that it enables.
+_NO_UNITS = (
+    "lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service",
+    "lib/systemd/system/multi-user.target.wants/*",
+    "etc/systemd/system/*.wants/*",
+    "lib/systemd/system/local-fs.target.wants/*",
+    "lib/systemd/system/sockets.target.wants/*udev*",
+    "lib/systemd/system/sockets.target.wants/*initctl*",
+    "lib/systemd/system/basic.target.wants/*",
+)
+_UNITS = ("kubelet.service", "containerd.service", "undo-mount-hacks.service")
+#: Where kind's units and containerd look -> where Debian has it.
+_LINKS = {
+    "usr/local/bin/containerd": "/usr/bin/containerd",
+    "usr/local/bin/ctr": "/usr/bin/ctr",
+    "usr/local/bin/containerd-shim-runc-v2": "/usr/bin/containerd-shim-runc-v2",
+    "usr/local/sbin/runc": "/usr/sbin/runc",
+    "opt/cni/bin": "/usr/lib/cni",
+    "etc/systemd/system/systemd-binfmt.service": "/dev/null",
+}
+#: kindnet's way without its daemon, which is not in kind's module. Routed, not bridged: replies of a Service between
+#: pods of one bridge need the kernel's br_netfilter.
+_NETWORK = {
+    "cniVersion": "0.4.0",
+    "name": "pods",
+    "plugins": [
+        {
+            "type": "ptp",
+            "ipMasq": True,
+            "ipam": {"type": "host-local", "ranges": [[{"subnet": POD_SUBNET}]], "routes": [{"dst": "0.0.0.0/0"}]},
+        },
+        {"type": "portmap", "capabilities": {"portMappings": True}},
+    ],
+}
+#: kind applies it; nothing provisions volumes here.
+_STORAGE = """apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata:
+  name: standard
+  annotations: {storageclass.kubernetes.io/is-default-class: "true"}
+provisioner: kubernetes.io/no-provisioner
+volumeBindingMode: WaitForFirstConsumer
+"""
+#: In a mount namespace of its own, so that nothing stays mounted whatever happens: $1 the root, $2 the archives.
+_PRELOAD = """
+mount --bind "$2" "$1/mnt"
+mount -t proc proc "$1/proc"
+mount -t tmpfs tmpfs "$1/tmp"
+mount -t tmpfs tmpfs "$1/run"
+exec chroot "$1" sh -euc '
+    containerd >/tmp/log 2>&1 &
+    timeout 60 sh -c "until ctr version; do sleep 0.1; done" >/dev/null 2>&1 || { cat /tmp/log; exit 1; } >&2
+    for archive in /mnt/*.tar; do ctr --namespace k8s.io images import "$archive"; done
+    kill $!
+    wait $! || true
+'
+"""
+
+
+def recipe() -> str:
+    """A digest of everything that the image is made of."""
+    files = [Path(__file__), Path(kubernetes.__file__), Path(__file__).parent / "pause" / "main.go"]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+def node_image() -> Path:
+    """Its root file system as a tar. Raises ToolFailed."""
+    remedy = "see that the disk has room, and that this process is root"
+    what = f"kind node image {kubernetes.VERSION}"
+    return once(f"node/{kubernetes.VERSION}-{recipe()}", _build, what, remedy) / "node.tar"
+
+
+def _build(folder: Path) -> None:
+    # A mirror is waited for while the compiler is at work.
+    with ThreadPoolExecutor() as both:
+        debian = both.submit(root_file_system, PACKAGES)
+        kubernetes.executables()
+        packages = debian.result()
+    root, images = folder / "root", folder / "images"
+    root.mkdir()
+    images.mkdir()
+    run(["tar", "--extract", "--file", packages, "--directory", root, "--numeric-owner", "--exclude=./dev/*"])
+    _install_kinds_files(root)
+    _install_kubernetes(root)
+    log.info("kind node image: preloading the control plane")
+    kubernetes.write_images(images, root)
+    arguments: list[str | Path] = [
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "sh",
+        "-euc",
+        _PRELOAD,
+        "preload",
+        root,
+        images,
+    ]
+    run(["unshare", *arguments])
+    shutil.rmtree(images)
+    run(["tar", "--create", "--file", folder / "node.tar", "--directory", root, "--numeric-owner", "--xattrs", "."])
+    shutil.rmtree(root)
+
+
+def _install_kinds_files(root: Path) -> None:
+    base = "images/base/files/"
+    files = module_files(KIND_MODULE, KIND_VERSION, [base]) / base
+    for source in (path for path in files.rglob("*") if path.is_file()):
+        inside = source.relative_to(files)
+        target = root / inside
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        target.chmod(0o755 if inside.parent.name == "bin" else 0o644)
+    for pattern in _NO_UNITS:
+        for unit in root.glob(pattern):
+            unit.unlink()
+    with (root / "etc/systemd/journald.conf").open("a") as stream:
+        stream.write("ReadKMsg=no\n")
+    for path, place in _LINKS.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).symlink_to(place)
+    run(["chroot", root, "systemctl", "enable", *_UNITS])
+    _edit(
+        root / "etc/containerd/config.toml",
+        r'sandbox_image = ".*"',
+        f'sandbox_image = "{kubernetes.references()["pause"]}"',
+    )
+    # A root without CAP_SYS_RESOURCE cannot lower the score of a sandbox; it then starts with the score it may have.
+    _edit(root / "etc/containerd/config.toml", "restrict_oom_score_adj = false", "restrict_oom_score_adj = true")
+    specification = json.loads(run(["chroot", root, "ctr", "oci", "spec"]))
+    specification["hooks"] = {"createContainer": [{"path": "/kind/bin/mount-product-files.sh"}]}
+    del specification["process"]["rlimits"]
+    (root / "etc/containerd/cri-base.json").write_text(json.dumps(specification))
+
+
+def _install_kubernetes(root: Path) -> None:
+    for path, program in kubernetes.node_programs().items():
+        shutil.copy(program, root / path.lstrip("/"))
+    written = {
+        "kind/version": kubernetes.VERSION,
+        "kind/manifests/default-storage.yaml": _STORAGE,
+        "etc/cni/net.d/10-pods.conflist": json.dumps(_NETWORK),
+    }
+    (root / "etc/kubernetes/manifests").mkdir(parents=True)
+    for path, text in written.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+
+
+def _edit(path: Path, pattern: str, replacement: str) -> None:
+    """Raises StepFailed where kind's file has changed."""
+    text, times = re.subn(pattern, replacement, path.read_text())
+    if times != 1:
+        raise StepFailed(f"{path.name} of kind {KIND_VERSION} has no {pattern}", text)
+    path.write_text(text)

@@ -1,0 +1,255 @@
+"""A cluster of kind's, on docker or podman: one node that a run brings up and takes down again."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import logging
+import os
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock
+
+from clusters import gc, node_source
+from clusters.base import Cluster, Image, NoCluster, Provider
+from clusters.engine import Engine, NoEngine, find_engine
+from clusters.images.node import KIND_MODULE, KIND_VERSION, POD_SUBNET
+from clusters.node import Node
+from clusters.toolchain.cache import StepFailed, ToolFailed, cache_root, run
+from clusters.toolchain.go import go_binary
+
+log = logging.getLogger("conformance.setup")
+
+KEPT_NAME = "kserve-conformance"
+READY_WITHIN_S = 120.0
+ANSWERS_WITHIN_S = 5.0
+#: The oldest with what kind asks of them: a private cgroup namespace, networks with DNS.
+OLDEST = {"docker": (20, 10), "podman": (4, 0)}
+OLDEST_KIND = (0, 24)
+_GIB = 1 << 30
+MEMORY_BYTES = 2 * _GIB
+DISK_BYTES = 6 * _GIB
+#: For many short pods at once; kind's and the kubelet's defaults are made for few long ones.
+_KUBELET = {
+    "kind": "KubeletConfiguration",
+    "maxPods": 200,
+    "kubeAPIQPS": 200,
+    "kubeAPIBurst": 400,
+    "eventRecordQPS": 0,
+    "serializeImagePulls": False,
+}
+
+
+class Kind(Provider):
+    """A cluster that goes with this run, or with `keep` one that stays and that the next run finds.
+
+    name      of the cluster; by default one that parallel runs do not share, or KEPT_NAME.
+    images    "auto" pulls the published node image where a registry answers, and assembles one elsewhere.
+    """
+
+    def __init__(self, name: str = "", *, keep: bool = False, images: node_source.Choice = "auto") -> None:
+        self.name = name or (KEPT_NAME if keep else f"{KEPT_NAME}-{os.getpid()}")
+        self._keep = keep
+        self._images = images
+        self._engine: Engine | None = None
+        self._reaper: gc.Reaper | None = None
+
+    def start(self) -> Cluster:
+        """The cluster, ready for pods. Raises NoCluster."""
+        engine = self._engine = usable_engine()
+        for name in gc.collect(engine):
+            log.info("kind cluster %s: removed, its run was killed", name)
+        lock = cache_root() / "locks" / f"cluster-{self.name}"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock):
+            return self._running(engine) or self._created(engine)
+
+    def load(self, images: Sequence[Image]) -> None:
+        """Have `images` in the node; those that it has with the same content cost nothing. Raises NoCluster."""
+        if not self._engine:
+            raise NoCluster(f"kind cluster {self.name} is not up")
+        self._node(self._engine).load(images)
+
+    def stop(self) -> None:
+        """Remove the cluster, unless it shall be kept."""
+        if self._reaper:
+            self._reaper.remove()
+            self._reaper = None
+
+    def _running(self, engine: Engine) -> Cluster | None:
+        """The kept cluster of this name and recipe, if it answers; what is there else makes way."""
+        found = gc.record_of(self.name)
+        exists = engine.run("container", "inspect", f"{self.name}-control-plane").returncode == 0
+        if exists and not found:
+            remedy = f"`kind delete cluster --name {self.name}` removes it, or choose another name"
+            raise NoCluster(f"a kind cluster {self.name} exists that this suite did not make; {remedy}")
+        if found and not found.kept and not found.abandoned:
+            raise NoCluster(f"kind cluster {self.name} belongs to the run of process {found.pid}; choose another name")
+        if found and self._keep and exists and self._wanted(found):
+            with contextlib.suppress(NoCluster):
+                return self._cluster(engine, found, ANSWERS_WITHIN_S)
+        if found:
+            log.info("kind cluster %s: replaced, it does not answer or is of another recipe", self.name)
+            gc.remove(engine, self.name)
+        return None
+
+    def _wanted(self, found: gc.Record) -> bool:
+        image = node_source.PUBLISHED if found.images == "published" else node_source.assembled_name()
+        return self._images in {"auto", found.images} and found.recipe == _digest(self._configuration(image))
+
+    def _created(self, engine: Engine) -> Cluster:
+        source, why = node_source.choose(engine, self._images)
+        log.info("kind cluster %s: %s images (%s)", self.name, source, why)
+        _check_room(engine)
+        kind, image = _kind(), node_source.have(engine, source)
+        configuration = self._configuration(image)
+        record = gc.Record(
+            name=self.name,
+            pid=os.getpid(),
+            started=gc.started(os.getpid()),
+            kept=False,
+            recipe=_digest(configuration),
+            images=source,
+            why=why,
+        )
+        record.write()
+        self._shared.mkdir(exist_ok=True)
+        self._reaper = gc.Reaper(engine, self.name)
+        try:
+            begun = time.monotonic()
+            self._create(engine, kind, configuration)
+            cluster = self._cluster(engine, record, READY_WITHIN_S)
+        except BaseException:
+            self.stop()
+            raise
+        log.info("kind cluster %s: ready after %.1f s", self.name, time.monotonic() - begun)
+        if self._keep:
+            dataclasses.replace(record, kept=True).write()
+            self._reaper.dismiss()
+            self._reaper = None
+        return cluster
+
+    def _create(self, engine: Engine, kind: Path, configuration: str) -> None:
+        if engine.name == "podman" and os.geteuid() == 0:
+            # kind mounts it, and podman mounts nothing that is not there.
+            Path("/lib/modules").mkdir(exist_ok=True)
+        file = self._folder / "kind.yaml"
+        file.write_text(configuration)
+        log.info("kind cluster %s: creating", self.name)
+        its_own = f"KIND_EXPERIMENTAL_{engine.name.upper()}_NETWORK"
+        environment = {**engine.environment, "KIND_EXPERIMENTAL_PROVIDER": engine.name, its_own: self.name}
+        # kind must not go on when this process was killed: nobody would remove what it makes then.
+        leash = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        options: list[str | Path] = ["--name", self.name, "--config", file, "--kubeconfig", self._folder / "kubeconfig"]
+        try:
+            run([*leash, kind, "create", "cluster", *options], environment)
+        except StepFailed as failure:
+            full = cache_root() / "logs" / f"cluster-{self.name}"
+            full.parent.mkdir(parents=True, exist_ok=True)
+            full.write_text(failure.output)
+            raise NoCluster(
+                f"kind cannot create {self.name} with {engine.name}: {failure} (full output: {full})"
+            ) from None
+
+    def _cluster(self, engine: Engine, record: gc.Record, within_s: float) -> Cluster:
+        cluster = Cluster(
+            name=self.name,
+            provider="kind",
+            version="",
+            kubeconfig=self._folder / "kubeconfig",
+            context=f"kind-{self.name}",
+            images=record.images,
+            why=record.why,
+            shared=self._shared,
+        )
+        version = self._node(engine).wait_until_ready(cluster.client(), within_s)
+        return dataclasses.replace(cluster, version=version)
+
+    def _node(self, engine: Engine) -> Node:
+        return Node(engine, f"{self.name}-control-plane")
+
+    @property
+    def _folder(self) -> Path:
+        return gc.folder_of(self.name)
+
+    @property
+    def _shared(self) -> Path:
+        return self._folder / "shared"
+
+    def _configuration(self, image: str) -> str:
+        node: dict[str, Any] = {
+            "role": "control-plane",
+            "image": image,
+            "extraMounts": [{"hostPath": str(self._shared), "containerPath": str(self._shared)}],
+            "kubeadmConfigPatches": [yaml.safe_dump(_KUBELET)],
+        }
+        # An assembled node has its network baked in; kind's own comes as an image.
+        networking = {"podSubnet": POD_SUBNET, "disableDefaultCNI": image != node_source.PUBLISHED}
+        whole = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "networking": networking, "nodes": [node]}
+        return yaml.safe_dump(whole)
+
+
+def usable_engine() -> Engine:
+    """The engine of this machine, if kind can use it. Raises NoCluster."""
+    try:
+        engine = find_engine()
+    except NoEngine as reason:
+        raise NoCluster(f"kind needs one: {reason}") from reason
+    numbers = re.match(r"(\d+)\.(\d+)", engine.version)
+    oldest = OLDEST[engine.name]
+    if numbers and (int(numbers[1]), int(numbers[2])) < oldest:
+        raise NoCluster(f"{engine.name} {engine.version} is too old for kind; install {oldest[0]}.{oldest[1]} or newer")
+    return engine
+
+
+def prepare(images: node_source.Choice = "auto") -> None:
+    """Make or pull ahead what a start needs. Raises NoCluster."""
+    engine = usable_engine()
+    source, why = node_source.choose(engine, images)
+    log.info("%s images (%s)", source, why)
+    _kind()
+    node_source.have(engine, source)
+
+
+def _kind() -> Path:
+    """kind from PATH if it is new enough, else built from its module. Raises NoCluster."""
+    if found := shutil.which("kind"):
+        with contextlib.suppress(StepFailed):
+            numbers = re.search(r"(\d+)\.(\d+)", run([found, "version"]))
+            if numbers and (int(numbers[1]), int(numbers[2])) >= OLDEST_KIND:
+                return Path(found)
+    try:
+        return go_binary(KIND_MODULE, KIND_VERSION, "kind")
+    except ToolFailed as failure:
+        raise NoCluster(str(failure)) from failure
+
+
+def _check_room(engine: Engine) -> None:
+    """Raises NoCluster if a node would not fit."""
+    field = "{{.DockerRootDir}}" if engine.name == "docker" else "{{.Store.GraphRoot}}"
+    storage = Path(engine.run("info", "--format", field).stdout.strip())
+    for folder in (cache_root(), storage):
+        # The engine may have its storage on another machine.
+        if folder.exists() and (free := shutil.disk_usage(folder).free) < DISK_BYTES:
+            raise NoCluster(f"{_in_gib(free)} are free at {folder}, a cluster needs {_in_gib(DISK_BYTES)}: make room")
+    with contextlib.suppress(OSError):  # not Linux
+        available = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+        if available and (free := int(available[1]) * 1024) < MEMORY_BYTES:
+            raise NoCluster(
+                f"{_in_gib(free)} of memory are free, a cluster needs {_in_gib(MEMORY_BYTES)}: end programs"
+            )
+
+
+def _in_gib(size: int) -> str:
+    return f"{size / _GIB:.1f} GiB"
+
+
+def _digest(configuration: str) -> str:
+    return hashlib.sha256(configuration.encode()).hexdigest()[:12]

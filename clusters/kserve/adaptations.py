@@ -1,0 +1,152 @@
+"""Everything that the suite changes in a release's manifests, each with its reason: all else is as upstream ships it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from clusters.kserve.certificate import SECRET, Certificate
+from clusters.kserve.releases import Release
+
+#: A Kubernetes object as JSON has it.
+Object = dict[str, Any]
+
+NAMESPACE = "kserve"
+MANAGER = "kserve-controller-manager"
+#: On every object of an installation by the suite; the value is the release.
+LABEL = "conformance.kserve.io/kserve"
+HOW_LABEL = "conformance.kserve.io/install"
+
+_OTHER_CONTROLLERS = re.compile("llmisvc|localmodel")
+_WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """One change.
+
+    reason  what is changed and why, in one sentence for the report.
+    change  an object -> the object to apply, or None to leave it out; it may change what it gets.
+    """
+
+    reason: str
+    change: Callable[[Object, Release], Object | None]
+
+
+def _certificates(one: Object, _: Release) -> Object | None:
+    (one["metadata"].get("annotations") or {}).pop("cert-manager.io/inject-ca-from", None)
+    return None if one["apiVersion"].startswith("cert-manager.io/") else one
+
+
+def _other_controllers(one: Object, _: Release) -> Object | None:
+    name = one["metadata"]["name"]
+    if one["kind"] == "CustomResourceDefinition":
+        return one if one["spec"]["group"] == "serving.kserve.io" and not name.startswith("llminference") else None
+    if one["kind"] in _WEBHOOKS:
+        served = [hook["clientConfig"]["service"]["name"] for hook in one["webhooks"]]
+        return None if any(map(_OTHER_CONTROLLERS.search, served)) else one
+    return None if one["kind"] == "LLMInferenceServiceConfig" or _OTHER_CONTROLLERS.search(name) else one
+
+
+def _conversion(one: Object, _: Release) -> Object:
+    if one["kind"] == "CustomResourceDefinition":
+        one["spec"].pop("conversion", None)
+    return one
+
+
+def _deployment_mode(one: Object, release: Release) -> Object:
+    return _configured(one, "deploy", {"defaultDeploymentMode": release.mode})
+
+
+def _no_ingress(one: Object, _: Release) -> Object:
+    return _configured(one, "ingress", {"disableIngressCreation": True})
+
+
+def _metrics_container(one: Object, _: Release) -> Object:
+    if _is_manager(one):
+        pod = one["spec"]["template"]["spec"]
+        pod["containers"] = [container for container in pod["containers"] if container["name"] != "kube-rbac-proxy"]
+    return one
+
+
+def _pull_policy(one: Object, _: Release) -> Object:
+    for container in _manager_containers(one):
+        container["imagePullPolicy"] = "IfNotPresent"
+    return one
+
+
+def _quick_start(one: Object, _: Release) -> Object:
+    for container in _manager_containers(one):
+        container.get("resources", {}).get("limits", {}).pop("cpu", None)
+        if probe := container.get("readinessProbe"):
+            probe.update(initialDelaySeconds=0, periodSeconds=1)
+    return one
+
+
+ADAPTATIONS = (
+    Adaptation(
+        "cert-manager's Certificate and Issuer left out: the webhook's certificate is of the suite's own making",
+        _certificates,
+    ),
+    Adaptation(
+        "the controllers of LLMInferenceServices and of the local model cache left out with what only they serve: "
+        "no storage initializer is injected by them",
+        _other_controllers,
+    ),
+    Adaptation("conversion webhooks of CRDs left out: one version of each is in use", _conversion),
+    Adaptation("default deployment mode without Knative, which is not installed", _deployment_mode),
+    Adaptation("no Ingress is created (0.11 does not know the switch): nothing is reached from outside", _no_ingress),
+    Adaptation("the side container kube-rbac-proxy left out: no metrics are read", _metrics_container),
+    Adaptation("the manager's image is not pulled again where the node has it", _pull_policy),
+    Adaptation("the manager's limit of a tenth of a CPU lifted and its readiness asked each second", _quick_start),
+)
+
+
+def adapt(objects: Iterable[Object], release: Release) -> tuple[list[Object], list[str]]:
+    """The objects to apply, and the reasons of the changes that touched any of them."""
+    notes = []
+    adapted = list(objects)
+    for adaptation in ADAPTATIONS:
+        changed = [(json.dumps(one), adaptation.change(one, release)) for one in adapted]
+        if any(after is None or json.dumps(after) != before for before, after in changed):
+            notes.append(adaptation.reason)
+        adapted = [after for _, after in changed if after is not None]
+    return adapted, notes
+
+
+def certified(objects: Iterable[Object], certificate: Certificate) -> list[Object]:
+    """The same with the certificate's Secret beside, and its authority in each webhook."""
+    data = {"tls.crt": certificate.certificate, "tls.key": certificate.key}
+    metadata = {"name": SECRET, "namespace": NAMESPACE}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/tls", "data": data}
+    trusting = list(objects)
+    for one in trusting:
+        if one["kind"] in _WEBHOOKS:
+            for hook in one["webhooks"]:
+                hook["clientConfig"]["caBundle"] = certificate.authority
+    return [*trusting, secret]
+
+
+def manager_reference(objects: Iterable[Object]) -> str:
+    """The image that the manager's Deployment names."""
+    return str(next(container["image"] for one in objects for container in _manager_containers(one)))
+
+
+def _is_manager(one: Object) -> bool:
+    return one["kind"] == "Deployment" and one["metadata"]["name"] == MANAGER
+
+
+def _manager_containers(one: Object) -> list[Object]:
+    if not _is_manager(one):
+        return []
+    return [container for container in one["spec"]["template"]["spec"]["containers"] if container["name"] == "manager"]
+
+
+def _configured(one: Object, section: str, fields: Object) -> Object:
+    if one["kind"] == "ConfigMap" and one["metadata"]["name"] == "inferenceservice-config":
+        was = json.loads(one["data"][section])
+        one["data"][section] = json.dumps({**was, **fields}, indent=2)
+    return one

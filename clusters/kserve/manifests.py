@@ -1,0 +1,83 @@
+"""What a release's own manifests, or its chart, would have applied."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from clusters.kserve import helm
+from clusters.kserve.adaptations import NAMESPACE, Object
+from clusters.kserve.releases import MODULE, NoKServe, Release
+from clusters.toolchain.cache import once
+from clusters.toolchain.module_files import module_files
+
+How = Literal["manifests", "helm"]
+WAYS: tuple[How, ...] = ("manifests", "helm")
+
+#: Helm's values beside the caller's. Until 0.14 the chart installs ModelMesh too, unless it is told not to.
+_VALUES = {"kserve.modelmesh.enabled": False}
+
+
+def rendered(release: Release, how: How, values: Mapping[str, Any]) -> list[Object]:
+    """Every object of `release`, as upstream ships it.
+
+    values  helm: by the dotted names that `--set` takes. manifests: fields of the ConfigMap `inferenceservice-config`,
+            as `section.field`.
+    Raises NoKServe for values that do not fit, and ToolFailed.
+    """
+    return _chart(release, values) if how == "helm" else _files(release, values)
+
+
+def _chart(release: Release, values: Mapping[str, Any]) -> list[Object]:
+    crds = _kept(f"{release.release}-crds", lambda: [helm.render(release, helm.CRDS, NAMESPACE, {})])
+    rest = helm.render(release, helm.RESOURCES, NAMESPACE, {**_VALUES, **values})
+    # `helm install --create-namespace` makes it, and gives it no label.
+    return [_namespace(), *crds, *_objects([rest])]
+
+
+def _files(release: Release, values: Mapping[str, Any]) -> list[Object]:
+    paths = [f"install/{release.tag}/{name}" for name in release.manifests]
+
+    def read() -> list[str]:
+        folder = module_files(MODULE, release.tag, paths)
+        return [(folder / path).read_text(encoding="utf-8") for path in paths]
+
+    objects = _kept(f"{release.release}-manifests", read)
+    if not any(one["kind"] == "Namespace" for one in objects):
+        # 0.20.0's file has none; its installation scripts call `kubectl create namespace`.
+        objects.insert(0, _namespace())
+    _configure(next(one for one in objects if one["kind"] == "ConfigMap"), values)
+    return objects
+
+
+def _configure(configuration: Object, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        section, _, field = name.partition(".")
+        if section not in configuration["data"] or not field:
+            known = ", ".join(sorted(set(configuration["data"]) - {"_example"}))
+            raise NoKServe(f"no section for {name!r} in inferenceservice-config: write SECTION.FIELD, with {known}")
+        fields = json.loads(configuration["data"][section])
+        configuration["data"][section] = json.dumps({**fields, field: value}, indent=2)
+
+
+def _namespace() -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+
+
+def _kept(key: str, read: Any) -> list[Object]:
+    """The objects of the YAML that `read` returns: kept as JSON, for 7 MB of YAML take three seconds to read."""
+
+    def build(folder: Path) -> None:
+        (folder / "objects.json").write_text(json.dumps(_objects(read())), encoding="utf-8")
+
+    folder = once(f"kserve/{key}", build, f"objects of KServe {key}")
+    objects: list[Object] = json.loads((folder / "objects.json").read_text(encoding="utf-8"))
+    return objects
+
+
+def _objects(texts: Sequence[str]) -> list[Object]:
+    return [one for text in texts for one in yaml.load_all(text, yaml.CSafeLoader) if one]

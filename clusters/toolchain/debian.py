@@ -1,0 +1,34 @@
+"""Debian root file systems, made by mmdebstrap."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from clusters.toolchain.cache import StepFailed, once, run
+
+SUITE = "bookworm"
+#: Nothing that a container reads.
+_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+_REMEDY = "check the network and the Debian mirror"
+
+
+def root_file_system(packages: Sequence[str]) -> Path:
+    """A tar of a minimal Debian with `packages`, owned as in an installed system. Raises ToolFailed."""
+    chosen = hashlib.sha256(repr(sorted(packages)).encode()).hexdigest()[:10]
+
+    def build(folder: Path) -> None:
+        program = shutil.which("mmdebstrap")
+        if not program:
+            raise StepFailed("mmdebstrap is not on PATH (install the package `mmdebstrap`)", "")
+        if os.geteuid() != 0:
+            raise StepFailed("only root can make a Debian root file system with all its owners", "")
+        excludes = [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
+        options = ["--variant=minbase", f"--include={','.join(packages)}", "--skip=output/dev", *excludes]
+        run([program, *options, SUITE, folder / "root.tar"], {"TMPDIR": str(folder)})
+
+    what = f"Debian {SUITE} with {len(packages)} packages"
+    return once(f"debian/{SUITE}-{chosen}", build, what, _REMEDY) / "root.tar"

@@ -1,0 +1,79 @@
+"""The fixtures of tests on the admission route: the API server with KServe's webhook, and KServe's configuration."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from clusters.toolchain.cache import cache_root
+from conformance.admission import Admission, Witness
+from conformance.run import RUN, Run, case_of, rule_of
+from scenarios import configuration
+from scenarios.admission import Tenant, Workspace
+from scenarios.configuration import Configuration
+from scenarios.locks import SharedLock
+
+WITNESS = pytest.StashKey[Witness]()
+
+
+@pytest.fixture(scope="session")
+def tenant(pytestconfig: pytest.Config) -> Iterator[Tenant]:
+    """The namespace that the tests of this process share."""
+    run = pytestconfig.stash[RUN]
+    assert run.cluster is not None  # noqa: S101 - rules of this route are not collected without one
+    identity = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
+    tenant = Tenant.move_in(run.cluster, identity[:8], os.environ.get("PYTEST_XDIST_WORKER", "main"))
+    yield tenant
+    tenant.move_out()
+
+
+@pytest.fixture(scope="session")
+def cluster_lock(pytestconfig: pytest.Config, tenant: Tenant) -> SharedLock:
+    """Between the tests of this machine that use the cluster: most share it, who changes KServe's settings is alone."""
+    which = hashlib.sha256(f"{tenant.cluster.kubeconfig} {tenant.cluster.context}".encode()).hexdigest()[:16]
+    lock = SharedLock(cache_root() / "locks" / f"cluster-{which}")
+    with lock.alone():
+        configuration.give_back(tenant.cluster.client(), _system(pytestconfig.stash[RUN]))
+    return lock
+
+
+@pytest.fixture
+def workspace(
+    request: pytest.FixtureRequest, run: Run, tenant: Tenant, cluster_lock: SharedLock
+) -> Iterator[Workspace]:
+    """What this test has on the cluster, which it has alone where it changes KServe's settings; gone afterwards."""
+    alone = "kserve_config" in request.fixturenames
+    with cluster_lock.alone() if alone else cluster_lock.shared():
+        workspace = Workspace(tenant, _system(run))
+        try:
+            yield workspace
+        finally:
+            workspace.leave()
+
+
+def _system(run: Run) -> str:
+    """The namespace that KServe is installed in."""
+    assert run.installation is not None  # noqa: S101 - rules of this route are not collected without one
+    return run.installation.namespace
+
+
+@pytest.fixture
+def admission(request: pytest.FixtureRequest, run: Run, workspace: Workspace) -> Admission:
+    """The API server with KServe's webhook, as this test sees them."""
+    admission = Admission(workspace, rule_of(request.node), run.kserve, case_of(request.node))
+    request.node.stash[WITNESS] = admission
+    return admission
+
+
+@pytest.fixture
+def kserve_config(workspace: Workspace) -> Iterator[Configuration]:
+    """KServe's configuration, which only this test changes now; given back afterwards."""
+    settings = Configuration(workspace)
+    try:
+        yield settings
+    finally:
+        settings.restore()

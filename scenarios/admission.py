@@ -1,0 +1,299 @@
+"""What one test has on a cluster to look at admission: namespaces, objects, and pods that are submitted on paper."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+import lightkube
+import yaml
+from lightkube import codecs
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import Event, Namespace, ServiceAccount
+
+from clusters.base import RUN_LABEL, Cluster
+from scenarios import kubernetes
+from scenarios.kubernetes import SERVICE_LABEL, Object, client_create, client_delete
+from scenarios.stores.base import NotOffered
+
+#: Seconds that the API server, KServe's caches and its controller have before a test gives up on them.
+DEADLINE_S = 30.0
+#: Seconds between two looks at the cluster.
+INTERVAL_S = 0.05
+
+T = TypeVar("T")
+_numbers = itertools.count(1)
+
+
+class Unsettled(Exception):
+    """The cluster did not come to the state that a test needs; the text has the last state seen."""
+
+
+def wait(look: Callable[[], T | None], what: str, last_seen: Callable[[], object] = lambda: "") -> T:
+    """The first answer of `look` that is not None. Raises Unsettled after DEADLINE_S."""
+    until = time.monotonic() + DEADLINE_S
+    while (seen := look()) is None:
+        if time.monotonic() > until:
+            raise Unsettled(f"{what}: not after {DEADLINE_S:.0f} s; last seen: {last_seen()}")
+        time.sleep(INTERVAL_S)
+    return seen
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The API server's answer to an object that was submitted: what it would have stored, or why it refuses."""
+
+    sent: Object
+    stored: Object | None
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A namespace that the tests of one process share, with a ServingRuntime `conformance`."""
+
+    cluster: Cluster
+    namespace: str
+    run: str
+
+    @classmethod
+    def move_in(cls, cluster: Cluster, run: str, worker: str) -> Tenant:
+        """Make the namespace of process `worker` in the run with id `run`."""
+        tenant = cls(cluster, f"conformance-{run}-{worker}", run)
+        open_namespace(cluster, tenant.namespace, {RUN_LABEL: run})
+        runtime = kubernetes.serving_runtime("conformance")
+        runtime["metadata"]["namespace"] = tenant.namespace
+        client_create(cluster.client(), runtime)
+        return tenant
+
+    def move_out(self) -> None:
+        """Have the namespace removed, without waiting for it."""
+        self.cluster.client().delete(Namespace, self.namespace)
+
+
+def open_namespace(cluster: Cluster, name: str, labels: Mapping[str, str]) -> None:
+    """Make a namespace in which pods can be made: its ServiceAccount `default` arrives a moment later."""
+    client = cluster.client()
+    client.create(Namespace(metadata=ObjectMeta(name=name, labels=dict(labels))))
+
+    def account() -> bool | None:
+        try:
+            client.get(ServiceAccount, "default", namespace=name)
+        except lightkube.ApiError as error:
+            if error.status.code == 404:
+                return None
+            raise
+        return True
+
+    wait(account, f"the ServiceAccount of the new namespace {name}")
+
+
+class Workspace:
+    """What one test has on a cluster. Everything that it makes is removed by `leave`, in the background.
+
+    transcript  (title, text) of what was sent and answered, for the report.
+    """
+
+    def __init__(self, tenant: Tenant, system: str) -> None:
+        self.cluster = tenant.cluster
+        self.client = tenant.cluster.client()
+        self.system = system
+        self.token = f"{tenant.namespace.rsplit('-', 1)[-1]}x{next(_numbers)}"
+        self.transcript: list[tuple[str, str]] = []
+        self._tenant = tenant
+        self._made: list[Object] = []
+        self._services: list[str] = []
+
+    @property
+    def run(self) -> str:
+        """The run's id, for labels."""
+        return self._tenant.run
+
+    @property
+    def ordinary(self) -> str:
+        """The name of a namespace without any special label."""
+        return self._tenant.namespace
+
+    def name(self, what: str) -> str:
+        """A name for an object that no other test has."""
+        return f"{what}-{self.token}"
+
+    def scheme(self) -> str:
+        """A URI scheme that nobody else uses, and that the releases of KServe do not know."""
+        return f"scheme{self.token}"
+
+    def namespace(self, labels: Mapping[str, str] | None = None, prefix: str = "conformance") -> str:
+        """A namespace of the test's own, with `labels`."""
+        name = f"{prefix}-{self._tenant.run}-{self.token}-{next(_numbers)}"
+        open_namespace(self.cluster, name, {RUN_LABEL: self._tenant.run, **(labels or {})})
+        self._made.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        return name
+
+    def labels(self, namespace: str) -> dict[str, str]:
+        """The labels of a namespace."""
+        metadata = self.client.get(Namespace, namespace).metadata
+        return dict(metadata.labels or {}) if metadata else {}
+
+    def until(self, holds: Callable[[], bool]) -> bool:
+        """Whether something comes to hold before the deadline; for what KServe or the API server learn a moment later."""
+        try:
+            return wait(lambda: True if holds() else None, "what the test asks for")
+        except Unsettled:
+            return False
+
+    def label(self, namespace: str, labels: Mapping[str, str | None]) -> None:
+        """Change labels of a namespace of the test's own; None removes one."""
+        self.client.patch(Namespace, namespace, {"metadata": {"labels": dict(labels)}})
+
+    def create(self, *objects: Object, namespace: str | None = None) -> None:
+        """Make objects, in the ordinary namespace unless they or the call say otherwise, and wait until they work.
+
+        Raises NotOffered for what belongs to the whole cluster where that is not the suite's own.
+        """
+        for one in objects:
+            manifest = self._owned(one, namespace)
+            self.transcript.append((f"created {one['kind']} {one['metadata']['name']}", _yaml(manifest)))
+            client_create(self.client, manifest)
+            self._made.append(manifest)
+        if any(one["kind"] == "ClusterStorageContainer" for one in objects):
+            self._settle_storage_containers()
+
+    def replace(self, manifest: Object) -> None:
+        """Give an object of the test's own a new spec."""
+        resource = type(codecs.from_dict(manifest))
+        patch = {"spec": manifest["spec"]}
+        self.client.patch(resource, manifest["metadata"]["name"], patch)
+        self._settle_storage_containers()
+
+    def remove(self, manifest: Object) -> None:
+        """Remove an object of the whole cluster, and wait until KServe knows."""
+        client_delete(self.client, manifest)
+        self._made = [one for one in self._made if one["metadata"]["name"] != manifest["metadata"]["name"]]
+        self._settle_storage_containers()
+
+    def _owned(self, manifest: Object, namespace: str | None) -> Object:
+        whole_cluster = manifest["kind"] in {"ClusterStorageContainer"}
+        if whole_cluster and self.cluster.provider == "existing":
+            raise NotOffered(f"a {manifest['kind']} is seen by the whole cluster, which is not the suite's own")
+        labels = {**manifest["metadata"].get("labels", {}), RUN_LABEL: self._tenant.run}
+        where = {} if whole_cluster else {"namespace": namespace or self.ordinary}
+        return {**manifest, "metadata": {**where, **manifest["metadata"], "labels": labels}}
+
+    def _settle_storage_containers(self) -> None:
+        """Wait until KServe's cache has one that is made now: what was changed before is then known too."""
+        mark = f"mark{self.token}n{next(_numbers)}"
+        manifest = self._owned(kubernetes.storage_container(mark, [{"prefix": f"{mark}://"}], {"image": mark}), None)
+        client_create(self.client, manifest)
+        try:
+            wait(lambda: True if self._image_for(f"{mark}://x") == mark else None, "a new ClusterStorageContainer")
+        finally:
+            client_delete(self.client, manifest)
+
+    def _image_for(self, uri: str) -> str:
+        stored = self.answer(self.pod(uri)).stored or {}
+        images = [one["image"] for one in stored.get("spec", {}).get("initContainers", [])]
+        return images[0] if images else ""
+
+    def pod(
+        self,
+        uri: str | None,
+        *,
+        namespace: str | None = None,
+        annotations: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        containers: list[Object] | None = None,
+        **spec: object,
+    ) -> Object:
+        """A pod as KServe's controller would make it; `spec` are more fields of its spec."""
+        return kubernetes.pod(
+            uri,
+            namespace=namespace or self.ordinary,
+            annotations=annotations or {},
+            labels=labels,
+            containers=containers or [kubernetes.container()],
+            **spec,
+        )
+
+    def answer(self, manifest: Object) -> Answer:
+        """Have the API server admit an object without storing it (a server-side dry run)."""
+        try:
+            return Answer(manifest, client_create(self.client, manifest, dry_run=True))
+        except lightkube.ApiError as error:
+            return Answer(manifest, None, error.status.message or str(error))
+
+    def submit(self, manifest: Object) -> Answer:
+        """`answer`, remembered for the report."""
+        answer = self.answer(manifest)
+        self.transcript.append((f"submitted {manifest['kind']}", _yaml(manifest)))
+        self.transcript.append(("answer", _yaml(answer.stored) if answer.stored else answer.refusal))
+        return answer
+
+    def serve(
+        self,
+        model: Mapping[str, object],
+        predictor: Mapping[str, object] | None = None,
+        *,
+        annotations: Mapping[str, str] | None = None,
+        runtime: str = "conformance",
+    ) -> Answer:
+        """Make an InferenceService, and wait for the pod template that KServe's controller makes of it, or its refusal.
+
+        The service is gone when this returns.
+        """
+        service = kubernetes.inference_service(self.name(f"s{next(_numbers)}"), runtime, model, predictor or {})
+        service["metadata"]["annotations"].update(annotations or {})
+        manifest = self._owned(service, None)
+        self.transcript.append(("created InferenceService", _yaml(manifest)))
+        try:
+            client_create(self.client, manifest)
+        except lightkube.ApiError as error:
+            self.transcript.append(("answer", error.status.message or str(error)))
+            return Answer(manifest, None, error.status.message or str(error))
+        try:
+            name = manifest["metadata"]["name"]
+            answer = wait(
+                lambda: self._outcome(manifest), f"a Deployment or an error of {name}", lambda: self._state(name)
+            )
+        finally:
+            client_delete(self.client, manifest)
+        self.transcript.append(("outcome", _yaml(answer.stored) if answer.stored else answer.refusal))
+        return answer
+
+    def _outcome(self, manifest: Object) -> Answer | None:
+        name = manifest["metadata"]["name"]
+        for deployment in self.client.list(Deployment, namespace=self.ordinary, labels={SERVICE_LABEL: name}):
+            template = cast("Object", deployment.to_dict())["spec"]["template"]
+            metadata = {key: template["metadata"].get(key, {}) for key in ("labels", "annotations")}
+            pod = {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"generateName": f"{name}-", "namespace": self.ordinary, **metadata},
+                "spec": template["spec"],
+            }
+            return Answer(manifest, pod)
+        for complaint in self._complaints(name):
+            return Answer(manifest, None, complaint)
+        return None
+
+    def _complaints(self, name: str) -> list[str]:
+        """What KServe's controller reported as its failure to make the service's Deployment."""
+        events = self.client.list(Event, namespace=self.ordinary, fields={"involvedObject.name": name})
+        return [event.message for event in events if event.reason == "InternalError" and event.message]
+
+    def _state(self, name: str) -> str:
+        found = self.client.get(kubernetes.INFERENCE_SERVICE, name, namespace=self.ordinary)
+        return json.dumps(found.get("status", {}))
+
+    def leave(self) -> None:
+        """Have everything removed that the test made, without waiting for it."""
+        for manifest in reversed(self._made):
+            client_delete(self.client, manifest)
+
+
+def _yaml(manifest: Object) -> str:
+    return yaml.safe_dump(json.loads(json.dumps(manifest, default=str)), sort_keys=False, width=1000)

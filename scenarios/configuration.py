@@ -1,0 +1,128 @@
+"""KServe's configuration in a cluster, changed for the time of one test, and given back whatever happens."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import lightkube
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import ConfigMap
+
+from clusters.base import RUN_LABEL
+from scenarios.admission import Workspace, wait
+from scenarios.stores.base import NotOffered
+
+NAME = "inferenceservice-config"
+#: Holds the original while a test has changed it, so that a later run can give back what a killed one could not.
+SAVED = "conformance-saved-inferenceservice-config"
+
+#: Bytes; memory requests from here on are marks, close to what KServe asks for by default.
+FIRST_MARK = 104857600
+
+_numbers = itertools.count(1)
+
+
+class Configuration:
+    """The ConfigMap `inferenceservice-config`, for a test that has the cluster alone."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._client = workspace.client
+        self._namespace = workspace.system
+        self._original = self._data()
+
+    def section(self, key: str) -> dict[str, Any]:
+        """What the ConfigMap says now under `key`, such as `storageInitializer`."""
+        found: dict[str, Any] = json.loads(self._data().get(key) or "{}")
+        return found
+
+    def change(self, **sections: Mapping[str, object]) -> None:
+        """Merge values into sections (None removes one), and wait until the webhook goes by them."""
+        merged = {key: {**self.section(key), **values} for key, values in sections.items()}
+        texts = {
+            key: json.dumps({name: value for name, value in values.items() if value is not None})
+            for key, values in merged.items()
+        }
+        self.write(**texts)
+
+    def write(self, **sections: str) -> None:
+        """Replace the text of sections, even by something that is no JSON, and wait until the webhook goes by it."""
+        self._refuse_foreign()
+        self._save()
+        changed = {
+            **sections,
+            "storageInitializer": sections.get("storageInitializer", self._data()["storageInitializer"]),
+        }
+        mark = self._mark(changed)
+        self._workspace.transcript.append((f"changed {NAME}", json.dumps(changed, indent=2)))
+        self._client.patch(ConfigMap, NAME, {"data": changed}, namespace=self._namespace)
+        wait(lambda: self._known(mark), f"the webhook's knowledge of a changed {NAME}")
+
+    def _mark(self, changed: dict[str, str]) -> str:
+        """A memory request by which the change is recognised in a pod: the test's own, or one made for that."""
+        try:
+            section = json.loads(changed["storageInitializer"])
+        except json.JSONDecodeError:
+            return ""  # every pod is refused then
+        if section.get("memoryRequest") == json.loads(self._original["storageInitializer"])["memoryRequest"]:
+            section["memoryRequest"] = str(FIRST_MARK + next(_numbers))
+            changed["storageInitializer"] = json.dumps(section)
+        return str(section.get("memoryRequest"))
+
+    def remove(self) -> None:
+        """Take the whole ConfigMap away, and wait until the webhook misses it."""
+        self._refuse_foreign()
+        self._save()
+        self._client.delete(ConfigMap, NAME, namespace=self._namespace)
+        wait(lambda: self._known(""), f"the webhook's knowledge of a removed {NAME}")
+
+    def _refuse_foreign(self) -> None:
+        if self._workspace.cluster.provider == "existing":
+            raise NotOffered(f"{NAME} is seen by the whole cluster, which is not the suite's own")
+
+    def _known(self, mark: str) -> bool | None:
+        """Whether the webhook has the mark, as a memory request, or refuses pods altogether; None for not yet."""
+        answer = self._workspace.answer(self._workspace.pod(f"{self._workspace.scheme()}://x"))
+        if answer.stored is None:
+            return True
+        first = answer.stored["spec"]["initContainers"][0]
+        return True if first["resources"]["requests"].get("memory") == mark else None
+
+    def restore(self) -> None:
+        """Give back what was there, and wait until the webhook goes by it."""
+        if saved(self._client, self._namespace) is not None:
+            give_back(self._client, self._namespace)
+            asked = json.loads(self._original["storageInitializer"])["memoryRequest"]
+            wait(lambda: self._known(asked), f"the webhook's knowledge of the restored {NAME}")
+
+    def _data(self) -> dict[str, str]:
+        return dict(self._client.get(ConfigMap, NAME, namespace=self._namespace).data or {})
+
+    def _save(self) -> None:
+        if saved(self._client, self._namespace) is None:
+            metadata = ObjectMeta(name=SAVED, namespace=self._namespace, labels={RUN_LABEL: self._workspace.run})
+            self._client.create(ConfigMap(metadata=metadata, data=self._original))
+
+
+def saved(client: lightkube.Client, namespace: str) -> dict[str, str] | None:
+    """The original configuration that a test has put aside and not given back."""
+    try:
+        return dict(client.get(ConfigMap, SAVED, namespace=namespace).data or {})
+    except lightkube.ApiError as error:
+        if error.status.code != 404:
+            raise
+        return None
+
+
+def give_back(client: lightkube.Client, namespace: str) -> None:
+    """Restore a configuration that was put aside, if there is one; also that of a run that was killed."""
+    original = saved(client, namespace)
+    if original is None:
+        return
+    client.apply(ConfigMap(metadata=ObjectMeta(name=NAME, namespace=namespace)), force=True)
+    now = client.get(ConfigMap, NAME, namespace=namespace).data or {}
+    client.patch(ConfigMap, NAME, {"data": {**dict.fromkeys(now), **original}}, namespace=namespace)
+    client.delete(ConfigMap, SAVED, namespace=namespace)

@@ -1,0 +1,228 @@
+"""An initializer in its place: injected by KServe's webhook into the pod of an InferenceService, run by the kubelet.
+
+The same `Call` that a process gets becomes an InferenceService with what a user would write beside it: a Secret in a
+ServiceAccount, and a ClusterStorageContainer that matches the call's URI alone. In the model server's place the
+inspector tells what lies at the destinations.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import yaml
+from lightkube import Client
+from lightkube.resources.core_v1 import Pod
+from packaging.version import Version
+
+from clusters.base import RUN_LABEL, Cluster
+from scenarios import kubernetes
+from scenarios.initializers.base import DEST, Call, Entry, Initializer, Outcome
+from scenarios.initializers.delivery import Delivery, delivery
+from scenarios.inspection import Inspection
+from scenarios.kubernetes import Object
+from scenarios.locks import SharedLock
+from scenarios.pods import INITIALIZER, MODEL_SERVER, Ended, NeverReady, Pods, events, first_end, logs, meta
+from scenarios.stores.base import NotOffered
+
+RUNTIME = "conformance-inspector"
+FORMAT = "conformance"
+#: Scheduling, the sandbox, two containers: what a pod takes beside its initializer, on a busy node.
+POD_WITHIN_S = 90.0
+#: `storageUris` is there since this release (#4702), and only it has other destinations than /mnt/models.
+_SEVERAL = Version("0.16")
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where initializers are injected.
+
+    release    of KServe on `cluster`.
+    inspector  the inspector's image.
+    run_id     the value of RUN_LABEL on everything that is made here.
+    lock       held shared until the webhook has seen a pod; who changes KServe's settings holds it alone.
+    """
+
+    cluster: Cluster
+    release: str
+    inspector: str
+    run_id: str
+    lock: SharedLock
+
+
+class Injected(Initializer):
+    """The image `image` of the initializer `subject`, as KServe has it run."""
+
+    route = "pod"
+    isolation = "cluster"
+
+    def __init__(self, subject: Initializer, image: str, place: Place) -> None:
+        self.spec, self.name, self.version, self.digest = subject.spec, subject.name, subject.version, subject.digest
+        self.notes = subject.notes
+        self._image, self._place = image, place
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what belongs to this process alone."""
+        return {name: value for name, value in self.__dict__.items() if name not in {"_pods", "_namespace"}}
+
+    def prepare(self) -> None:
+        """Nothing: the images are loaded with the cluster."""
+
+    def call(self, call: Call) -> Outcome:
+        """One InferenceService, from its creation to what lies in its pod.
+
+        Raises NotOffered for a call that no pod can make, NeverReady when its pod cannot run.
+        """
+        name = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-{next(_numbers)}"
+        objects = list(self._objects(name, call))
+        began = time.monotonic()
+        try:
+            with self._place.lock.shared():
+                for one in objects:
+                    kubernetes.client_create(self._client, one)
+                self._pods.await_pod(name, within_s=POD_WITHIN_S)
+            pod = self._pods.await_model_server(name, within_s=POD_WITHIN_S, initializer_s=call.timeout_s)
+            return self._outcome(pod, objects, began)
+        except NeverReady as reason:
+            raise NeverReady(self._diagnosis(name, reason), reason.pod) from reason
+        finally:
+            for one in reversed(objects):
+                kubernetes.client_delete(self._client, one)
+
+    def _objects(self, name: str, call: Call) -> Iterator[Object]:
+        """What a user makes for this call, in the order of making."""
+        if call.arguments is not None or call.present or call.terminate_after_s is not None or not call.pairs:
+            raise NotOffered("in a pod the initializer is called by KServe alone, on an empty volume")
+        if not _plain(call) and Version(self._place.release) < _SEVERAL:
+            raise NotOffered(f"KServe {self._place.release} knows one URI and the destination {DEST} only")
+        ways = delivery(call.environment, call.mounts, self._place.release)
+        labels = {RUN_LABEL: self._place.run_id}
+        mine = {"name": name, "namespace": self._namespace, "labels": labels}
+        if ways.secret:
+            yield {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {**mine, "annotations": dict(ways.annotations)},
+                "stringData": dict(ways.secret),
+            }
+            yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": mine, "secrets": [{"name": name}]}
+        yield {
+            "apiVersion": "serving.kserve.io/v1alpha1",
+            "kind": "ClusterStorageContainer",
+            "metadata": {"name": f"conformance-{self._place.run_id}-{name}", "labels": labels},
+            "spec": self._storage_container(call, ways),
+        }
+        yield {
+            "apiVersion": "serving.kserve.io/v1beta1",
+            "kind": "InferenceService",
+            # Nothing scales these: the controller need not make an autoscaler.
+            "metadata": {**mine, "annotations": {"serving.kserve.io/autoscalerClass": "external"}},
+            "spec": {"predictor": self._predictor(name, call, ways)},
+        }
+
+    def _storage_container(self, call: Call, ways: Delivery) -> Object:
+        """Matches this call's first URI and no other: of several that match, any may be taken (field report S5.11)."""
+        container = {
+            "name": INITIALIZER,
+            "image": self._image,
+            "imagePullPolicy": "IfNotPresent",
+            "env": [{"name": name, "value": value} for name, value in ways.environment.items()],
+            "volumeMounts": [
+                {"name": f"file-{n}", "mountPath": path, "readOnly": True} for n, path in enumerate(ways.files)
+            ],
+            "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "2", "memory": "2Gi"}},
+        }
+        several = {} if _plain(call) else {"supportsMultiModelDownload": True}
+        formats = [{"regex": f"^{re.escape(call.pairs[0][0])}$"}]
+        return {"container": container, "supportedUriFormats": formats, **several}
+
+    def _predictor(self, name: str, call: Call, ways: Delivery) -> Object:
+        model: Object = {
+            "modelFormat": {"name": FORMAT},
+            "runtime": RUNTIME,
+            "args": [dest for _, dest in call.pairs],
+            "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
+        }
+        files = enumerate(ways.files.values())
+        predictor: Object = {
+            "model": model,
+            "minReplicas": 1,
+            "maxReplicas": 1,
+            "terminationGracePeriodSeconds": 1,
+            "volumes": [{"name": f"file-{n}", "hostPath": {"path": str(file.resolve())}} for n, file in files],
+        }
+        if _plain(call):
+            model["storageUri"] = call.pairs[0][0]
+        else:
+            predictor["storageUris"] = [{"uri": uri, "mountPath": dest} for uri, dest in call.pairs]
+        if ways.secret:
+            predictor["serviceAccountName"] = name
+        return predictor
+
+    def _outcome(self, pod: Pod, objects: Sequence[Object], began: float) -> Outcome:
+        client, name = self._client, str(meta(pod).name)
+        end = first_end(pod, INITIALIZER)
+        failed = end is not None and end.exit_code != 0
+        trees: Mapping[str, Mapping[str, Entry]] = {}
+        if end is not None and not failed:
+            trees = Inspection.of(client, self._namespace, name, MODEL_SERVER).trees
+        return Outcome(
+            ended="timeout" if end is None else "exit",
+            exit_code=_exit_code(end),
+            stdout=logs(client, self._namespace, name, INITIALIZER, previous=failed and bool(end and end.again)),
+            stderr="",
+            trees=trees,
+            strays=(),
+            survivors=0,
+            duration_s=time.monotonic() - began,
+            cpu_s=0.0,
+            peak_memory=0,
+            reproduce="kubectl apply -f - <<'EOF'\n" + yaml.safe_dump_all(objects, sort_keys=False) + "EOF",
+        )
+
+    def _diagnosis(self, name: str, reason: NeverReady) -> str:
+        lines = [f"InferenceService {name}: {reason}"]
+        if reason.pod is not None:
+            lines += events(self._client, self._namespace, str(meta(reason.pod).name))
+        return "\n".join(lines)
+
+    @property
+    def _client(self) -> Client:
+        return self._place.cluster.client()
+
+    @cached_property
+    def _namespace(self) -> str:
+        """This process's own namespace, with the inspector as a runtime; made at the first call."""
+        client, labels = self._client, {RUN_LABEL: self._place.run_id}
+        name = f"conformance-{self._place.run_id}-pods-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+        kubernetes.client_create(
+            client, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        )
+        container = {"name": MODEL_SERVER, "image": self._place.inspector, "imagePullPolicy": "IfNotPresent"}
+        runtime = kubernetes.serving_runtime(RUNTIME, containers=[container])
+        runtime["metadata"] |= {"namespace": name, "labels": labels}
+        kubernetes.client_create(client, runtime)
+        return name
+
+    @cached_property
+    def _pods(self) -> Pods:
+        return Pods(self._client, self._namespace)
+
+
+def _plain(call: Call) -> bool:
+    """Whether `storageUri` can say it; else `storageUris` has to."""
+    return len(call.pairs) == 1 and call.pairs[0][1].rstrip("/") == DEST
+
+
+def _exit_code(end: Ended | None) -> int:
+    """As a process has it: negative for a signal."""
+    if end is None:
+        return -1
+    return 128 - end.exit_code if 128 < end.exit_code < 160 else end.exit_code

@@ -1,0 +1,141 @@
+"""Objects of Kubernetes and KServe that scenarios are built of, as plain data, and how they are sent."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import lightkube
+from lightkube import codecs
+from lightkube.generic_resource import create_global_resource, create_namespaced_resource
+
+Object = dict[str, Any]
+
+GROUP = "serving.kserve.io"
+STORAGE_CONTAINER = create_global_resource(GROUP, "v1alpha1", "ClusterStorageContainer", "clusterstoragecontainers")
+SERVING_RUNTIME = create_namespaced_resource(GROUP, "v1alpha1", "ServingRuntime", "servingruntimes")
+INFERENCE_SERVICE = create_namespaced_resource(GROUP, "v1beta1", "InferenceService", "inferenceservices")
+
+#: KServe's controller marks the pods of an InferenceService with these (pkg/constants/constants.go).
+SERVICE_LABEL = "serving.kserve.io/inferenceservice"
+INTERNAL = "internal.serving.kserve.io"
+SOURCE_URI = f"{INTERNAL}/storage-initializer-sourceuri"
+#: Where a model lies in a model server's container.
+MODELS = "/mnt/models"
+#: An image that is named but never run: pods of the admission route exist on paper only.
+NEVER_RUN = "conformance.invalid/never-run:1"
+
+
+def client_create(client: lightkube.Client, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Object:
+    """Create an object and return what the API server made of it. Raises lightkube.ApiError."""
+    made = client.create(codecs.from_dict(dict(manifest)), dry_run=dry_run)
+    return {**cast("Object", made.to_dict()), "apiVersion": manifest["apiVersion"], "kind": manifest["kind"]}
+
+
+def client_delete(client: lightkube.Client, manifest: Mapping[str, Any]) -> None:
+    """Ask for the removal of an object; nothing is waited for, and one that is gone already is fine."""
+    resource = type(codecs.from_dict(dict(manifest)))
+    metadata = manifest["metadata"]
+    where = {"namespace": metadata["namespace"]} if "namespace" in metadata else {}
+    try:
+        client.delete(resource, metadata["name"], **where)
+    except lightkube.ApiError as error:
+        if error.status.code != 404:
+            raise
+
+
+def container(name: str = "kserve-container", **fields: object) -> Object:
+    """A container of a pod; `env` may be given as a mapping."""
+    env = fields.get("env")
+    if isinstance(env, Mapping):
+        fields["env"] = [{"name": key, "value": value} for key, value in env.items()]
+    return {"name": name, "image": NEVER_RUN, **fields}
+
+
+def pod(
+    uri: str | None,
+    *,
+    namespace: str,
+    annotations: Mapping[str, str],
+    labels: Mapping[str, str] | None,
+    containers: Sequence[Object],
+    **spec: object,
+) -> Object:
+    """A pod as KServe's controller makes it for an InferenceService with a `storageUri`."""
+    source = {SOURCE_URI: uri} if uri is not None else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "generateName": "model-predictor-",
+            "namespace": namespace,
+            "labels": {SERVICE_LABEL: "model"} if labels is None else dict(labels),
+            "annotations": {**source, **annotations},
+        },
+        "spec": {"containers": list(containers), **spec},
+    }
+
+
+def secret(name: str, data: Mapping[str, str], annotations: Mapping[str, str] | None = None) -> Object:
+    """A Secret with `data` as text."""
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    metadata = {"name": name, "annotations": dict(annotations or {})}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded}
+
+
+def service_account(name: str, secrets: Sequence[str], annotations: Mapping[str, str] | None = None) -> Object:
+    """A ServiceAccount with `secrets` attached: how KServe is given credentials."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": name, "annotations": dict(annotations or {})},
+        "secrets": [{"name": one} for one in secrets],
+    }
+
+
+def storage_container(
+    name: str, formats: Sequence[Mapping[str, str]], container: Mapping[str, object] | None = None, **fields: object
+) -> Object:
+    """A ClusterStorageContainer for URIs of `formats` (`{"prefix": ...}` or `{"regex": ...}`).
+
+    `disabled` lies beside its spec, all other `fields` in it.
+    """
+    beside = {"disabled": fields.pop("disabled")} if "disabled" in fields else {}
+    wanted = {"name": "storage-initializer", "image": NEVER_RUN, **(container or {})}
+    return {
+        "apiVersion": f"{GROUP}/v1alpha1",
+        "kind": "ClusterStorageContainer",
+        "metadata": {"name": name},
+        "spec": {"container": wanted, "supportedUriFormats": [dict(one) for one in formats], **fields},
+        **beside,
+    }
+
+
+def serving_runtime(name: str, **spec: object) -> Object:
+    """A ServingRuntime for models of the format `conformance`, whose server is never run."""
+    return {
+        "apiVersion": f"{GROUP}/v1alpha1",
+        "kind": "ServingRuntime",
+        "metadata": {"name": name},
+        "spec": {"supportedModelFormats": [{"name": "conformance"}], "containers": [container()], **spec},
+    }
+
+
+def inference_service(name: str, runtime: str, model: Mapping[str, object], predictor: Mapping[str, object]) -> Object:
+    """An InferenceService without Knative, whose pods fit on no node."""
+    return {
+        "apiVersion": f"{GROUP}/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {
+            "name": name,
+            "annotations": {"serving.kserve.io/deploymentMode": "RawDeployment"},
+        },
+        "spec": {
+            "predictor": {
+                "nodeSelector": {"conformance.kserve.io/never": "run"},
+                "model": {"modelFormat": {"name": "conformance"}, "runtime": runtime, **model},
+                **predictor,
+            }
+        },
+    }
