@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import re
 import subprocess
-from typing import Literal
+import threading
+from typing import IO, Literal
 
 from clusters.base import NoCluster, Source
 from clusters.engine import Engine
 from clusters.images import node
 from clusters.toolchain.cache import ToolFailed
 
+log = logging.getLogger("conformance.setup")
+
 Choice = Literal["auto", "published", "assembled"]
 
 #: The node image that kind v0.30.0 was released with; see `kubernetes.VERSION` for why it is not a newer one.
 PUBLISHED = "kindest/node:v1.34.0@sha256:7416a61b42b1662ca6ca89f02028ac133a309a2a30ba309614e8ec94d976dc5a"
 ANSWER_WITHIN_S = 8
+#: What docker and podman say of a pull once a registry has given them the manifest.
+_ANSWERED = ("Pulling fs layer", "Pulling from", "Getting image source signatures", "Copying ")
 PULL_WITHIN_S = 900
 IMPORT_WITHIN_S = 600
 
@@ -28,16 +36,14 @@ def choose(engine: Engine, choice: Choice) -> tuple[Source, str]:
     """Where images come from, and why. Raises NoCluster if what was asked for cannot be had."""
     if choice == "assembled":
         return "assembled", "assembled images were asked for"
-    if engine.run("image", "inspect", PUBLISHED).returncode == 0:
-        return "published", f"{engine.name} has {PUBLISHED} already"
-    refusal = _call(engine, ["manifest", "inspect", _pulled(engine)], ANSWER_WITHIN_S)
-    if not refusal:
-        refusal = _call(engine, ["pull", "--quiet", _pulled(engine)], PULL_WITHIN_S)
-    if not refusal:
-        return "published", "a registry answers"
+    name = _short(engine)
+    if engine.run("image", "inspect", name).returncode == 0:
+        return "published", f"{engine.name} has {name} already"
+    if not (refusal := _pull(engine, name)):
+        return "published", f"a registry has {name}"
     if choice == "published":
-        raise NoCluster(f"{PUBLISHED} cannot be pulled: {refusal}; reach a registry, or have images assembled")
-    return "assembled", f"no registry gives {PUBLISHED.partition('@')[0]}: {refusal}"
+        raise NoCluster(f"{name} cannot be pulled: {refusal}; reach a registry, or have images assembled")
+    return "assembled", f"no registry gives {PUBLISHED.partition('@')[0]}: {refusal.rpartition(': ')[2]}"
 
 
 def have(engine: Engine, source: Source) -> str:
@@ -56,9 +62,40 @@ def have(engine: Engine, source: Source) -> str:
     return name
 
 
-def _pulled(engine: Engine) -> str:
-    """The reference as `pull` takes it: podman asks back where a short name comes from, unless a transport is named."""
-    return f"docker://{PUBLISHED}" if engine.name == "podman" else PUBLISHED
+def _short(engine: Engine) -> str:
+    """The published image as the engine takes it: podman refuses a tag beside a digest."""
+    return re.sub(r":[^@]+@", "@", PUBLISHED) if engine.name == "podman" else PUBLISHED
+
+
+def _pull(engine: Engine, name: str) -> str:
+    """Why `name` cannot be pulled, in one line; empty if it now is there."""
+    # Given a transport, podman does not ask back which registry a short name means.
+    pulling = engine.start("pull", f"docker://{name}" if engine.name == "podman" else name)
+    answered = threading.Event()
+    last = ""
+
+    def read(stream: IO[bytes]) -> None:
+        nonlocal last
+        for line in stream:
+            last = line.decode(errors="replace").strip() or last
+            if any(word in last for word in _ANSWERED):
+                answered.set()
+
+    readers = [threading.Thread(target=read, args=(stream,)) for stream in (pulling.stdout, pulling.stderr) if stream]
+    with pulling:
+        for reader in readers:
+            reader.start()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            pulling.wait(timeout=ANSWER_WITHIN_S)
+        if pulling.poll() is None and answered.is_set():
+            log.info("%s: pulling", name)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                pulling.wait(timeout=PULL_WITHIN_S)
+        late = pulling.poll() is None
+        pulling.kill()
+        for reader in readers:
+            reader.join()
+    return f"no answer in time ({last or 'nothing said'})" if late else last if pulling.returncode else ""
 
 
 def _call(engine: Engine, arguments: list[str], timeout_s: float) -> str:

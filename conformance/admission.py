@@ -14,6 +14,7 @@ from conformance.injection import INITIALIZER, InjectedPod
 from conformance.spec import Rule
 from scenarios.admission import Answer, Workspace
 from scenarios.kubernetes import INTERNAL, SERVICE_LABEL, SOURCE_URI, Object
+from scenarios.stores.base import NotOffered
 
 #: The name of the webhook that injects, in every release.
 POD_WEBHOOK = "inferenceservice.kserve-webhook-server.pod-mutator"
@@ -109,6 +110,19 @@ class Admission:
         for wanted in [exact.format(**values)] if exact else names:
             if wanted not in refusal:
                 raise Broken(f"the refusal lacks the words\n  {wanted}\nit says\n  {refusal}")
+
+    def needs_injection_in(self, namespace: str) -> None:
+        """Raises NotOffered where the webhook does not serve a namespace by its label."""
+        for reason in _selector(self.pod_webhook().get("namespaceSelector"), self.workspace.labels(namespace)):
+            raise NotOffered(f"pods in namespace {namespace} are not injected: {reason}")
+
+    def needs_image_volumes(self) -> None:
+        """Raises NotOffered where the cluster has no image volumes, which Kubernetes may have switched off."""
+        volume = {"name": "image", "image": {"reference": "registry.example/model:1"}}
+        answer = self.workspace.answer(self.workspace.pod(None, volumes=[volume]))
+        if answer.stored is None:
+            version = self.workspace.cluster.version
+            raise NotOffered(f"this cluster (Kubernetes {version}) has no image volumes: {answer.refusal}")
 
     def pod_webhook(self) -> Mapping[str, Any]:
         """The configuration of the webhook that injects. Raises Broken when the cluster has none."""

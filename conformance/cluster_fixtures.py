@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import uuid
 from collections.abc import Iterator
 
 import pytest
 
-from clusters.toolchain.cache import cache_root
-from conformance.admission import Admission, Witness
+from conformance.admission import Admission
+from conformance.judging import WITNESS
 from conformance.run import RUN, Run, case_of, rule_of
+from conformance.stage import lock_of
 from scenarios import configuration
 from scenarios.admission import Tenant, Workspace
 from scenarios.configuration import Configuration
 from scenarios.locks import SharedLock
-
-WITNESS = pytest.StashKey[Witness]()
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +32,7 @@ def tenant(pytestconfig: pytest.Config) -> Iterator[Tenant]:
 @pytest.fixture(scope="session")
 def cluster_lock(pytestconfig: pytest.Config, tenant: Tenant) -> SharedLock:
     """Between the tests of this machine that use the cluster: most share it, who changes KServe's settings is alone."""
-    which = hashlib.sha256(f"{tenant.cluster.kubeconfig} {tenant.cluster.context}".encode()).hexdigest()[:16]
-    lock = SharedLock(cache_root() / "locks" / f"cluster-{which}")
+    lock = lock_of(tenant.cluster)
     with lock.alone():
         configuration.give_back(tenant.cluster.client(), _system(pytestconfig.stash[RUN]))
     return lock

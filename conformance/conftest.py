@@ -1,1 +1,1 @@
-pytest_plugins = ("conformance.plugin", "conformance.fixtures")
+pytest_plugins = ("conformance.plugin", "conformance.fixtures", "conformance.cluster_fixtures")

@@ -41,10 +41,12 @@ def store(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Store:
     kind = STORES[request.param]
     server = kind.servers.get(run.mode)
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    folder = tmp_path / "store"
-    folder.mkdir()
+    case = f"case-{worker}-{next(_numbers)}"
+    # What a store keeps is mounted into pods, so it has to lie where nodes see it too.
+    folder = run.fleet.folder / "cases" / case if run.cluster else tmp_path / "store"
+    folder.mkdir(parents=True)
     endpoint = run.fleet.endpoints[server.name] if server else None
-    return kind(endpoint, run.fleet.gateway, f"case-{worker}-{next(_numbers)}", folder)
+    return kind(endpoint, run.fleet.gateway, case, folder)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conformance import known_failures
+from conformance.admission import Witness
 from conformance.fetching import Fetcher, Tree, difference
 from conformance.known_failures import Case
 from conformance.run import Run, case_of, rule_of, store_of
@@ -18,6 +19,7 @@ from reports.writer import save_evidence
 #: Name of the entry of `report.user_properties` that carries a result from a worker.
 PROPERTY = "conformance"
 FETCHER = pytest.StashKey[Fetcher]()
+WITNESS = pytest.StashKey[Witness]()
 WHY_NOT = pytest.StashKey[tuple[Outcome, str]]()
 
 
@@ -49,7 +51,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
         message = report.longreprtext
         reason = _in_one_line(call)
     evidence: tuple[str, ...] = ()
-    if fetcher and outcome in {Outcome.FAILED, Outcome.KNOWN_FAILURE, Outcome.ERROR}:
+    if outcome in {Outcome.FAILED, Outcome.KNOWN_FAILURE, Outcome.ERROR} and (fetcher or WITNESS in item.stash):
         evidence = (_save_evidence(run, item, fetcher, message),)
     result = Result(
         rule=rule.id,
@@ -108,6 +110,8 @@ def _failure(run: Run, item: pytest.Item, call: pytest.CallInfo[None], fetcher: 
     lines.append(f"what is wrong: {_wrong(call.excinfo.value)}")
     for fetch in fetcher.fetches if fetcher else []:
         lines += ["", *fetch.describe()]
+    if witness := item.stash.get(WITNESS, None):
+        lines += witness.describe()
     return "\n".join(lines)
 
 
@@ -123,13 +127,15 @@ def explain_trees(actual: object, expected: object) -> list[str] | None:
     return ["the tree below the destination differs:", *difference(actual, expected)]
 
 
-def _save_evidence(run: Run, item: pytest.Item, fetcher: Fetcher, message: str) -> str:
+def _save_evidence(run: Run, item: pytest.Item, fetcher: Fetcher | None, message: str) -> str:
     parts = [message]
-    for fetch in fetcher.fetches:
+    if witness := item.stash.get(WITNESS, None):
+        parts += [f"--- {title}\n{text}" for title, text in witness.evidence()]
+    for fetch in fetcher.fetches if fetcher else []:
         one = fetch.outcome
         parts += [f"--- {one.reproduce}", f"--- stdout\n{one.stdout}", f"--- stderr\n{one.stderr}"]
         parts += [f"--- {dest}\n" + "\n".join(sorted(tree)) for dest, tree in one.trees.items()]
-    if fetcher.store is not None:
+    if fetcher and fetcher.store is not None:
         asked = [f"{r.method} {r.host} {r.path} {r.status}" for r in fetcher.store.requests()]
         parts += ["--- requests", *asked]
     return save_evidence(run.options.report_dir, item.name, "\n".join(parts), _secrets(fetcher))
@@ -142,4 +148,6 @@ def _secrets(fetcher: Fetcher | None) -> set[str]:
 def _reproduce(run: Run, item: pytest.Item) -> str:
     path, _, name = item.nodeid.partition("::")
     options = [f"--initializer={run.initializer.spec}", f"--kserve={run.kserve}", f"--servers={run.mode}"]
+    if run.options.cluster != "none":
+        options += [f"--cluster={run.options.cluster}", f"--install={run.options.install}"]
     return shlex.join(["pytest", f"conformance/{Path(path).name}::{name}", *options])

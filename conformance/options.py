@@ -11,7 +11,7 @@ from typing import Literal, cast, get_args
 import pytest
 
 from clusters.base import Source
-from clusters.kserve import INSTALL_WAYS, installable, newest_installable
+from clusters.kserve import WAYS, installable, newest_installable
 from conformance import known_failures
 from conformance.known_failures import KnownFailure, KnownFailuresError
 from conformance.spec import Rule, Spec
@@ -32,7 +32,7 @@ def add(parser: pytest.Parser) -> None:
         "--initializer",
         metavar="SPEC",
         help="what to test: kserve:VERSION (that release's published code), command:ARGV (any executable called with "
-        "SRC DEST), image:REF (with podman or docker). Default: the newest KServe release known",
+        "SRC DEST), image:REF (with podman or docker). Default: the newest KServe release known; with a cluster that of --kserve",
     )
     group.addoption(
         "--kserve",
@@ -117,8 +117,12 @@ class Options:
         return next((route for route in rule.routes if route in mine), None)
 
     def judges(self, rule: Rule) -> bool:
-        """Whether a run with these options can judge the rule: it is in force, and there is a route to observe it on."""
+        """Whether a run with these options can judge the rule: it is in force, and a route can observe it."""
         return rule.in_force(self.kserve) and self.route_of(rule) is not None
+
+    def selects(self, rule: Rule) -> bool:
+        """Whether any case of the rule may run."""
+        return self.judges(rule) and any(self.wants(rule, store) for store in rule.stores or (None,))
 
     def wants(self, rule: Rule, store: str | None) -> bool:
         """Whether the selection has this rule on this store."""
@@ -150,15 +154,16 @@ def read(config: pytest.Config, spec: Spec) -> Options:
     _known("cluster", [cluster], get_args(Clusters))
     mode = option("--servers") or ("embedded" if cluster == "none" else "native")
     _known("servers", [mode], get_args(Mode))
-    _known("install", [option("--install")], INSTALL_WAYS)
+    _known("install", [option("--install")], WAYS)
     _known("images", [option("--images")], ["auto", *get_args(Source)])
-    latest = newest() if cluster == "none" else newest_installable()
+    asked = option("--kserve")
+    _known("kserve", [asked] if asked else [], known_releases())
+    latest = newest() if cluster == "none" else asked or newest_installable()
     try:
-        subject = initializer(option("--initializer") or f"kserve:{option('--kserve') or latest}")
+        subject = initializer(option("--initializer") or f"kserve:{latest}")
     except NoInitializer as error:
         raise pytest.UsageError(f"--initializer: {error}") from error
-    release = option("--kserve") or (subject.version if subject.name == "kserve" else latest)
-    _known("kserve", [release], known_releases())
+    release = asked or (subject.version if subject.name == "kserve" else latest)
     if cluster != "none":
         _fits_a_cluster(cluster, subject, release, mode)
     return Options(

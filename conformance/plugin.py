@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 import pytest
 from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
+from clusters.base import NoCluster
+from clusters.kserve import NoKServe
+from clusters.toolchain.cache import ToolFailed
 from conformance import judging, options, selection
 from conformance.catalogue import explain, list_rules
 from conformance.controller import CONTROLLER, Controller
@@ -83,7 +86,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     log.addHandler(_Progress(config.pluginmanager.getplugin("terminalreporter")))
     try:
         controller = Controller.start(config.stash[OPTIONS], current())
-    except (NoInitializer, Unavailable, ReportUnwritable) as error:
+    except (NoInitializer, NoCluster, NoKServe, ToolFailed, Unavailable, ReportUnwritable) as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[CONTROLLER] = controller
     config.stash[RUN] = controller.run

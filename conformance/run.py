@@ -21,6 +21,7 @@ from clusters.kserve import Installation
 from conformance.known_failures import KnownFailure
 from conformance.options import Options
 from conformance.spec import Rule, Spec, current
+from conformance.stage import Stage
 from reports import model
 from scenarios.initializers.base import Initializer
 from scenarios.servers.base import Mode, Server
@@ -41,6 +42,7 @@ class Run:
     fleet: Fleet
     cluster: Cluster | None = None
     installation: Installation | None = None
+    stage: Stage | None = field(default=None, repr=False)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -64,15 +66,22 @@ class Run:
 
     @classmethod
     def start(cls, options: Options, spec: Spec) -> Run:
-        """Prepare the initializer and start all servers that the selection needs, side by side.
+        """Prepare the initializer and start all servers that the selection needs, side by side, or the whole stage.
 
-        Raises NoInitializer, or Unavailable when nothing can be observed at all.
+        Raises NoInitializer, NoCluster, NoKServe or ToolFailed, or Unavailable when nothing can be observed at all.
         """
         folder = _run_folder()
+        servers = servers_for(options, spec)
         try:
+            if options.cluster != "none":
+                pods = any(options.route_of(rule) == "pod" for rule in spec if options.selects(rule))
+                stage = Stage.start(options, servers, folder, pods=pods)
+                return cls(
+                    options, spec, stage.initializer, stage.fleet, stage.cluster, stage.installation, stage=stage
+                )
             with ThreadPoolExecutor(1) as thread:
                 preparing = thread.submit(options.initializer.prepare)
-                fleet = Fleet.start(servers_for(options, spec), folder)
+                fleet = Fleet.start(servers, folder)
                 try:
                     preparing.result()
                 except BaseException:
@@ -85,13 +94,21 @@ class Run:
 
     def to_worker(self) -> dict[str, str]:
         """What a pytest-xdist worker needs to take part in this run."""
-        return {"initializer": base64.b64encode(pickle.dumps(self.initializer)).decode(), "fleet": self.fleet.to_json()}
+        objects = (self.initializer, self.cluster, self.installation)
+        return {"objects": base64.b64encode(pickle.dumps(objects)).decode(), "fleet": self.fleet.to_json()}
 
     @classmethod
     def in_worker(cls, options: Options, spec: Spec, sent: dict[str, str]) -> Run:
         """The controller's run, in a worker."""
-        initializer = pickle.loads(base64.b64decode(sent["initializer"]))  # noqa: S301 - our own controller's bytes
-        return cls(options, spec, initializer, Fleet.from_json(sent["fleet"]))
+        objects = pickle.loads(base64.b64decode(sent["objects"]))  # noqa: S301 - our own controller's bytes
+        initializer, cluster, installation = objects
+        return cls(options, spec, initializer, Fleet.from_json(sent["fleet"]), cluster, installation)
+
+    def stop(self) -> None:
+        """End every server, take the cluster down, and remove the run's folder. Only in the process that started."""
+        if self.stage:
+            self.stage.stop()
+        self.fleet.stop()
 
     def why_not(self, store: str | None) -> tuple[model.Outcome, str] | None:
         """Why a case cannot be judged at all: the initializer does not claim the store, or its server does not run."""
@@ -161,12 +178,25 @@ class Run:
                 servers_mode=self.mode,
                 started=self.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 servers=tuple(servers),
+                cluster=self._described_cluster(),
             ),
             selection=model.Selection(options.profiles, options.stores, options.rules, options.smoke),
             rules=tuple(
                 model.Rule(rule.id, rule.title, rule.statement, model.Level(rule.level), rule.area)
                 for rule in self.spec
             ),
+        )
+
+    def _described_cluster(self) -> model.Cluster:
+        if self.cluster is None or self.installation is None:
+            return model.Cluster()
+        return model.Cluster(
+            provider=self.cluster.provider,
+            kubernetes=self.cluster.version,
+            images=self.cluster.images,
+            why=self.cluster.why,
+            install=self.installation.how,
+            notes=tuple(self.installation.notes),
         )
 
 
@@ -208,7 +238,7 @@ def servers_for(options: Options, spec: Spec) -> set[type[Server]]:
     stores = {
         store
         for rule in spec
-        if options.judges(rule)
+        if options.selects(rule)
         for store in rule.stores
         if supported(store, options.kserve) and options.wants(rule, store)
     }

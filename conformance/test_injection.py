@@ -222,9 +222,7 @@ def test_without_a_redirection_the_user_stays(admission: Admission, situation: s
     first = [container("istio-init")] if situation == "istio-init" else []
     status = {"containers": []} if situation == "no-sidecar" else None
     sidecar = container("istio-proxy", securityContext={"runAsUser": 2337})
-    pod = admission.inject(
-        annotations=_mesh(mode, status), containers=[container(), sidecar], initContainers=first
-    )
+    pod = admission.inject(annotations=_mesh(mode, status), containers=[container(), sidecar], initContainers=first)
     assert "runAsUser" not in pod.initializer.security
 
 
@@ -238,9 +236,7 @@ def test_a_native_sidecar(admission: Admission) -> None:
 
 
 @rule("INJECT-022")
-@pytest.mark.parametrize(
-    "status", [["istio-proxy"], {"containers": [1]}], ids=["list", "number-for-name"]
-)
+@pytest.mark.parametrize("status", [["istio-proxy"], {"containers": [1]}], ids=["list", "number-for-name"])
 def test_a_mesh_that_is_not_understood(admission: Admission, status: object) -> None:
     """An annotation by another version of the mesh, or by hand."""
     answer = admission.workspace.submit(admission.workspace.pod("s3://bucket/model", annotations=_mesh(status=status)))

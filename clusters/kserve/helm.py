@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from clusters.kserve.releases import MODULE, NoKServe, Release
+from clusters.images.manager import MODULE
+from clusters.kserve.releases import NoKServe, Release
 from clusters.toolchain.cache import StepFailed, run
 from clusters.toolchain.go import go_binary
 from clusters.toolchain.module_files import module_files
@@ -38,7 +39,7 @@ def render(release: Release, chart: str, namespace: str, values: Mapping[str, An
     """
     folder = module_files(MODULE, release.tag, [f"charts/{CRDS}/", f"charts/{RESOURCES}/"])
     given = [f"--set-json={name}={json.dumps(value)}" for name, value in values.items()]
-    argv = [helm(), "template", chart, folder / "charts" / chart, "--namespace", namespace, *given]
+    argv: list[str | Path] = [helm(), "template", chart, folder / "charts" / chart, "--namespace", namespace, *given]
     try:
         return run(argv)
     except StepFailed as failure:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
+from clusters.images.manager import MODULE
 from clusters.kserve import helm
 from clusters.kserve.adaptations import NAMESPACE, Object
-from clusters.kserve.releases import MODULE, NoKServe, Release
+from clusters.kserve.releases import NoKServe, Release
 from clusters.toolchain.cache import once
 from clusters.toolchain.module_files import module_files
 
@@ -68,7 +69,7 @@ def _namespace() -> Object:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
 
 
-def _kept(key: str, read: Any) -> list[Object]:
+def _kept(key: str, read: Callable[[], Sequence[str]]) -> list[Object]:
     """The objects of the YAML that `read` returns: kept as JSON, for 7 MB of YAML take three seconds to read."""
 
     def build(folder: Path) -> None:

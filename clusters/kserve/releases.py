@@ -9,8 +9,6 @@ from importlib.resources import files
 
 import yaml
 
-MODULE = "github.com/kserve/kserve"
-
 
 class NoKServe(Exception):
     """KServe cannot be installed or removed as asked; one line with the reason and the remedy."""

@@ -80,7 +80,7 @@ def go_programs(
 
 def go_source(folder: Path, name: str) -> Path:
     """The executable of a program of the suite's own: a `main` package without dependencies. Raises ToolFailed."""
-    files = sorted(folder.glob("*.go"))
+    files = sorted(folder.resolve().glob("*.go"))
     recipe = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:10]
 
     def build(target: Path) -> None:
@@ -92,9 +92,13 @@ def go_source(folder: Path, name: str) -> Path:
 
 def _requiring(module: str, version: str, its_own: Mapping[str, Any], beside: str) -> str:
     """The go.mod of a module that needs nothing but `module`, with the replacements of its go.mod."""
+    # Without this etcd's folder FORBIDDEN_DEPENDENCY, a warning to its developers, would be taken for a module.
+    required = {one["Path"] for one in its_own["Require"]}
     lines = ["module programs", f"go {its_own['Go']}", f"require {module} {version}"]
     for replaced in its_own.get("Replace") or []:
         old, new = replaced["Old"]["Path"], replaced["New"]
-        by = f"{new['Path']} {new['Version']}" if "Version" in new else f"{old} {beside}"
-        lines.append(f"replace {old} => {by}")
+        if "Version" in new:
+            lines.append(f"replace {old} => {new['Path']} {new['Version']}")
+        elif old in required:
+            lines.append(f"replace {old} => {old} {beside}")
     return "\n".join(lines) + "\n"

@@ -1,0 +1,83 @@
+"""A cluster that is there already: looked at before anything is done, and touched in namespaces of the run's own only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx2
+import lightkube
+from lightkube import ApiError
+from lightkube.core.exceptions import ConfigError
+from lightkube.models.authorization_v1 import ResourceAttributes, SelfSubjectAccessReviewSpec
+from lightkube.resources.authorization_v1 import SelfSubjectAccessReview
+
+from clusters.base import Cluster, Image, NoCluster, Provider
+
+#: Verb, API group and resource of what a run does.
+_RIGHTS = (
+    ("create", "", "namespaces"),
+    ("delete", "", "namespaces"),
+    ("create", "", "pods"),
+    ("create", "", "secrets"),
+    ("create", "", "serviceaccounts"),
+    ("get", "", "configmaps"),
+    ("create", "serving.kserve.io", "inferenceservices"),
+    ("create", "serving.kserve.io", "servingruntimes"),
+    ("list", "admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+)
+
+
+class Existing(Provider):
+    """The cluster of a kubeconfig file (kubectl's own by default) and context (its current one by default)."""
+
+    def __init__(self, kubeconfig: Path | None, context: str | None) -> None:
+        self._kubeconfig = kubeconfig
+        self._context = context
+
+    def start(self) -> Cluster:
+        """Look whether it answers and lets the run in. Raises NoCluster."""
+        cluster = self._found()
+        client = cluster.client()
+        try:
+            version = client._client._client.get("/version").json()["gitVersion"]  # noqa: SLF001 -- no other way to it
+            missing = [" ".join(right) for right in _RIGHTS if not _allowed(client, *right)]
+        except (httpx2.HTTPError, OSError) as error:
+            raise NoCluster(f"{cluster.name} does not answer: {error}; check --kubeconfig and --context") from error
+        except (ApiError, KeyError, ValueError) as error:
+            raise NoCluster(f"{cluster.name} lets nobody in: {error}; log in, or give another --context") from error
+        if missing:
+            raise NoCluster(f"{cluster.name}: this user may not {', '.join(missing)}; use one who may")
+        return Cluster(**{**cluster.__dict__, "version": version})
+
+    def load(self, images: Sequence[Image]) -> None:
+        """Nothing: its nodes pull what they need. Raises NoCluster for an image that only this machine has."""
+        if own := [image.reference for image in images if image.archive]:
+            raise NoCluster(f"{', '.join(own)} would have to be pushed to a registry that the cluster knows")
+
+    def stop(self) -> None:
+        """Nothing: the run's namespaces are removed by those who made them."""
+
+    def _found(self) -> Cluster:
+        try:
+            if self._kubeconfig:
+                known = lightkube.KubeConfig.from_file(self._kubeconfig)
+            else:
+                known = lightkube.KubeConfig.from_env()
+            single = known.get(context_name=self._context)
+        except (ConfigError, OSError, ValueError) as error:
+            raise NoCluster(f"no cluster to be found: {error}; give --kubeconfig FILE") from error
+        if single is None:
+            names = ", ".join(known.contexts) or "none"
+            raise NoCluster(f"no context {self._context or '(current)'}; give --context, one of: {names}")
+        file = self._kubeconfig or Path(str(single.fname))
+        why = "an existing cluster pulls its images"
+        return Cluster(single.context_name, "existing", "", file.absolute(), single.context_name, "published", why)
+
+
+def _allowed(client: lightkube.Client, verb: str, group: str, resource: str) -> bool:
+    asked = SelfSubjectAccessReviewSpec(
+        resourceAttributes=ResourceAttributes(verb=verb, group=group, resource=resource)
+    )
+    answer = client.create(SelfSubjectAccessReview(spec=asked))
+    return bool(answer.status and answer.status.allowed)

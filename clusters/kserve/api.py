@@ -1,0 +1,122 @@
+"""Objects of any kind, as manifests have them, at the API server."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeAlias
+
+import httpx2
+from lightkube import ApiError, Client
+from lightkube.generic_resource import GenericGlobalResource, GenericNamespacedResource, create_api_info
+from lightkube.types import PatchType
+
+from clusters.kserve.adaptations import NAMESPACE, Object
+from clusters.kserve.releases import NoKServe
+
+#: lightkube's class for the objects of one kind.
+Kind: TypeAlias = Any
+
+#: Kind -> API group, version, plural, whether it lies in a namespace: all that the installations of KServe have.
+_KINDS = {
+    "ClusterRole": ("rbac.authorization.k8s.io", "v1", "clusterroles", False),
+    "ClusterRoleBinding": ("rbac.authorization.k8s.io", "v1", "clusterrolebindings", False),
+    "ClusterServingRuntime": ("serving.kserve.io", "v1alpha1", "clusterservingruntimes", False),
+    "ClusterStorageContainer": ("serving.kserve.io", "v1alpha1", "clusterstoragecontainers", False),
+    "ConfigMap": ("", "v1", "configmaps", True),
+    "CustomResourceDefinition": ("apiextensions.k8s.io", "v1", "customresourcedefinitions", False),
+    "Deployment": ("apps", "v1", "deployments", True),
+    "MutatingWebhookConfiguration": ("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", False),
+    "Namespace": ("", "v1", "namespaces", False),
+    "Pod": ("", "v1", "pods", True),
+    "Role": ("rbac.authorization.k8s.io", "v1", "roles", True),
+    "RoleBinding": ("rbac.authorization.k8s.io", "v1", "rolebindings", True),
+    "Secret": ("", "v1", "secrets", True),
+    "Service": ("", "v1", "services", True),
+    "ServiceAccount": ("", "v1", "serviceaccounts", True),
+    "ValidatingWebhookConfiguration": ("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", False),
+}
+_AT_ONCE = 8
+_ASK_AGAIN_S = 0.1
+
+
+@cache
+def resource(group: str, version: str, kind: str, plural: str, namespaced: bool) -> Kind:
+    """lightkube's class for such objects, with all their fields; not registered, so that its own stay what they are."""
+    base = GenericNamespacedResource if namespaced else GenericGlobalResource
+    return type(kind, (base,), {"_api_info": create_api_info(group, version, kind, plural)})
+
+
+def of_kind(kind: str) -> Kind:
+    """lightkube's class for objects of one of the kinds that an installation has."""
+    return resource(kind=kind, **dict(zip(("group", "version", "plural", "namespaced"), _KINDS[kind], strict=True)))
+
+
+def apply(client: Client, objects: Iterable[Object]) -> None:
+    """Apply them, several at a time. The server does it: the largest CRDs do not fit into an annotation."""
+
+    def one(wanted: Object) -> None:
+        kind = of_kind(wanted["kind"])
+        namespace = wanted["metadata"].get("namespace", NAMESPACE) if _KINDS[wanted["kind"]][3] else None
+        name = wanted["metadata"]["name"]
+        client.patch(kind, name, wanted, namespace=namespace, patch_type=PatchType.APPLY, force=True)
+
+    in_parallel(one, objects)
+
+
+def remove(client: Client, kind: Kind, found: Iterable[Object]) -> None:
+    """Delete them, several at a time, without the finalizers that nobody would serve."""
+
+    def one(object_: Object) -> None:
+        metadata = object_["metadata"]
+        name, namespace = metadata["name"], metadata.get("namespace")
+        with absent_is_fine():
+            client.delete(kind, name, namespace=namespace)
+            # After the deletion, for a controller that is still there puts its own back until then.
+            if metadata.get("finalizers") and kind is not of_kind("CustomResourceDefinition"):
+                none = {"metadata": {"finalizers": None}}
+                client.patch(kind, name, none, namespace=namespace, patch_type=PatchType.MERGE)
+
+    in_parallel(one, found)
+
+
+def in_parallel(work: Callable[[Object], None], objects: Iterable[Object]) -> None:
+    """Do it to each of them, several at a time; raises the first failure."""
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for done in [threads.submit(work, one) for one in objects]:
+            done.result()
+
+
+@contextlib.contextmanager
+def absent_is_fine() -> Iterator[None]:
+    """What is not there need not be removed."""
+    try:
+        yield
+    except ApiError as refusal:
+        if refusal.status.code != 404:
+            raise
+
+
+def until(state: Callable[[], str], within_s: float, what: str, explain: Callable[[], str] = str) -> None:
+    """Ask for `state` until it is empty; after `within_s` raise NoKServe with the last one and what `explain` adds."""
+    deadline = time.monotonic() + within_s
+    while missing := state():
+        if time.monotonic() > deadline:
+            more = explain()
+            raise NoKServe(f"{what} not within {within_s:.0f} s: {missing}{more and f'; {more}'}")
+        time.sleep(_ASK_AGAIN_S)
+
+
+@contextlib.contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """What the API server refuses, as NoKServe with a remedy."""
+    try:
+        yield
+    except ApiError as refusal:
+        remedy = "; use a kubeconfig with the rights of a cluster administrator" if refusal.status.code == 403 else ""
+        raise NoKServe(f"{doing}: {refusal.status.message}{remedy}") from refusal
+    except httpx2.HTTPError as failure:
+        raise NoKServe(f"{doing}: the API server does not answer ({failure!r}); is the cluster still up?") from failure

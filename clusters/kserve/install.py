@@ -1,0 +1,184 @@
+"""A KServe release put into a cluster: until its webhook really answers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from lightkube import ApiError, Client
+from lightkube.operators import exists
+
+from clusters.base import Cluster, Provider
+from clusters.images.manager import manager_image
+from clusters.kserve.adaptations import (
+    HOW_LABEL,
+    LABEL,
+    MANAGER,
+    NAMESPACE,
+    Object,
+    adapt,
+    certified,
+    manager_reference,
+)
+from clusters.kserve.api import apply, explained, of_kind, until
+from clusters.kserve.certificate import webhook_certificate
+from clusters.kserve.installation import Installation, installed
+from clusters.kserve.manifests import WAYS, How, rendered
+from clusters.kserve.releases import NoKServe, Release, find
+from clusters.kserve.uninstall import uninstall
+
+log = logging.getLogger("conformance.setup")
+
+DEFINED_WITHIN_S = 60
+MANAGER_WITHIN_S = 120
+WEBHOOK_WITHIN_S = 60
+_LOG_LINES = 5
+#: Waiting reasons that no patience cures.
+_HOPELESS = {"CreateContainerConfigError", "CreateContainerError", "ErrImageNeverPull", "InvalidImageName"}
+_ENDED_TOO_OFTEN = 2
+_DEFINITION = "CustomResourceDefinition"
+_WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+
+#: A pod as KServe's controller makes them; it is only ever created as a dry run.
+_PROBE = {
+    "metadata": {
+        "name": "kserve-conformance-probe",
+        "namespace": "default",
+        "labels": {"serving.kserve.io/inferenceservice": "kserve-conformance-probe"},
+        "annotations": {"internal.serving.kserve.io/storage-initializer-sourceuri": "s3://bucket/model"},
+    },
+    "spec": {"containers": [{"name": "kserve-container", "image": "none"}]},
+}
+
+
+def install(
+    cluster: Cluster, provider: Provider, release: str, how: How = "manifests", values: Mapping[str, Any] | None = None
+) -> Installation:
+    """Install `release` in the place of any other that the suite installed, and wait until it injects.
+
+    values  what a user of that way would set: for `helm` by the names that `--set` takes; for `manifests` fields of
+            the ConfigMap `inferenceservice-config` as `section.field`.
+    A release whose module has no manifests is installed from its chart, and the notes say so.
+    Raises NoKServe, and NoCluster and ToolFailed for what it stands on.
+    """
+    entry = find(release)
+    if how not in WAYS:
+        raise NoKServe(f"no way to install KServe is called {how!r}: choose {' or '.join(WAYS)}")
+    notes = []
+    if how == "manifests" and not entry.manifests:
+        how, notes = "helm", [f"installed from its chart: the module of {release} has no manifests"]
+    objects, changes = adapt(rendered(entry, how, values or {}), entry)
+    objects = _labelled(certified(objects, webhook_certificate(NAMESPACE)), entry, how)
+    image = manager_image(entry.release, manager_reference(objects), cluster.images)
+    _refuse_foreign(cluster)
+    uninstall(cluster)
+
+    started = time.monotonic()
+    provider.load([image])
+    with explained(f"cannot install KServe {entry.release}"):
+        _put(cluster.client(), objects)
+    found = installed(cluster)
+    if found is None:
+        raise NoKServe(f"KServe {entry.release} was removed while it was being installed: is another run at work?")
+    log.info("KServe %s: serving after %.1f s (%s)", entry.release, time.monotonic() - started, how)
+    return replace(found, notes=(*notes, *changes))
+
+
+def _put(client: Client, objects: list[Object]) -> None:
+    """Apply `objects` in an order in which each finds what it needs, and wait until the pod webhook answers."""
+    definitions = _of(objects, _DEFINITION)
+    hooks = _of(objects, *_WEBHOOKS)
+    customs = [one for one in objects if one["apiVersion"].startswith("serving.kserve.io/")]
+    manager = _of(objects, "Deployment")
+    apply(client, _of(objects, "Namespace"))
+    first = [one for one in objects if all(one is not later for later in (*hooks, *customs, *manager))]
+    apply(client, [one for one in first if one["kind"] != "Namespace"])
+    until(lambda: _undefined(client, definitions), DEFINED_WITHIN_S, "KServe's kinds are known to the API server")
+    apply(client, manager)
+    until(lambda: _manager_state(client), MANAGER_WITHIN_S, "KServe's manager is ready", lambda: _last_words(client))
+    apply(client, hooks)
+    until(lambda: _webhook_state(client), WEBHOOK_WITHIN_S, "KServe's webhook answers", lambda: _last_words(client))
+    apply(client, customs)
+
+
+def _of(objects: list[Object], *kinds: str) -> list[Object]:
+    return [one for one in objects if one["kind"] in kinds]
+
+
+def _labelled(objects: list[Object], release: Release, how: How) -> list[Object]:
+    for one in objects:
+        labels = one["metadata"].get("labels") or {}
+        one["metadata"]["labels"] = {**labels, LABEL: release.release, HOW_LABEL: how}
+    return objects
+
+
+def _refuse_foreign(cluster: Cluster) -> None:
+    """What somebody else installed is neither replaced nor mixed with."""
+    found = installed(cluster)
+    if found and not found.by_suite:
+        raise NoKServe(
+            f"KServe {found.release or 'of an unknown release'} is already installed in namespace {found.namespace}, "
+            "and not by the suite: remove it, or test against it with --cluster existing"
+        )
+    with explained("cannot look for KServe's kinds"):
+        everything = cluster.client().list(of_kind(_DEFINITION))
+    ours = [one for one in everything if one["spec"]["group"] == "serving.kserve.io"]
+    if foreign := [one["metadata"]["name"] for one in ours if LABEL not in (one["metadata"].get("labels") or {})]:
+        raise NoKServe(f"kinds of another KServe are left in the cluster, such as {foreign[0]}: remove them first")
+
+
+def _undefined(client: Client, definitions: list[Object]) -> str:
+    established = {
+        one["metadata"]["name"]
+        for one in client.list(of_kind(_DEFINITION), labels={LABEL: exists()})
+        if any(
+            c["type"] == "Established" and c["status"] == "True" for c in one.get("status", {}).get("conditions", [])
+        )
+    }
+    missing = [one["metadata"]["name"] for one in definitions if one["metadata"]["name"] not in established]
+    return f"{missing[0]} is not established" if missing else ""
+
+
+def _manager_state(client: Client) -> str:
+    """Empty when it is ready. Raises NoKServe when it never will be."""
+    for pod in _pods(client):
+        for status in pod.get("status", {}).get("containerStatuses", []):
+            if status.get("ready"):
+                return ""
+            waiting = status.get("state", {}).get("waiting", {})
+            said = f"{waiting.get('reason', 'not ready')} {waiting.get('message', '')}".strip()
+            if waiting.get("reason") in _HOPELESS or status.get("restartCount", 0) >= _ENDED_TOO_OFTEN:
+                raise NoKServe("; ".join(filter(None, [f"KServe's manager cannot start: {said}", _last_words(client)])))
+            return f"its container is {said}"
+        conditions = [
+            c.get("message", "") for c in pod.get("status", {}).get("conditions", []) if c["status"] == "False"
+        ]
+        return f"its pod is {pod.get('status', {}).get('phase', 'unknown')} {''.join(conditions[:1])}".strip()
+    return "it has no pod"
+
+
+def _webhook_state(client: Client) -> str:
+    try:
+        pod = client.create(of_kind("Pod")(_PROBE), dry_run=True)
+    except ApiError as refusal:
+        return str(refusal.status.message)
+    return "" if pod["spec"].get("initContainers") else "a pod is let through without an init container"
+
+
+def _pods(client: Client) -> list[Any]:
+    return list(client.list(of_kind("Pod"), namespace=NAMESPACE, labels={"control-plane": MANAGER}))
+
+
+def _last_words(client: Client) -> str:
+    for pod in _pods(client):
+        try:
+            lines = list(
+                client.log(pod["metadata"]["name"], namespace=NAMESPACE, container="manager", tail_lines=_LOG_LINES)
+            )
+        except ApiError:
+            continue
+        return "its log ends: " + " | ".join(line.strip() for line in lines)
+    return ""

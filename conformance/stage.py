@@ -1,0 +1,125 @@
+"""What a run on a cluster stands on: the cluster, KServe in it, the stores beside it, and the initializer's image."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import uuid
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusters.base import Cluster, Image, NoCluster, Provider
+from clusters.engine import NoEngine, find_engine
+from clusters.existing import Existing
+from clusters.images.inspector import inspector_image
+from clusters.kind import Kind
+from clusters.kserve import Installation, NoKServe, install, installed
+from clusters.toolchain.cache import cache_root, once
+from conformance.options import Options
+from scenarios.initializers.base import Initializer
+from scenarios.initializers.injected import Injected, Place
+from scenarios.initializers.release_image import initializer_image
+from scenarios.locks import SharedLock
+from scenarios.network import Gateway
+from scenarios.servers import in_cluster
+from scenarios.servers.base import Server
+from scenarios.servers.fleet import Fleet
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that was brought up, ready for pods. Only the process that called `start` may call `stop`."""
+
+    provider: Provider
+    cluster: Cluster
+    installation: Installation
+    initializer: Initializer
+    fleet: Fleet
+
+    @classmethod
+    def start(cls, options: Options, servers: Collection[type[Server]], folder: Path, *, pods: bool) -> Stage:
+        """Bring everything up, side by side as far as one thing does not need the other.
+
+        servers  of the stores that pods will ask.
+        pods     whether any pod will run; if not, no image is made.
+        Raises NoCluster, NoKServe, NoInitializer, ToolFailed or Unavailable, each with one line and the remedy.
+        """
+        provider, run_id = _provider(options), uuid.uuid4().hex[:8]
+        with contextlib.ExitStack() as undo, ThreadPoolExecutor(3) as threads:
+            undo.callback(provider.stop)
+            stores = threads.submit(in_cluster.prepare, servers) if pods else None
+            cluster = provider.start()
+            images = threads.submit(_images, options.initializer, cluster) if pods else None
+            installing = threads.submit(_installation, options, provider, cluster)
+            fleet, initializer = Fleet(folder, _NOBODY, {}, {}), options.initializer
+            if stores and images:
+                home = (cluster.shared or folder) / f"run-{run_id}"
+                fleet = in_cluster.start(cluster, provider, stores.result(), home, run_id)
+                undo.callback(fleet.stop)
+                subject, inspector = images.result()
+                provider.load([subject, inspector])
+                place = Place(cluster, options.kserve, inspector.reference, run_id, lock_of(cluster))
+                initializer = Injected(initializer, subject.reference, place)
+            installation = installing.result()
+            undo.pop_all()
+        return cls(provider, cluster, installation, initializer, fleet)
+
+    def stop(self) -> None:
+        """Take everything down again, but for a cluster that shall be kept."""
+        self.fleet.stop()
+        self.provider.stop()
+
+
+#: The gateway of a run that makes no pods.
+_NOBODY = Gateway("", Path("/nonexistent"), Path("/nonexistent"))
+
+
+def lock_of(cluster: Cluster) -> SharedLock:
+    """Between the tests of this machine on one cluster: most share it; who changes KServe's settings has it alone."""
+    which = hashlib.sha256(f"{cluster.kubeconfig} {cluster.context}".encode()).hexdigest()[:16]
+    return SharedLock(cache_root() / "locks" / f"cluster-{which}")
+
+
+def _provider(options: Options) -> Provider:
+    if options.cluster == "existing":
+        return Existing(options.kubeconfig, options.context)
+    return Kind(keep=options.keep_cluster, images=options.images)
+
+
+def _installation(options: Options, provider: Provider, cluster: Cluster) -> Installation:
+    """KServe as asked for; on a cluster of somebody else's, as it is found. Raises NoKServe."""
+    if options.cluster != "existing":
+        return install(cluster, provider, options.kserve, options.install)
+    found = installed(cluster)
+    if found is None:
+        raise NoKServe(f"{cluster.name} has no KServe: install it there, or run with --cluster kind")
+    if found.release != options.kserve:
+        raise NoKServe(f"{cluster.name} has KServe {found.release or 'of unknown release'}, not {options.kserve}: "
+                       f"give --kserve {found.release}")  # fmt: skip
+    return found
+
+
+def _images(subject: Initializer, cluster: Cluster) -> tuple[Image, Image]:
+    """The images of the initializer and of the inspector."""
+    if subject.name == "kserve":
+        return initializer_image(subject.version, cluster.images), inspector_image()
+    return _saved(subject.spec.removeprefix("image:"), subject.digest), inspector_image()
+
+
+def _saved(reference: str, digest: str) -> Image:
+    """An image of this machine's engine, as an archive."""
+    try:
+        engine = find_engine()
+    except NoEngine as reason:
+        raise NoCluster(f"image {reference}: {reason}") from reason
+
+    def save(folder: Path) -> None:
+        formatted = ["--format", "docker-archive"] if engine.name == "podman" else []
+        saved = engine.run("save", *formatted, "--output", str(folder / "image.tar"), reference, timeout_s=600)
+        if saved.returncode:
+            raise OSError(saved.stderr.strip().splitlines()[-1:] or ["no reason given"])
+
+    folder = once(f"images/saved-{digest.removeprefix('sha256:')[:16]}", save, f"archive of {reference}")
+    return Image(reference, folder / "image.tar")
