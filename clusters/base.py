@@ -56,7 +56,7 @@ class Cluster:
 
     def client(self) -> lightkube.Client:
         """A client of its API server, one a process and cluster."""
-        return _client(self.kubeconfig, self.context)
+        return _client(self.kubeconfig, self.context, self.kubeconfig.stat().st_mtime_ns)
 
 
 class Provider(ABC):
@@ -76,7 +76,8 @@ class Provider(ABC):
 
 
 @cache
-def _client(kubeconfig: Path, context: str) -> lightkube.Client:
+def _client(kubeconfig: Path, context: str, written_ns: int) -> lightkube.Client:  # noqa: ARG001
+    # `written_ns` is there for the cache: a cluster made anew under a name has other keys.
     configuration = lightkube.KubeConfig.from_file(kubeconfig).get(context_name=context)
     if configuration is None:
         raise NoCluster(f"{kubeconfig} has no context {context!r}")

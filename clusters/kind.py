@@ -92,7 +92,9 @@ class Kind(Provider):
             raise NoCluster(f"a kind cluster {self.name} exists that this suite did not make; {remedy}")
         if found and not found.kept and not found.abandoned:
             raise NoCluster(f"kind cluster {self.name} belongs to the run of process {found.pid}; choose another name")
-        if found and self._keep and exists and self._wanted(found):
+        if found and found.kept and not self._keep:
+            raise NoCluster(f"kind cluster {self.name} was kept; keep it for this run too, or choose another name")
+        if found and exists and self._wanted(found):
             with contextlib.suppress(NoCluster):
                 return self._cluster(engine, found, ANSWERS_WITHIN_S)
         if found:

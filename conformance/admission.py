@@ -83,7 +83,7 @@ class Admission:
         return self.admitted(answer.stored)
 
     def _served(self, uri: str | None, predictor: Mapping[str, object] | None, model: dict[str, Any]) -> Answer:
-        beside = {key: model.pop(key) for key in ("annotations", "runtime") if key in model}
+        beside = {key: model.pop(key) for key in ("annotations", "runtime", "until_status") if key in model}
         source = {"storageUri": uri} if uri is not None else {}
         return self.workspace.serve({**source, **model}, predictor, **beside)
 
@@ -120,9 +120,9 @@ class Admission:
         """Raises NotOffered where the cluster has no image volumes, which Kubernetes may have switched off."""
         volume = {"name": "image", "image": {"reference": "registry.example/model:1"}}
         answer = self.workspace.answer(self.workspace.pod(None, volumes=[volume]))
-        if answer.stored is None:
-            version = self.workspace.cluster.version
-            raise NotOffered(f"this cluster (Kubernetes {version}) has no image volumes: {answer.refusal}")
+        kept = (answer.stored or {}).get("spec", {}).get("volumes") or ()
+        if not any("image" in one for one in kept):
+            raise NotOffered(f"image volumes are switched off in this cluster ({self.workspace.cluster.version})")
 
     def pod_webhook(self) -> Mapping[str, Any]:
         """The configuration of the webhook that injects. Raises Broken when the cluster has none."""

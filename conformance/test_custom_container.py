@@ -13,6 +13,17 @@ from scenarios.configuration import Configuration
 from scenarios.kubernetes import INTERNAL, MODELS, STORAGE_CONTAINER, Object, secret, service_account, storage_container
 
 IMAGE = "registry.example/team/initializer:2"
+#: What the default storage container of every release is for.
+DEFAULT = {
+    "gs": "gs://b/m",
+    "s3": "s3://b/m",
+    "hdfs": "hdfs://m",
+    "webhdfs": "webhdfs://m",
+    "azure-blob": "https://a.blob.core.windows.net/c/m",
+    "azure-files": "https://a.file.core.windows.net/s/m",
+    "http": "http://h/m.bin",
+    "https": "https://h/m.bin",
+}
 #: The annotation by which the controller tells the webhook of a `storageContainerName`.
 CHOSEN = f"{INTERNAL}/storage-container-name"
 
@@ -222,12 +233,7 @@ def _default_matches(admission: Admission, uri: str) -> bool:
 
 
 @rule("CSC-017")
-@pytest.mark.parametrize(
-    "uri",
-    ["gs://b/m", "s3://b/m", "hdfs://m", "webhdfs://m", "https://a.blob.core.windows.net/c/m"]
-    + ["https://a.file.core.windows.net/s/m", "http://h/m.bin", "https://h/m.bin"],
-    ids=["gs", "s3", "hdfs", "webhdfs", "azure-blob", "azure-files", "http", "https"],
-)
+@pytest.mark.parametrize("uri", DEFAULT.values(), ids=DEFAULT)
 def test_the_default_knows_kserves_schemes(admission: Admission, uri: str) -> None:
     """Without it those URIs would still work, but with other settings."""
     assert _default_matches(admission, uri), f"no format fits {uri}"

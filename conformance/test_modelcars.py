@@ -16,6 +16,8 @@ from scenarios.kubernetes import MODELS, container
 URI = "oci://registry.example/model:1"
 IMAGE = "registry.example/model:1"
 NATIVE = "oci+native://registry.example/model:1"
+#: Every switch of the ConfigMap that has images served as models.
+OFF = {"enableModelcar": False, "ociModelMode": None, "enableOciModelSupport": None}
 
 
 @pytest.fixture
@@ -77,8 +79,10 @@ def test_a_worker_sees_the_image(admission: Admission) -> None:
 @rule("MODELCAR-006")
 @pytest.mark.parametrize(
     ("settings", "expected"),
-    [({"cpuModelcar": "20m", "memoryModelcar": "30Mi"}, ("20m", "30Mi"))]
-    + [({"cpuModelcar": None, "memoryModelcar": None}, ("10m", "15Mi"))],
+    [
+        ({"cpuModelcar": "20m", "memoryModelcar": "30Mi"}, ("20m", "30Mi")),
+        ({"cpuModelcar": None, "memoryModelcar": None}, ("10m", "15Mi")),
+    ],
     ids=["set", "default"],
 )
 def test_the_modelcars_resources(
@@ -111,8 +115,7 @@ def test_other_security_settings_stay(admission: Admission, modelcars: Configura
 @rule("MODELCAR-009")
 def test_modelcars_switched_off(admission: Admission, kserve_config: Configuration) -> None:
     """The initializer then has to say what it thinks of the URI."""
-    off = {"enableModelcar": False, "ociModelMode": None, "enableOciModelSupport": None}
-    kserve_config.change(storageInitializer=off)
+    kserve_config.change(storageInitializer=OFF)
     assert admission.inject(URI).initializer.args == [URI, MODELS]
 
 
@@ -139,14 +142,10 @@ def test_an_image_as_a_volume(admission: Admission) -> None:
 @rule("MODELCAR-012")
 def test_a_model_never_vanishes(admission: Admission, kserve_config: Configuration) -> None:
     """The URI asks for a mode that the cluster has switched off."""
-    off = {"enableModelcar": False, "ociModelMode": None, "enableOciModelSupport": None}
-    kserve_config.change(storageInitializer=off)
-    answer = admission.workspace.submit(admission.workspace.pod(NATIVE))
-    assert (
-        answer.stored is None
-        or "oci" in str(answer.stored["spec"].get("volumes"))
-        or IMAGE in str(answer.stored["spec"])
-    ), "the pod is admitted without a model"
+    admission.needs_image_volumes()
+    kserve_config.change(storageInitializer=OFF)
+    stored = admission.workspace.submit(admission.workspace.pod(NATIVE)).stored
+    assert stored is None or IMAGE in str(stored["spec"]), "the pod is admitted without a model"
 
 
 @rule("MODELCAR-013")

@@ -79,5 +79,5 @@ def test_a_model_over_several_nodes(admission: Admission, uri: str) -> None:
 @rule("ISVC-009")
 def test_a_refused_service_says_so(admission: Admission) -> None:
     """Users look at the service, not at the events of its controller."""
-    admission.service_refusal("ftp://host/model")
+    admission.service_refusal("ftp://host/model", until_status="is not supported")
     assert "is not supported" in admission.workspace.last_status, f"its status: {admission.workspace.last_status}"

@@ -15,6 +15,7 @@ import yaml
 from lightkube import codecs
 from lightkube.generic_resource import GenericGlobalResource
 from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.types import PatchType
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Event, Namespace, ServiceAccount
 
@@ -25,6 +26,8 @@ from scenarios.stores.base import NotOffered
 
 #: Seconds that the API server, KServe's caches and its controller have before a test gives up on them.
 DEADLINE_S = 30.0
+#: Seconds that a status has to say what an event said already.
+STATUS_S = 3.0
 #: Seconds between two looks at the cluster.
 INTERVAL_S = 0.05
 
@@ -36,12 +39,17 @@ class Unsettled(Exception):
     """The cluster did not come to the state that a test needs; the text has the last state seen."""
 
 
-def wait(look: Callable[[], T | None], what: str, last_seen: Callable[[], object] = lambda: "") -> T:
-    """The first answer of `look` that is not None. Raises Unsettled after DEADLINE_S."""
-    until = time.monotonic() + DEADLINE_S
+def wait(
+    look: Callable[[], T | None],
+    what: str,
+    last_seen: Callable[[], object] = lambda: "",
+    seconds: float = DEADLINE_S,
+) -> T:
+    """The first answer of `look` that is not None. Raises Unsettled after `seconds`, with the last state seen."""
+    until = time.monotonic() + seconds
     while (seen := look()) is None:
         if time.monotonic() > until:
-            raise Unsettled(f"{what}: not after {DEADLINE_S:.0f} s; last seen: {last_seen()}")
+            raise Unsettled(f"{what}: not after {seconds:.0f} s; last seen: {last_seen()}")
         time.sleep(INTERVAL_S)
     return seen
 
@@ -143,10 +151,10 @@ class Workspace:
         metadata = self.client.get(Namespace, namespace).metadata
         return dict(metadata.labels or {}) if metadata else {}
 
-    def until(self, holds: Callable[[], bool]) -> bool:
-        """Whether something comes to hold before the deadline; for what KServe or the API server learn a moment later."""
+    def until(self, holds: Callable[[], bool], seconds: float = DEADLINE_S) -> bool:
+        """Whether something comes to hold in time; for what KServe or the API server learn a moment later."""
         try:
-            return wait(lambda: True if holds() else None, "what the test asks for")
+            return wait(lambda: True if holds() else None, "what the test asks for", seconds=seconds)
         except Unsettled:
             return False
 
@@ -171,7 +179,7 @@ class Workspace:
         """Give an object of the test's own a new spec."""
         resource = type(codecs.from_dict(manifest))
         patch = {"spec": manifest["spec"]}
-        self.client.patch(resource, manifest["metadata"]["name"], patch)
+        self.client.patch(resource, manifest["metadata"]["name"], patch, patch_type=PatchType.MERGE)
         self._settle_storage_containers()
 
     def remove(self, manifest: Object) -> None:
@@ -262,10 +270,11 @@ class Workspace:
         *,
         annotations: Mapping[str, str] | None = None,
         runtime: str = "conformance",
+        until_status: str = "",
     ) -> Answer:
         """Make an InferenceService, and wait for the pod template that KServe's controller makes of it, or its refusal.
 
-        The service is gone when this returns.
+        The service is gone when this returns. `until_status` gives its status STATUS_S to have these words.
         """
         service = kubernetes.inference_service(self.name(f"s{next(_numbers)}"), runtime, model, predictor or {})
         service["metadata"]["annotations"].update(annotations or {})
@@ -281,6 +290,7 @@ class Workspace:
             answer = wait(
                 lambda: self._outcome(manifest), f"a Deployment or an error of {name}", lambda: self._state(name)
             )
+            self.until(lambda: until_status in self._state(name), STATUS_S)
             self.last_status = self._state(name)
         finally:
             client_delete(self.client, manifest)

@@ -122,6 +122,9 @@ def test_a_cluster_of_a_running_process_is_left_alone(tmp_path: Path, monkeypatc
     record("shared").write()
     with pytest.raises(NoCluster, match=f"belongs to the run of process {os.getpid()}"):
         Kind("shared", keep=True).start()
+    record("shared", kept=True).write()
+    with pytest.raises(NoCluster, match="shared was kept; keep it for this run too, or choose another name"):
+        Kind("shared").start()
 
 
 def test_an_engine_that_is_too_old_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

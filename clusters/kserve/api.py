@@ -90,6 +90,12 @@ def in_parallel(work: Callable[[Object], None], objects: Iterable[Object]) -> No
             done.result()
 
 
+def conditions(one: Object, status: str) -> dict[str, str]:
+    """Its conditions with this status: type -> message."""
+    found = one.get("status", {}).get("conditions") or []
+    return {each["type"]: each.get("message", "") for each in found if each["status"] == status}
+
+
 @contextlib.contextmanager
 def absent_is_fine() -> Iterator[None]:
     """What is not there need not be removed."""

@@ -23,7 +23,7 @@ from clusters.kserve.adaptations import (
     certified,
     manager_reference,
 )
-from clusters.kserve.api import apply, explained, of_kind, until
+from clusters.kserve.api import apply, conditions, explained, of_kind, until
 from clusters.kserve.certificate import webhook_certificate
 from clusters.kserve.installation import Installation, installed
 from clusters.kserve.manifests import WAYS, How, rendered
@@ -131,32 +131,25 @@ def _refuse_foreign(cluster: Cluster) -> None:
 
 
 def _undefined(client: Client, definitions: list[Object]) -> str:
-    established = {
-        one["metadata"]["name"]
-        for one in client.list(of_kind(_DEFINITION), labels={LABEL: exists()})
-        if any(
-            c["type"] == "Established" and c["status"] == "True" for c in one.get("status", {}).get("conditions", [])
-        )
-    }
-    missing = [one["metadata"]["name"] for one in definitions if one["metadata"]["name"] not in established]
+    """The first of `definitions` that cannot be used yet."""
+    listed = client.list(of_kind(_DEFINITION), labels={LABEL: exists()})
+    usable = {one["metadata"]["name"] for one in listed if "Established" in conditions(one, "True")}
+    missing = [one["metadata"]["name"] for one in definitions if one["metadata"]["name"] not in usable]
     return f"{missing[0]} is not established" if missing else ""
 
 
 def _manager_state(client: Client) -> str:
     """Empty when it is ready. Raises NoKServe when it never will be."""
     for pod in _pods(client):
-        for status in pod.get("status", {}).get("containerStatuses", []):
-            if status.get("ready"):
+        for status in pod["status"].get("containerStatuses", []):
+            if status["ready"]:
                 return ""
-            waiting = status.get("state", {}).get("waiting", {})
+            waiting = status["state"].get("waiting", {})
             said = f"{waiting.get('reason', 'not ready')} {waiting.get('message', '')}".strip()
-            if waiting.get("reason") in _HOPELESS or status.get("restartCount", 0) >= _ENDED_TOO_OFTEN:
+            if waiting.get("reason") in _HOPELESS or status["restartCount"] >= _ENDED_TOO_OFTEN:
                 raise NoKServe("; ".join(filter(None, [f"KServe's manager cannot start: {said}", _last_words(client)])))
             return f"its container is {said}"
-        conditions = [
-            c.get("message", "") for c in pod.get("status", {}).get("conditions", []) if c["status"] == "False"
-        ]
-        return f"its pod is {pod.get('status', {}).get('phase', 'unknown')} {''.join(conditions[:1])}".strip()
+        return f"its pod is {pod['status'].get('phase')}: {'; '.join(conditions(pod, 'False').values())}"
     return "it has no pod"
 
 

@@ -11,7 +11,7 @@ from lightkube.operators import exists
 
 from clusters.base import Cluster
 from clusters.kserve.adaptations import LABEL
-from clusters.kserve.api import absent_is_fine, explained, of_kind, remove, resource, until
+from clusters.kserve.api import absent_is_fine, conditions, explained, of_kind, remove, resource, until
 
 log = logging.getLogger("conformance.setup")
 
@@ -58,7 +58,6 @@ def _left(client: Client) -> str:
     """What is still there, with what the API server says stands in its way."""
     for kind in (*_WEBHOOKS, *_REST, "CustomResourceDefinition"):
         for one in _ours(client, kind):
-            conditions = one.get("status", {}).get("conditions", [])
-            said = [c["message"] for c in conditions if c["status"] == "True" and "message" in c]
+            said = list(conditions(one, "True").values())
             return ": ".join([f"{kind} {one['metadata']['name']} is still there", *said[-1:]])
     return ""
