@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -23,8 +22,7 @@ def tenant(pytestconfig: pytest.Config) -> Iterator[Tenant]:
     """The namespace that the tests of this process share."""
     run = pytestconfig.stash[RUN]
     assert run.cluster is not None  # noqa: S101 - rules of this route are not collected without one
-    identity = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
-    tenant = Tenant.move_in(run.cluster, identity[:8], os.environ.get("PYTEST_XDIST_WORKER", "main"))
+    tenant = Tenant.move_in(run.cluster, run.id, os.environ.get("PYTEST_XDIST_WORKER", "main"))
     yield tenant
     tenant.move_out()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from conformance.fetching import Expectation, Fetcher
-from conformance.judging import FETCHER
+from conformance.judging import FAILED, FETCHER
 from conformance.run import RUN, Run, case_of, rule_of
 from scenarios.models import MODEL, under
 from scenarios.network import Gateway
@@ -94,6 +94,7 @@ def initializer(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Ite
     fetcher = Fetcher(run.initializer, expected, asked, run.fleet.gateway, scratch)
     node.stash[FETCHER] = fetcher
     yield fetcher
+    run.initializer.settle(keep=FAILED in node.stash and run.keeps())
     _remove(scratch)
 
 

@@ -19,6 +19,7 @@ from reports.writer import save_evidence
 #: Name of the entry of `report.user_properties` that carries a result from a worker.
 PROPERTY = "conformance"
 FETCHER = pytest.StashKey[Fetcher]()
+FAILED = pytest.StashKey[Outcome]()
 WITNESS = pytest.StashKey[Witness]()
 WHY_NOT = pytest.StashKey[tuple[Outcome, str]]()
 
@@ -28,6 +29,8 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
     outcome = _outcome(item, call, report)
     if outcome is None:
         return
+    if outcome in {Outcome.FAILED, Outcome.ERROR}:
+        item.stash[FAILED] = outcome
     rule, store, case, server = rule_of(item), store_of(item) or "", case_of(item), run.server_of(store_of(item))
     fetcher = item.stash.get(FETCHER, None)
     route = run.options.route_of(rule) or ""

@@ -11,7 +11,7 @@ from typing import Literal, cast, get_args
 import pytest
 
 from clusters.base import Source
-from clusters.kserve import WAYS, installable, newest_installable
+from clusters.kserve import WAYS, How, installable, newest_installable
 from conformance import known_failures
 from conformance.known_failures import KnownFailure, KnownFailuresError
 from conformance.spec import Rule, Spec
@@ -32,7 +32,8 @@ def add(parser: pytest.Parser) -> None:
         "--initializer",
         metavar="SPEC",
         help="what to test: kserve:VERSION (that release's published code), command:ARGV (any executable called with "
-        "SRC DEST), image:REF (with podman or docker). Default: the newest KServe release known; with a cluster that of --kserve",
+        "SRC DEST), image:REF (with podman or docker). Default: the newest KServe release known; with a cluster that of "
+        "--kserve",
     )
     group.addoption(
         "--kserve",
@@ -104,7 +105,7 @@ class Options:
     known: tuple[KnownFailure, ...]
     report_dir: Path
     cluster: Clusters
-    install: str
+    install: How
     images: Source | Literal["auto"]
     keep_cluster: bool
     keep_failed: int
@@ -177,7 +178,7 @@ def read(config: pytest.Config, spec: Spec) -> Options:
         known=tuple(_list(option("--known-failures"), subject, spec, release)),
         report_dir=Path(option("--report-dir")),
         cluster=cast("Clusters", cluster),
-        install=option("--install"),
+        install=cast("How", option("--install")),
         images=option("--images"),
         keep_cluster=option("--keep-cluster"),
         keep_failed=option("--keep-failed"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import importlib.metadata
 import os
 import pickle
 import platform
 import shutil
 import tempfile
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -40,6 +42,7 @@ class Run:
     spec: Spec
     initializer: Initializer
     fleet: Fleet
+    id: str
     cluster: Cluster | None = None
     installation: Installation | None = None
     stage: Stage | None = field(default=None, repr=False)
@@ -71,13 +74,20 @@ class Run:
         Raises NoInitializer, NoCluster, NoKServe or ToolFailed, or Unavailable when nothing can be observed at all.
         """
         folder = _run_folder()
-        servers = servers_for(options, spec)
+        servers, run_id = servers_for(options, spec), uuid.uuid4().hex[:8]
         try:
             if options.cluster != "none":
                 pods = any(options.route_of(rule) == "pod" for rule in spec if options.selects(rule))
-                stage = Stage.start(options, servers, folder, pods=pods)
+                stage = Stage.start(options, servers, folder, run_id, pods=pods)
                 return cls(
-                    options, spec, stage.initializer, stage.fleet, stage.cluster, stage.installation, stage=stage
+                    options,
+                    spec,
+                    stage.initializer,
+                    stage.fleet,
+                    run_id,
+                    stage.cluster,
+                    stage.installation,
+                    stage=stage,
                 )
             with ThreadPoolExecutor(1) as thread:
                 preparing = thread.submit(options.initializer.prepare)
@@ -90,24 +100,33 @@ class Run:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return cls(options, spec, options.initializer, fleet)
+        return cls(options, spec, options.initializer, fleet, run_id)
 
     def to_worker(self) -> dict[str, str]:
         """What a pytest-xdist worker needs to take part in this run."""
-        objects = (self.initializer, self.cluster, self.installation)
+        objects = (self.initializer, self.id, self.cluster, self.installation)
         return {"objects": base64.b64encode(pickle.dumps(objects)).decode(), "fleet": self.fleet.to_json()}
 
     @classmethod
     def in_worker(cls, options: Options, spec: Spec, sent: dict[str, str]) -> Run:
         """The controller's run, in a worker."""
         objects = pickle.loads(base64.b64decode(sent["objects"]))  # noqa: S301 - our own controller's bytes
-        initializer, cluster, installation = objects
-        return cls(options, spec, initializer, Fleet.from_json(sent["fleet"]), cluster, installation)
+        initializer, run_id, cluster, installation = objects
+        return cls(options, spec, initializer, Fleet.from_json(sent["fleet"]), run_id, cluster, installation)
+
+    def keeps(self) -> bool:
+        """Whether one more failed case may leave its objects in the cluster (`--keep-failed N`); counts it."""
+        with (self.fleet.folder / "kept").open("a") as kept:
+            fcntl.flock(kept, fcntl.LOCK_EX)
+            if kept.tell() >= self.options.keep_failed:
+                return False
+            kept.write(".")
+            return True
 
     def stop(self) -> None:
         """End every server, take the cluster down, and remove the run's folder. Only in the process that started."""
         if self.stage:
-            self.stage.stop()
+            self.stage.stop(self.id, keep=self.options.keep_failed > 0)
         self.fleet.stop()
 
     def why_not(self, store: str | None) -> tuple[model.Outcome, str] | None:

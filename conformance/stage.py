@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import uuid
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from clusters.existing import Existing
 from clusters.images.inspector import inspector_image
 from clusters.kind import Kind
 from clusters.kserve import Installation, NoKServe, install, installed
+from clusters.sweep import sweep
 from clusters.toolchain.cache import cache_root, once
 from conformance.options import Options
 from scenarios.initializers.base import Initializer
@@ -39,18 +39,24 @@ class Stage:
     fleet: Fleet
 
     @classmethod
-    def start(cls, options: Options, servers: Collection[type[Server]], folder: Path, *, pods: bool) -> Stage:
+    def start(
+        cls, options: Options, servers: Collection[type[Server]], folder: Path, run_id: str, *, pods: bool
+    ) -> Stage:
         """Bring everything up, side by side as far as one thing does not need the other.
 
         servers  of the stores that pods will ask.
+        run_id   the value of RUN_LABEL on everything that the run makes.
         pods     whether any pod will run; if not, no image is made.
         Raises NoCluster, NoKServe, NoInitializer, ToolFailed or Unavailable, each with one line and the remedy.
         """
-        provider, run_id = _provider(options), uuid.uuid4().hex[:8]
+        provider = _provider(options)
         with contextlib.ExitStack() as undo, ThreadPoolExecutor(3) as threads:
             undo.callback(provider.stop)
             stores = threads.submit(in_cluster.prepare, servers) if pods else None
             cluster = provider.start()
+            if options.cluster == "kind":
+                sweep(cluster)  # what killed runs left in a kept one
+            undo.callback(sweep, cluster, run_id)
             images = threads.submit(_images, options.initializer, cluster) if pods else None
             installing = threads.submit(_installation, options, provider, cluster)
             fleet, initializer = Fleet(folder, _NOBODY, {}, {}), options.initializer
@@ -66,9 +72,11 @@ class Stage:
             undo.pop_all()
         return cls(provider, cluster, installation, initializer, fleet)
 
-    def stop(self) -> None:
-        """Take everything down again, but for a cluster that shall be kept."""
+    def stop(self, run_id: str, *, keep: bool) -> None:
+        """Take everything down again, but for a cluster that shall be kept, and objects of failed cases (`keep`)."""
         self.fleet.stop()
+        if not keep:
+            sweep(self.cluster, run_id)
         self.provider.stop()
 
 

@@ -75,8 +75,7 @@ def test_a_configmap_that_is_no_json(admission: Admission, kserve_config: Config
     """A comma too many."""
     kserve_config.write(**{section: '{"image": "x",}'})
     refusal = admission.refusal(f"{admission.scheme()}://model")
-    assert "json" in refusal, f"the refusal tells nothing of the section {section}: {refusal}"
-    assert "panic" not in refusal, f"a crash: {refusal}"
+    assert section.rstrip("s") in refusal, f"the refusal tells nothing of the section {section}: {refusal}"
 
 
 @rule("CFG-007")
@@ -154,10 +153,9 @@ def test_a_secret_with_its_own_ca_bundle(admission: Admission, path: str | None)
 
 
 @rule("CFG-012")
-@pytest.mark.parametrize("name", ["our-authorities"], ids=["beside-the-clusters"])
-def test_a_secrets_ca_bundle_wins(admission: Admission, kserve_config: Configuration, name: str) -> None:
+def test_a_secrets_ca_bundle_wins(admission: Admission, kserve_config: Configuration) -> None:
     """Both the cluster and the Secret have one."""
-    kserve_config.change(storageInitializer={"caBundleConfigMapName": name})
+    kserve_config.change(storageInitializer={"caBundleConfigMapName": "our-authorities"})
     account = _account(admission, {"s3-cabundle-configmap": "store-authority"})
     assert _has_bundle(admission, "store-authority", MOUNT, serviceAccountName=account)
 

@@ -465,15 +465,13 @@ def test_the_configs_secret_by_annotation(admission: Admission) -> None:
 
 
 @rule("ICRED-038")
-@pytest.mark.parametrize("by", ["configmap"])
-def test_the_configs_secret_by_configmap(admission: Admission, kserve_config: Configuration, by: str) -> None:
+def test_the_configs_secret_by_configmap(admission: Admission, kserve_config: Configuration) -> None:
     """For the whole cluster."""
     annotations = _spec(admission, key="mine")
     name = annotations.pop(NAMED)
     kserve_config.change(credentials={"storageSpecSecretName": name})
-    assert admission.inject(PLACEHOLDER, annotations=annotations).initializer.references["STORAGE_CONFIG"][0] == name, (
-        by
-    )
+    initializer = admission.inject(PLACEHOLDER, annotations=annotations).initializer
+    assert initializer.references["STORAGE_CONFIG"] == (name, "mine")
 
 
 @rule("ICRED-039")

@@ -180,8 +180,8 @@ def test_the_model_server_is_left_as_it_was(admission: Admission) -> None:
 
 
 def _with_uid(admission: Admission, uid: str, security: dict[str, Any] | None) -> InjectedPod:
-    fields = {"securityContext": security} if security else {}
-    return admission.inject(annotations={UID: uid}, containers=[container(**fields)])
+    server = container(securityContext=security) if security else container()
+    return admission.inject(annotations={UID: uid}, containers=[server])
 
 
 @rule("INJECT-017")
@@ -222,7 +222,7 @@ def test_without_a_redirection_the_user_stays(admission: Admission, situation: s
     """The network is open while init containers run."""
     mode = {"tproxy": "TPROXY", "none": "NONE"}.get(situation, "REDIRECT")
     first = [container("istio-init")] if situation == "istio-init" else []
-    status = {"containers": []} if situation == "no-sidecar" else None
+    status: object = {"containers": []} if situation == "no-sidecar" else None
     sidecar = container("istio-proxy", securityContext={"runAsUser": 2337})
     pod = admission.inject(annotations=_mesh(mode, status), containers=[container(), sidecar], initContainers=first)
     assert "runAsUser" not in pod.initializer.security

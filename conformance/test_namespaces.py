@@ -64,7 +64,7 @@ def test_a_restricted_namespace(admission: Admission) -> None:
     """The pod's own containers keep to it; the one that KServe adds has to as well."""
     namespace = admission.namespace({"pod-security.kubernetes.io/enforce": "restricted"})
     pod = admission.inject(namespace=namespace, containers=[container(securityContext=RESTRICTED)])
-    assert pod.initializer.mounts[MODELS]
+    assert MODELS in pod.initializer.mounts
 
 
 @rule("NS-006")

@@ -14,11 +14,8 @@ BASE, ADAPTER = "/mnt/models/base", "/mnt/models/adapter"
 IMAGE = "oci://registry.example/model:1"
 
 
-def _serve(admission: Admission, *entries: tuple[str, str | None], **more: object) -> InjectedPod:
-    annotations = more.pop("annotations", None)
-    predictor = {"storageUris": _entries(entries), **more}
-    beside = {"annotations": annotations} if annotations else {}
-    return admission.serve(predictor=predictor, **beside)
+def _serve(admission: Admission, *entries: tuple[str, str | None], **predictor: object) -> InjectedPod:
+    return admission.serve(predictor={"storageUris": _entries(entries), **predictor})
 
 
 def _entries(entries: tuple[tuple[str, str | None], ...]) -> list[dict[str, str]]:
@@ -83,10 +80,13 @@ def test_the_default_takes_several(admission: Admission, scheme: str) -> None:
 
 
 @rule("URIS-007")
-@pytest.mark.parametrize("declared", [{}, {"supportsMultiModelDownload": False}], ids=["not-declared", "declared"])
-def test_a_container_that_takes_one_only(admission: Admission, declared: dict[str, bool]) -> None:
+@pytest.mark.parametrize("declared", [False, True], ids=["not-declared", "declared"])
+def test_a_container_that_takes_one_only(admission: Admission, *, declared: bool) -> None:
     """A vendor's container that knows two arguments."""
-    admission.create(storage_container(admission.name("csc"), [{"prefix": f"{admission.scheme()}://"}], **declared))
+    manifest = storage_container(admission.name("csc"), [{"prefix": f"{admission.scheme()}://"}])
+    if declared:
+        manifest["spec"]["supportsMultiModelDownload"] = False
+    admission.create(manifest)
     refusal = admission.service_refusal(predictor={"storageUris": _entries(_both(admission))})
     admission.assert_words(refusal, "multi-model")
 
@@ -137,7 +137,8 @@ def test_credentials_reach_the_initializer(admission: Admission) -> None:
 def test_the_annotation_governs_all(admission: Admission) -> None:
     """A download and a claim."""
     _, adapter = _both(admission)
-    pod = _serve(admission, ("pvc://claim", "/mnt/base"), adapter, annotations={READONLY: "false"})
+    entries = (("pvc://claim", "/mnt/base"), adapter)
+    pod = admission.serve(predictor={"storageUris": _entries(entries)}, annotations={READONLY: "false"})
     assert [mount.path for mount in pod.model_server.mounts.values() if mount.read_only] == []
 
 

@@ -15,9 +15,9 @@ import yaml
 from lightkube import codecs
 from lightkube.generic_resource import GenericGlobalResource
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.types import PatchType
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Event, Namespace, ServiceAccount
+from lightkube.types import PatchType
 
 from clusters.base import RUN_LABEL, Cluster
 from scenarios import kubernetes
@@ -173,20 +173,20 @@ class Workspace:
             client_create(self.client, manifest)
             self._made.append(manifest)
         if any(one["kind"] == "ClusterStorageContainer" for one in objects):
-            self._settle_storage_containers()
+            self.settle_storage_containers()
 
     def replace(self, manifest: Object) -> None:
         """Give an object of the test's own a new spec."""
         resource = type(codecs.from_dict(manifest))
         patch = {"spec": manifest["spec"]}
         self.client.patch(resource, manifest["metadata"]["name"], patch, patch_type=PatchType.MERGE)
-        self._settle_storage_containers()
+        self.settle_storage_containers()
 
     def remove(self, manifest: Object) -> None:
         """Remove an object of the whole cluster, and wait until KServe knows."""
         client_delete(self.client, manifest)
         self._made = [one for one in self._made if one["metadata"]["name"] != manifest["metadata"]["name"]]
-        self._settle_storage_containers()
+        self.settle_storage_containers()
 
     def _owned(self, manifest: Object, namespace: str | None) -> Object:
         whole_cluster = manifest["kind"] in {"ClusterStorageContainer"}
@@ -196,7 +196,7 @@ class Workspace:
         where = {} if whole_cluster else {"namespace": namespace or self.ordinary}
         return {**manifest, "metadata": {**where, **manifest["metadata"], "labels": labels}}
 
-    def _settle_storage_containers(self) -> None:
+    def settle_storage_containers(self) -> None:
         """Wait until KServe's cache has one that is made now: what was changed before is then known too."""
         mark = f"mark{self.token}n{next(_numbers)}"
         manifest = self._owned(kubernetes.storage_container(mark, [{"prefix": f"{mark}://"}], {"image": mark}), None)
@@ -241,7 +241,7 @@ class Workspace:
     def answer_of(self, resource: type[GenericGlobalResource], manifest: Object) -> Answer:
         """`answer` for an object whose version or shape may not exist; it is sent as if it were of `resource`."""
         try:
-            return Answer(manifest, dict(self.client.create(resource(manifest), dry_run=True)))
+            return Answer(manifest, dict(self.client.create(resource.from_dict(manifest), dry_run=True)))
         except lightkube.ApiError as error:
             return Answer(manifest, None, error.status.message or str(error))
 
@@ -254,7 +254,7 @@ class Workspace:
             yield
         finally:
             client_delete(self.client, owned)
-            self._settle_storage_containers()
+            self.settle_storage_containers()
 
     def submit(self, manifest: Object) -> Answer:
         """`answer`, remembered for the report."""

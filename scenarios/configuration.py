@@ -10,15 +10,19 @@ from typing import Any
 import lightkube
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap
+from lightkube.types import PatchType
 
 from clusters.base import RUN_LABEL
 from scenarios.admission import Workspace, wait
+from scenarios.kubernetes import STORAGE_CONTAINER
 from scenarios.stores.base import NotOffered
 
 NAME = "inferenceservice-config"
 #: Holds the original while a test has changed it, so that a later run can give back what a killed one could not.
 SAVED = "conformance-saved-inferenceservice-config"
 
+#: The annotation of a ClusterStorageContainer that a test has disabled.
+SET_ASIDE = "conformance.kserve.io/set-aside"
 #: Bytes; memory requests from here on are marks, close to what KServe asks for by default.
 FIRST_MARK = 104857600
 
@@ -79,6 +83,13 @@ class Configuration:
         self._client.delete(ConfigMap, NAME, namespace=self._namespace)
         wait(lambda: self._known(""), f"the webhook's knowledge of a removed {NAME}")
 
+    def set_aside(self, storage_container: str) -> None:
+        """Disable a ClusterStorageContainer of the installation, so that it matches nothing."""
+        self._refuse_foreign()
+        change = {"disabled": True, "metadata": {"annotations": {SET_ASIDE: "true"}}}
+        self._client.patch(STORAGE_CONTAINER, storage_container, change, patch_type=PatchType.MERGE)
+        self._workspace.settle_storage_containers()
+
     def _refuse_foreign(self) -> None:
         if self._workspace.cluster.provider == "existing":
             raise NotOffered(f"{NAME} is seen by the whole cluster, which is not the suite's own")
@@ -93,6 +104,8 @@ class Configuration:
 
     def restore(self) -> None:
         """Give back what was there, and wait until the webhook goes by it."""
+        if give_back_storage_containers(self._client):
+            self._workspace.settle_storage_containers()
         if saved(self._client, self._namespace) is not None:
             give_back(self._client, self._namespace)
             asked = json.loads(self._original["storageInitializer"])["memoryRequest"]
@@ -118,7 +131,8 @@ def saved(client: lightkube.Client, namespace: str) -> dict[str, str] | None:
 
 
 def give_back(client: lightkube.Client, namespace: str) -> None:
-    """Restore a configuration that was put aside, if there is one; also that of a run that was killed."""
+    """Restore what was put aside, if anything; also by a run that was killed."""
+    give_back_storage_containers(client)
     original = saved(client, namespace)
     if original is None:
         return
@@ -126,3 +140,12 @@ def give_back(client: lightkube.Client, namespace: str) -> None:
     now = client.get(ConfigMap, NAME, namespace=namespace).data or {}
     client.patch(ConfigMap, NAME, {"data": {**dict.fromkeys(now), **original}}, namespace=namespace)
     client.delete(ConfigMap, SAVED, namespace=namespace)
+
+
+def give_back_storage_containers(client: lightkube.Client) -> bool:
+    """Enable the ClusterStorageContainers again that were set aside; whether there was any."""
+    aside = [one for one in client.list(STORAGE_CONTAINER) if SET_ASIDE in (one["metadata"].get("annotations") or {})]
+    for one in aside:
+        change = {"disabled": None, "metadata": {"annotations": {SET_ASIDE: None}}}
+        client.patch(STORAGE_CONTAINER, one["metadata"]["name"], change, patch_type=PatchType.MERGE)
+    return bool(aside)

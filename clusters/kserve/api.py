@@ -41,6 +41,7 @@ _KINDS = {
 }
 _AT_ONCE = 8
 _ASK_AGAIN_S = 0.1
+_LISTED_WITHIN_S = 30
 
 
 @cache
@@ -53,6 +54,29 @@ def resource(group: str, version: str, kind: str, plural: str, namespaced: bool)
 def of_kind(kind: str) -> Kind:
     """lightkube's class for objects of one of the kinds that an installation has."""
     return resource(kind=kind, **dict(zip(("group", "version", "plural", "namespaced"), _KINDS[kind], strict=True)))
+
+
+def objects_of(client: Client, definition: Object) -> tuple[Kind, list[Object]]:
+    """The kind that a CustomResourceDefinition defines, and its objects. Raises HTTPStatusError where it is unknown."""
+    spec = definition["spec"]
+    version = next(one["name"] for one in spec["versions"] if one["storage"])
+    kind = resource(
+        spec["group"], version, spec["names"]["kind"], spec["names"]["plural"], spec["scope"] == "Namespaced"
+    )
+    found: list[Object] = []
+
+    def state() -> str:
+        try:
+            found[:] = client.list(kind, namespace="*" if spec["scope"] == "Namespaced" else None)
+        except ApiError as refusal:
+            # "storage is (re)initializing": a kind whose definition has just changed.
+            if refusal.status.code != httpx2.codes.TOO_MANY_REQUESTS:
+                raise
+            return str(refusal.status.message)
+        return ""
+
+    until(state, _LISTED_WITHIN_S, f"the {spec['names']['plural']} are listed")
+    return kind, found
 
 
 def apply(client: Client, objects: Iterable[Object]) -> None:
@@ -98,11 +122,11 @@ def conditions(one: Object, status: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def absent_is_fine() -> Iterator[None]:
-    """What is not there need not be removed."""
+    """Go on where an object, or a whole kind, is not there. Of a kind the API server says so in plain text."""
     try:
         yield
-    except ApiError as refusal:
-        if refusal.status.code != 404:
+    except httpx2.HTTPStatusError as refusal:
+        if refusal.response.status_code != httpx2.codes.NOT_FOUND:
             raise
 
 

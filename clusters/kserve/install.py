@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from lightkube import ApiError, Client
-from lightkube.operators import exists
 
 from clusters.base import Cluster, Provider
 from clusters.images.manager import manager_image
@@ -23,7 +22,7 @@ from clusters.kserve.adaptations import (
     certified,
     manager_reference,
 )
-from clusters.kserve.api import apply, conditions, explained, of_kind, until
+from clusters.kserve.api import absent_is_fine, apply, conditions, explained, objects_of, of_kind, until
 from clusters.kserve.certificate import webhook_certificate
 from clusters.kserve.installation import Installation, installed
 from clusters.kserve.manifests import WAYS, How, rendered
@@ -131,11 +130,13 @@ def _refuse_foreign(cluster: Cluster) -> None:
 
 
 def _undefined(client: Client, definitions: list[Object]) -> str:
-    """The first of `definitions` that cannot be used yet."""
-    listed = client.list(of_kind(_DEFINITION), labels={LABEL: exists()})
-    usable = {one["metadata"]["name"] for one in listed if "Established" in conditions(one, "True")}
-    missing = [one["metadata"]["name"] for one in definitions if one["metadata"]["name"] not in usable]
-    return f"{missing[0]} is not established" if missing else ""
+    """The first of `definitions` whose objects the API server does not serve yet."""
+    for one in definitions:
+        with absent_is_fine():
+            objects_of(client, one)
+            continue
+        return f"{one['metadata']['name']} is not served yet"
+    return ""
 
 
 def _manager_state(client: Client) -> str:

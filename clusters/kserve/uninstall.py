@@ -11,7 +11,7 @@ from lightkube.operators import exists
 
 from clusters.base import Cluster
 from clusters.kserve.adaptations import LABEL
-from clusters.kserve.api import absent_is_fine, conditions, explained, of_kind, remove, resource, until
+from clusters.kserve.api import absent_is_fine, conditions, explained, objects_of, of_kind, remove, until
 
 log = logging.getLogger("conformance.setup")
 
@@ -46,16 +46,12 @@ def _ours(client: Client, kind: str) -> list[Any]:
 def _remove_custom_objects(client: Client, definitions: list[Any]) -> None:
     """InferenceServices and the like, in every namespace: their controller goes, and their finalizers would stay."""
     for definition in definitions:
-        spec = definition["spec"]
-        version = next(one["name"] for one in spec["versions"] if one["storage"])
-        namespaced = spec["scope"] == "Namespaced"
-        kind = resource(spec["group"], version, spec["names"]["kind"], spec["names"]["plural"], namespaced)
         with absent_is_fine():
-            remove(client, kind, list(client.list(kind, namespace="*") if namespaced else client.list(kind)))
+            remove(client, *objects_of(client, definition))
 
 
 def _left(client: Client) -> str:
-    """What is still there, with what the API server says stands in its way."""
+    """What is still there, with what the API server says stands in its way; the definitions, which are large, last."""
     for kind in (*_WEBHOOKS, *_REST, "CustomResourceDefinition"):
         for one in _ours(client, kind):
             said = list(conditions(one, "True").values())

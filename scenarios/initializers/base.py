@@ -122,6 +122,9 @@ class Initializer(ABC):
         Raises NotOffered for a call that its route cannot make.
         """
 
+    def settle(self, *, keep: bool) -> None:  # noqa: B027 -- most leave nothing
+        """A case is over: remove what its calls left, or with `keep` leave it for somebody to look at."""
+
     @property
     @abstractmethod
     def isolation(self) -> str:

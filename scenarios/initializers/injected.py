@@ -67,6 +67,7 @@ class Injected(Initializer):
         self.spec, self.name, self.version, self.digest = subject.spec, subject.name, subject.version, subject.digest
         self.notes = subject.notes
         self._image, self._place = image, place
+        self._left: list[Object] = []
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what belongs to this process alone."""
@@ -93,8 +94,13 @@ class Injected(Initializer):
         except NeverReady as reason:
             raise NeverReady(self._diagnosis(name, reason), reason.pod) from reason
         finally:
-            for one in reversed(objects):
-                kubernetes.client_delete(self._client, one)
+            self._left += objects
+
+    def settle(self, *, keep: bool) -> None:
+        """A case is over: have its objects removed, in the background."""
+        for one in reversed([] if keep else self._left):
+            kubernetes.client_delete(self._client, one)
+        self._left = []
 
     def _objects(self, name: str, call: Call) -> Iterator[Object]:
         """What a user makes for this call, in the order of making."""
