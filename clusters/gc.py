@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,13 @@ from clusters.base import Source
 from clusters.engine import Engine
 from clusters.toolchain.cache import cache_root
 
-#: kind's own label of a cluster's containers and volumes.
-KIND_LABEL = "io.x-k8s.kind.cluster"
-#: $1 engine, $2 cluster, $3 its folder; further arguments end a container at once. It has a network of its own.
-_REMOVE = f"""
+#: $1 engine, $2 cluster, $3 its folder; further arguments end a container at once. It has a network of its own; kind
+#: labels a volume that it makes with podman with the name of the node.
+_REMOVE = """
 engine=$1 cluster=$2 folder=$3
 shift 3
 "$engine" rm --force "$@" --volumes "$cluster-control-plane"
-volumes=$("$engine" volume ls --quiet --filter label={KIND_LABEL}="$cluster")
+volumes=$("$engine" volume ls --quiet --filter label="$cluster-control-plane")
 [ -z "$volumes" ] || "$engine" volume rm --force $volumes
 "$engine" network rm "$cluster"
 rm -rf "$folder"
@@ -109,14 +107,10 @@ def remove(engine: Engine, name: str) -> None:
 
 def collect(engine: Engine) -> list[str]:
     """Remove what killed runs left; returns the names of the clusters."""
-    folders = sorted((cache_root() / "clusters").glob("*/"))
-    left = [folder.name for folder in folders if (record := record_of(folder.name)) and record.abandoned]
+    names = sorted(folder.name for folder in (cache_root() / "clusters").glob("*/"))
+    left = [name for name in names if (record := record_of(name)) and record.abandoned]
     for name in left:
         remove(engine, name)
-    # A folder without a record is the rest of a removal that was interrupted.
-    for folder in folders:
-        if not (folder / "record.json").exists():
-            shutil.rmtree(folder, ignore_errors=True)
     return left
 
 

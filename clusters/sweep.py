@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lightkube import ApiError
+from typing import cast
+
+import httpx2
 from lightkube.generic_resource import create_global_resource
 from lightkube.operators import exists
 from lightkube.resources.core_v1 import Namespace
@@ -19,14 +21,15 @@ def sweep(cluster: Cluster, run: str | None = None) -> list[str]:
 
     Returns `kind name` of each object.
     """
-    client, labels = cluster.client(), {RUN_LABEL: run or exists()}
+    client = cluster.client()
     swept = []
     for kind in (STORAGE_CONTAINER, Namespace):
         try:
-            for one in client.list(kind, labels=labels):
-                client.delete(kind, str(one.metadata.name))
-                swept.append(f"{kind.__name__} {one.metadata.name}")
-        except ApiError as error:
-            if error.status.code != 404:  # gone already, or a cluster without KServe's definitions
+            for one in client.list(kind, labels={RUN_LABEL: run or exists()}):
+                name = str(cast("Namespace", one).metadata.name)  # type: ignore[union-attr]
+                client.delete(kind, name)
+                swept.append(f"{kind.__name__} {name}")
+        except httpx2.HTTPStatusError as error:
+            if error.response.status_code != 404:  # gone already, or a cluster without KServe's definitions
                 raise
     return swept

@@ -32,8 +32,8 @@ def add(parser: pytest.Parser) -> None:
         "--initializer",
         metavar="SPEC",
         help="what to test: kserve:VERSION (that release's published code), command:ARGV (any executable called with "
-        "SRC DEST), image:REF (with podman or docker). Default: the newest KServe release known; with a cluster that of "
-        "--kserve",
+        "SRC DEST), image:REF (with podman or docker). Default: the newest KServe release known; with a cluster that "
+        "of --kserve",
     )
     group.addoption(
         "--kserve",

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from lightkube.types import PatchType
+
 from clusters.base import Cluster, Image, NoCluster, Provider
 from clusters.engine import NoEngine, find_engine
 from clusters.existing import Existing
@@ -21,6 +23,7 @@ from conformance.options import Options
 from scenarios.initializers.base import Initializer
 from scenarios.initializers.injected import Injected, Place
 from scenarios.initializers.release_image import initializer_image
+from scenarios.kubernetes import STORAGE_CONTAINER
 from scenarios.locks import SharedLock
 from scenarios.network import Gateway
 from scenarios.servers import in_cluster
@@ -69,6 +72,8 @@ class Stage:
                 place = Place(cluster, options.kserve, inspector.reference, run_id, lock_of(cluster))
                 initializer = Injected(initializer, subject.reference, place)
             installation = installing.result()
+            if pods:
+                disable_storage_containers(cluster)
             undo.pop_all()
         return cls(provider, cluster, installation, initializer, fleet)
 
@@ -82,6 +87,13 @@ class Stage:
 
 #: The gateway of a run that makes no pods.
 _NOBODY = Gateway("", Path("/nonexistent"), Path("/nonexistent"))
+
+
+def disable_storage_containers(cluster: Cluster) -> None:
+    """Leave the field to the suite's own: which of several that match a URI is used is undefined (S5.11)."""
+    for one in cluster.client().list(STORAGE_CONTAINER):
+        name = str(one["metadata"]["name"])
+        cluster.client().patch(STORAGE_CONTAINER, name, {"disabled": True}, patch_type=PatchType.MERGE)
 
 
 def lock_of(cluster: Cluster) -> SharedLock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import lightkube
 from lightkube import codecs
@@ -29,8 +29,8 @@ NEVER_RUN = "conformance.invalid/never-run:1"
 
 def client_create(client: lightkube.Client, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Object:
     """Create an object and return what the API server made of it. Raises lightkube.ApiError."""
-    made = client.create(codecs.from_dict(dict(manifest)), dry_run=dry_run)
-    return {**cast("Object", made.to_dict()), "apiVersion": manifest["apiVersion"], "kind": manifest["kind"]}
+    made: Any = client.create(codecs.from_dict(dict(manifest)), dry_run=dry_run)
+    return {**made.to_dict(), "apiVersion": manifest["apiVersion"], "kind": manifest["kind"]}
 
 
 def client_delete(client: lightkube.Client, manifest: Mapping[str, Any]) -> None:

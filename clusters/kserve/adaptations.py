@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -19,9 +20,10 @@ MANAGER = "kserve-controller-manager"
 #: On every object of an installation by the suite; the value is the release.
 LABEL = "conformance.kserve.io/kserve"
 HOW_LABEL = "conformance.kserve.io/install"
+WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 
+_INJECTED = "cert-manager.io/inject-ca-from"
 _OTHER_CONTROLLERS = re.compile("llmisvc|localmodel")
-_WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Adaptation:
     """One change.
 
     reason  what is changed and why, in one sentence for the report.
-    change  an object -> the object to apply, or None to leave it out; it may change what it gets.
+    change  an object -> the object to apply, or None to leave it out.
     """
 
     reason: str
@@ -37,24 +39,29 @@ class Adaptation:
 
 
 def _certificates(one: Object, _: Release) -> Object | None:
-    (one["metadata"].get("annotations") or {}).pop("cert-manager.io/inject-ca-from", None)
-    return None if one["apiVersion"].startswith("cert-manager.io/") else one
+    if one["apiVersion"].startswith("cert-manager.io/"):
+        return None
+    annotations = one["metadata"].get("annotations") or {}
+    if _INJECTED not in annotations:
+        return one
+    rest = {name: value for name, value in annotations.items() if name != _INJECTED}
+    return {**one, "metadata": {**one["metadata"], "annotations": rest}}
 
 
 def _other_controllers(one: Object, _: Release) -> Object | None:
     name = one["metadata"]["name"]
     if one["kind"] == "CustomResourceDefinition":
         return one if one["spec"]["group"] == "serving.kserve.io" and not name.startswith("llminference") else None
-    if one["kind"] in _WEBHOOKS:
+    if one["kind"] in WEBHOOKS:
         served = [hook["clientConfig"]["service"]["name"] for hook in one["webhooks"]]
         return None if any(map(_OTHER_CONTROLLERS.search, served)) else one
     return None if one["kind"] == "LLMInferenceServiceConfig" or _OTHER_CONTROLLERS.search(name) else one
 
 
 def _conversion(one: Object, _: Release) -> Object:
-    if one["kind"] == "CustomResourceDefinition":
-        one["spec"].pop("conversion", None)
-    return one
+    if one["kind"] != "CustomResourceDefinition":
+        return one
+    return {**one, "spec": {name: value for name, value in one["spec"].items() if name != "conversion"}}
 
 
 def _deployment_mode(one: Object, release: Release) -> Object:
@@ -66,24 +73,26 @@ def _no_ingress(one: Object, _: Release) -> Object:
 
 
 def _metrics_container(one: Object, _: Release) -> Object:
-    if _is_manager(one):
-        pod = one["spec"]["template"]["spec"]
-        pod["containers"] = [container for container in pod["containers"] if container["name"] != "kube-rbac-proxy"]
-    return one
+    changed = copy.deepcopy(one) if _is_manager(one) else one
+    for pod in _manager_pods(changed):
+        pod["containers"] = [container for container in pod["containers"] if container["name"] == "manager"]
+    return changed
 
 
 def _pull_policy(one: Object, _: Release) -> Object:
-    for container in _manager_containers(one):
+    changed = copy.deepcopy(one) if _is_manager(one) else one
+    for container in _manager_containers(changed):
         container["imagePullPolicy"] = "IfNotPresent"
-    return one
+    return changed
 
 
 def _quick_start(one: Object, _: Release) -> Object:
-    for container in _manager_containers(one):
+    changed = copy.deepcopy(one) if _is_manager(one) else one
+    for container in _manager_containers(changed):
         container.get("resources", {}).get("limits", {}).pop("cpu", None)
         if probe := container.get("readinessProbe"):
             probe.update(initialDelaySeconds=0, periodSeconds=1)
-    return one
+    return changed
 
 
 ADAPTATIONS = (
@@ -106,14 +115,13 @@ ADAPTATIONS = (
 
 
 def adapt(objects: Iterable[Object], release: Release) -> tuple[list[Object], list[str]]:
-    """The objects to apply, and the reasons of the changes that touched any of them."""
-    notes = []
-    adapted = list(objects)
+    """The objects to apply, and the reasons of the changes that touched any of them. What it gets stays as it is."""
+    adapted, notes = list(objects), []
     for adaptation in ADAPTATIONS:
-        changed = [(json.dumps(one), adaptation.change(one, release)) for one in adapted]
-        if any(after is None or json.dumps(after) != before for before, after in changed):
+        changed = [adaptation.change(one, release) for one in adapted]
+        if changed != adapted:
             notes.append(adaptation.reason)
-        adapted = [after for _, after in changed if after is not None]
+        adapted = [one for one in changed if one is not None]
     return adapted, notes
 
 
@@ -122,12 +130,14 @@ def certified(objects: Iterable[Object], certificate: Certificate) -> list[Objec
     data = {"tls.crt": certificate.certificate, "tls.key": certificate.key}
     metadata = {"name": SECRET, "namespace": NAMESPACE}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/tls", "data": data}
-    trusting = list(objects)
-    for one in trusting:
-        if one["kind"] in _WEBHOOKS:
-            for hook in one["webhooks"]:
-                hook["clientConfig"]["caBundle"] = certificate.authority
-    return [*trusting, secret]
+    return [*(_trusting(one, certificate.authority) for one in objects), secret]
+
+
+def _trusting(one: Object, authority: str) -> Object:
+    if one["kind"] not in WEBHOOKS:
+        return one
+    hooks = [{**hook, "clientConfig": {**hook["clientConfig"], "caBundle": authority}} for hook in one["webhooks"]]
+    return {**one, "webhooks": hooks}
 
 
 def manager_reference(objects: Iterable[Object]) -> str:
@@ -139,14 +149,16 @@ def _is_manager(one: Object) -> bool:
     return (one["kind"], one["metadata"]["name"]) == ("Deployment", MANAGER)
 
 
+def _manager_pods(one: Object) -> list[Object]:
+    return [one["spec"]["template"]["spec"]] if _is_manager(one) else []
+
+
 def _manager_containers(one: Object) -> list[Object]:
-    if not _is_manager(one):
-        return []
-    return [container for container in one["spec"]["template"]["spec"]["containers"] if container["name"] == "manager"]
+    return [each for pod in _manager_pods(one) for each in pod["containers"] if each["name"] == "manager"]
 
 
 def _configured(one: Object, section: str, fields: Object) -> Object:
-    if one["kind"] == "ConfigMap" and one["metadata"]["name"] == "inferenceservice-config":
-        was = json.loads(one["data"][section])
-        one["data"][section] = json.dumps({**was, **fields}, indent=2)
-    return one
+    if (one["kind"], one["metadata"]["name"]) != ("ConfigMap", "inferenceservice-config"):
+        return one
+    changed = json.dumps({**json.loads(one["data"][section]), **fields}, indent=2)
+    return {**one, "data": {**one["data"], section: changed}}

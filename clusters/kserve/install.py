@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from clusters.kserve.adaptations import (
     LABEL,
     MANAGER,
     NAMESPACE,
+    WEBHOOKS,
     Object,
     adapt,
     certified,
@@ -39,7 +41,6 @@ _LOG_LINES = 5
 _HOPELESS = {"CreateContainerConfigError", "CreateContainerError", "ErrImageNeverPull", "InvalidImageName"}
 _ENDED_TOO_OFTEN = 2
 _DEFINITION = "CustomResourceDefinition"
-_WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 
 #: A pod as KServe's controller makes them; it is only ever created as a dry run.
 _PROBE = {
@@ -70,15 +71,15 @@ def install(
     if how == "manifests" and not entry.manifests:
         how, notes = "helm", [f"installed from its chart: the module of {release} has no manifests"]
     objects, changes = adapt(rendered(entry, how, values or {}), entry)
-    objects = _labelled(certified(objects, webhook_certificate(NAMESPACE)), entry, how)
+    objects = [_labelled(one, entry, how) for one in certified(objects, webhook_certificate(NAMESPACE))]
     image = manager_image(entry.release, manager_reference(objects), cluster.images)
     _refuse_foreign(cluster)
-    uninstall(cluster)
+    uninstall(cluster, kept=[one["metadata"]["name"] for one in _of(objects, _DEFINITION)])
 
     started = time.monotonic()
-    provider.load([image])
-    with explained(f"cannot install KServe {entry.release}"):
-        _put(cluster.client(), objects)
+    with explained(f"cannot install KServe {entry.release}"), ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(provider.load, [image])
+        _put(cluster.client(), objects, loading.result)
     found = installed(cluster)
     if found is None:
         raise NoKServe(f"KServe {entry.release} was removed while it was being installed: is another run at work?")
@@ -86,16 +87,17 @@ def install(
     return replace(found, notes=(*notes, *changes))
 
 
-def _put(client: Client, objects: list[Object]) -> None:
+def _put(client: Client, objects: list[Object], image_loaded: Callable[[], None]) -> None:
     """Apply `objects` in an order in which each finds what it needs, and wait until the pod webhook answers."""
     definitions = _of(objects, _DEFINITION)
-    hooks = _of(objects, *_WEBHOOKS)
+    hooks = _of(objects, *WEBHOOKS)
     customs = [one for one in objects if one["apiVersion"].startswith("serving.kserve.io/")]
     manager = _of(objects, "Deployment")
     apply(client, _of(objects, "Namespace"))
     first = [one for one in objects if all(one is not later for later in (*hooks, *customs, *manager))]
     apply(client, [one for one in first if one["kind"] != "Namespace"])
     until(lambda: _undefined(client, definitions), DEFINED_WITHIN_S, "KServe's kinds are known to the API server")
+    image_loaded()
     apply(client, manager)
     until(lambda: _manager_state(client), MANAGER_WITHIN_S, "KServe's manager is ready", lambda: _last_words(client))
     apply(client, hooks)
@@ -107,11 +109,9 @@ def _of(objects: list[Object], *kinds: str) -> list[Object]:
     return [one for one in objects if one["kind"] in kinds]
 
 
-def _labelled(objects: list[Object], release: Release, how: How) -> list[Object]:
-    for one in objects:
-        labels = one["metadata"].get("labels") or {}
-        one["metadata"]["labels"] = {**labels, LABEL: release.release, HOW_LABEL: how}
-    return objects
+def _labelled(one: Object, release: Release, how: How) -> Object:
+    labels = {**(one["metadata"].get("labels") or {}), LABEL: release.release, HOW_LABEL: how}
+    return {**one, "metadata": {**one["metadata"], "labels": labels}}
 
 
 def _refuse_foreign(cluster: Cluster) -> None:

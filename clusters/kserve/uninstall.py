@@ -4,35 +4,44 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection
 from typing import Any
 
 from lightkube import Client
 from lightkube.operators import exists
 
 from clusters.base import Cluster
-from clusters.kserve.adaptations import LABEL
+from clusters.kserve.adaptations import LABEL, WEBHOOKS
 from clusters.kserve.api import absent_is_fine, conditions, explained, objects_of, of_kind, remove, until
 
 log = logging.getLogger("conformance.setup")
 
 REMOVED_WITHIN_S = 90
-_WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+_DEFINITION = "CustomResourceDefinition"
 _REST = ("Namespace", "ClusterRoleBinding", "ClusterRole")
 
 
-def uninstall(cluster: Cluster) -> None:
-    """Remove every object of an installation by the suite, and every object of KServe's kinds. Raises NoKServe."""
+def uninstall(cluster: Cluster, kept: Collection[str] = ()) -> None:
+    """Remove every object of an installation by the suite, and every object of KServe's kinds. Raises NoKServe.
+
+    kept  names of CustomResourceDefinitions that the next release has too: they stay, without objects, for it to
+          replace all of their content. The API server takes seconds to forget the largest and as long to learn it.
+    """
     client, started = cluster.client(), time.monotonic()
     with explained("cannot remove KServe"):
         # Webhooks first: nobody would answer them any more, and they would refuse every later step.
-        for kind in _WEBHOOKS:
+        for kind in WEBHOOKS:
             remove(client, of_kind(kind), _ours(client, kind))
-        definitions = _ours(client, "CustomResourceDefinition")
+        definitions = _ours(client, _DEFINITION)
         _remove_custom_objects(client, definitions)
+        going = [one for one in definitions if one["metadata"]["name"] not in kept]
+        remove(client, of_kind(_DEFINITION), going)
+        # Ahead of its namespace, whose removal is twice as long where pods are met.
+        managers = client.list(of_kind("Deployment"), namespace="*", labels={LABEL: exists()})
+        remove(client, of_kind("Deployment"), managers)
         for kind in _REST:
             remove(client, of_kind(kind), _ours(client, kind))
-        remove(client, of_kind("CustomResourceDefinition"), definitions)
-        until(lambda: _left(client), REMOVED_WITHIN_S, "KServe is removed")
+        until(lambda: _left(client, going), REMOVED_WITHIN_S, "KServe is removed")
     if definitions:
         log.info(
             "KServe %s: removed in %.1f s", definitions[0]["metadata"]["labels"][LABEL], time.monotonic() - started
@@ -50,10 +59,14 @@ def _remove_custom_objects(client: Client, definitions: list[Any]) -> None:
             remove(client, *objects_of(client, definition))
 
 
-def _left(client: Client) -> str:
-    """What is still there, with what the API server says stands in its way; the definitions, which are large, last."""
-    for kind in (*_WEBHOOKS, *_REST, "CustomResourceDefinition"):
-        for one in _ours(client, kind):
-            said = list(conditions(one, "True").values())
-            return ": ".join([f"{kind} {one['metadata']['name']} is still there", *said[-1:]])
+def _left(client: Client, definitions: list[Any]) -> str:
+    """What is still there of them and of the rest, with what the API server says stands in its way."""
+    rest = [(kind, one) for kind in (*WEBHOOKS, *_REST) for one in _ours(client, kind)]
+    for definition in () if rest else definitions:
+        with absent_is_fine():
+            rest.append((_DEFINITION, client.get(of_kind(_DEFINITION), definition["metadata"]["name"])))
+            break
+    for kind, one in rest[:1]:
+        said = list(conditions(one, "True").values())
+        return ": ".join([f"{kind} {one['metadata']['name']} is still there", *said[-1:]])
     return ""

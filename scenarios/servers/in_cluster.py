@@ -26,6 +26,7 @@ import scenarios
 from clusters.base import Cluster, Image, Provider
 from clusters.images.servers import servers_folder, servers_image
 from clusters.toolchain.cache import StepFailed, ToolFailed, cache_root
+from scenarios.servers import stores_pod
 from scenarios.servers.base import Server, Unavailable
 from scenarios.servers.fleet import Fleet
 from scenarios.servers.serve import FIRST_DIRECT_PORT, FLEET
@@ -125,9 +126,9 @@ class Deployed:
     lock: FileLock
 
     def stop(self) -> None:
-        """Remove everything; returns when it is gone."""
+        """Remove everything; returns when the pod is gone, so that nobody writes to the run's folder any more."""
         try:
-            remove(self.cluster.client())
+            stores_pod.stop(self.cluster.client())
         finally:
             self.lock.release()
 

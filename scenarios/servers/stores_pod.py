@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 
 from lightkube import ApiError, Client
 from lightkube.models.core_v1 import (
@@ -27,6 +29,8 @@ from clusters.images.servers import PLACE, VARIABLES
 from scenarios.servers.base import Server, Unavailable
 from scenarios.servers.serve import FIRST_DIRECT_PORT
 
+_Kind = TypeVar("_Kind", Pod, Namespace)
+
 NAMESPACE = "kserve-conformance-stores"
 NAME = "stores"
 #: As pods of every namespace resolve it.
@@ -35,6 +39,8 @@ HOST = f"{NAME}.{NAMESPACE}.svc"
 CODE = "code"
 READY_WITHIN_S = 90.0
 GONE_WITHIN_S = 60.0
+#: Seconds between two looks at what takes its time.
+_LOOK_S = 0.5
 _LAST_LINES = 12
 #: Why a container waits, where waiting longer does not help.
 _HOPELESS = ("Err", "ImagePull", "Invalid", "CreateContainer", "RunContainer")
@@ -100,14 +106,22 @@ def await_file(client: Client, file: Path) -> str:
     deadline = time.monotonic() + READY_WITHIN_S
     while True:
         pod = client.get(Pod, NAME, namespace=NAMESPACE)
-        if file.exists():
-            return str(pod.status.hostIP if pod.status else "")
+        if appears(file, _LOOK_S):
+            status = client.get(Pod, NAME, namespace=NAMESPACE).status
+            return str(status.hostIP if status else "")
         state, final = _state(pod)
         if final:
             raise Unavailable(f"the stores did not start in the cluster: {state}")
         if time.monotonic() > deadline:
             raise Unavailable(f"the stores did not start in the cluster within {READY_WITHIN_S:g} s: {state}")
-        time.sleep(0.1)
+
+
+def appears(file: Path, within_s: float) -> bool:
+    """Whether `file` comes into being in time."""
+    deadline = time.monotonic() + within_s
+    while not (found := file.exists()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
 
 
 def node_ports(client: Client) -> dict[int, int]:
@@ -117,13 +131,25 @@ def node_ports(client: Client) -> dict[int, int]:
     return {port.port: port.nodePort for port in ports if port.nodePort}
 
 
+def stop(client: Client) -> None:
+    """End the pod, wait for its end, and ask for that of the namespace. Raises Unavailable if the pod goes on."""
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while _end_pod(client):
+        if time.monotonic() > deadline:
+            raise Unavailable(f"the pod of the stores has not ended within {GONE_WITHIN_S:g} s: see its node")
+        time.sleep(_LOOK_S)
+    _end_namespace(client)
+
+
 def remove(client: Client) -> None:
     """Remove the namespace, if it is there, and wait until it is gone. Raises Unavailable if it stays."""
     deadline = time.monotonic() + GONE_WITHIN_S
-    while (state := _delete(client)) is not None:
+    while found := _end_namespace(client):
         if time.monotonic() > deadline:
-            raise Unavailable(f"namespace {NAMESPACE} is not gone within {GONE_WITHIN_S:g} s: {state}; delete it")
-        time.sleep(0.1)
+            conditions = (found.status and found.status.conditions) or ()
+            state = "; ".join(c.message for c in conditions if c.status == "True" and c.message)
+            raise Unavailable(f"namespace {NAMESPACE} is not gone within {GONE_WITHIN_S:g} s ({state}); delete it")
+        time.sleep(_LOOK_S)
 
 
 def _state(pod: Pod) -> tuple[str, bool]:
@@ -142,15 +168,25 @@ def _state(pod: Pod) -> tuple[str, bool]:
     return f"its pod is {status.phase if status else 'unknown'}. {'; '.join(reasons)}", False
 
 
-def _delete(client: Client) -> str | None:
-    """Ask for the end of the namespace; what keeps it, None once it is gone."""
+def _end_pod(client: Client) -> Pod | None:
+    """Ask for the end of the pod, once; the pod while it is there."""
+    return _end(
+        lambda: client.get(Pod, NAME, namespace=NAMESPACE), lambda: client.delete(Pod, NAME, namespace=NAMESPACE)
+    )
+
+
+def _end_namespace(client: Client) -> Namespace | None:
+    """Ask for the end of the namespace, once; the namespace while it is there."""
+    return _end(lambda: client.get(Namespace, NAMESPACE), lambda: client.delete(Namespace, NAMESPACE))
+
+
+def _end(get: Callable[[], _Kind], delete: Callable[[], None]) -> _Kind | None:
     try:
-        namespace = client.get(Namespace, NAMESPACE)
-        if namespace.metadata and not namespace.metadata.deletionTimestamp:
-            client.delete(Namespace, NAMESPACE)
+        found = get()
+        if not (found.metadata and found.metadata.deletionTimestamp):
+            delete()
     except ApiError as error:
-        if error.status.code == 404:
+        if error.status.code == HTTPStatus.NOT_FOUND:
             return None
         raise
-    conditions = (namespace.status and namespace.status.conditions) or ()
-    return "; ".join(c.message for c in conditions if c.status == "True" and c.message) or "its end was asked for"
+    return found

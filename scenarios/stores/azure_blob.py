@@ -108,8 +108,11 @@ class AzureBlob(Store):
 @functools.cache
 def _service(url: str, account: str, key: str) -> BlobServiceClient:
     """One client a process and server."""
+    from azure.core.credentials import AzureNamedKeyCredential  # noqa: PLC0415
     from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 -- an extra, absent in other modes
     from azure.storage.blob import BlobServiceClient  # noqa: PLC0415
 
     transport = RequestsTransport(use_env_settings=False)
-    return BlobServiceClient(f"{url}/{account}", credential=key, transport=transport, retry_total=0)
+    # Named: the client takes the account from the path for a server on this machine only.
+    credential = AzureNamedKeyCredential(account, key)
+    return BlobServiceClient(f"{url}/{account}", credential=credential, transport=transport, retry_total=0)
