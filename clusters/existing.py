@@ -1,4 +1,4 @@
-"""A cluster that is there already: looked at before anything is done, and touched in namespaces of the run's own only."""
+"""A cluster that is there already: looked at first, and touched in namespaces of the run's own only."""
 
 from __future__ import annotations
 

@@ -57,9 +57,8 @@ class Node:
             if time.monotonic() > deadline:
                 told = self._run("journalctl", "--unit", "kubelet", "--no-pager", "--output", "cat", "--lines", "500")
                 lines = [line for line in told.splitlines() if line.startswith(("E", "F"))][-_LOG_LINES:]
-                raise NoCluster(
-                    f"node {self.name} is not ready after {within_s:.0f} s: {lacking}. Its kubelet: {lines}"
-                )
+                said = " | ".join(lines) or "nothing"
+                raise NoCluster(f"{self.name} is not ready after {within_s:.0f} s: {lacking}; its kubelet said: {said}")
             time.sleep(_ASK_EVERY_S)
 
     def _images(self) -> set[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import cast
 import httpx2
 from lightkube.generic_resource import create_global_resource
 from lightkube.operators import exists
-from lightkube.resources.core_v1 import Namespace
+from lightkube.resources.core_v1 import Namespace, PersistentVolume
 
 from clusters.base import RUN_LABEL, Cluster
 
@@ -23,7 +23,7 @@ def sweep(cluster: Cluster, run: str | None = None) -> list[str]:
     """
     client = cluster.client()
     swept = []
-    for kind in (STORAGE_CONTAINER, Namespace):
+    for kind in (STORAGE_CONTAINER, Namespace, PersistentVolume):
         try:
             for one in client.list(kind, labels={RUN_LABEL: run or exists()}):
                 name = str(cast("Namespace", one).metadata.name)  # type: ignore[union-attr]

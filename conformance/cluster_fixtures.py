@@ -12,9 +12,12 @@ from conformance.judging import WITNESS
 from conformance.run import RUN, Run, case_of, rule_of
 from conformance.stage import lock_of
 from scenarios import configuration
-from scenarios.admission import Tenant, Workspace
+from scenarios.admission import Workspace
 from scenarios.configuration import Configuration
+from scenarios.flow import Theatre
+from scenarios.initializers.injected import Injected
 from scenarios.locks import SharedLock
+from scenarios.tenants import Tenant
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +75,10 @@ def kserve_config(workspace: Workspace) -> Iterator[Configuration]:
         yield settings
     finally:
         settings.restore()
+
+
+@pytest.fixture
+def theatre(run: Run, workspace: Workspace, admission: Admission) -> Theatre:  # noqa: ARG001 -- it reports for this
+    """Where InferenceServices of this test really run."""
+    assert isinstance(run.initializer, Injected)  # noqa: S101 - rules of this route are not collected without pods
+    return Theatre(workspace, run.initializer, run.fleet.folder / "claims")

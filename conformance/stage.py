@@ -14,7 +14,7 @@ from lightkube.types import PatchType
 from clusters.base import Cluster, Image, NoCluster, Provider
 from clusters.engine import NoEngine, find_engine
 from clusters.existing import Existing
-from clusters.images.inspector import inspector_image
+from clusters.images.own import own_image
 from clusters.kind import Kind
 from clusters.kserve import Installation, NoKServe, install, installed
 from clusters.sweep import sweep
@@ -67,9 +67,16 @@ class Stage:
                 home = (cluster.shared or folder) / f"run-{run_id}"
                 fleet = in_cluster.start(cluster, provider, stores.result(), home, run_id)
                 undo.callback(fleet.stop)
-                subject, inspector = images.result()
-                provider.load([subject, inspector])
-                place = Place(cluster, options.kserve, inspector.reference, run_id, lock_of(cluster))
+                subject, inspector, greeter = images.result()
+                provider.load([subject, inspector, greeter])
+                place = Place(
+                    cluster=cluster,
+                    release=options.kserve,
+                    inspector=inspector.reference,
+                    greeter=greeter.reference,
+                    run_id=run_id,
+                    lock=lock_of(cluster),
+                )
                 initializer = Injected(initializer, subject.reference, place)
             installation = installing.result()
             if pods:
@@ -121,11 +128,14 @@ def _installation(options: Options, provider: Provider, cluster: Cluster) -> Ins
     return found
 
 
-def _images(subject: Initializer, cluster: Cluster) -> tuple[Image, Image]:
-    """The images of the initializer and of the inspector."""
+def _images(subject: Initializer, cluster: Cluster) -> tuple[Image, ...]:
+    """The images of the initializer, of the inspector and of the greeter."""
+    subject.prepare()
     if subject.name == "kserve":
-        return initializer_image(subject.version, cluster.images), inspector_image()
-    return _saved(subject.spec.removeprefix("image:"), subject.digest), inspector_image()
+        image = initializer_image(subject.version, cluster.images)
+    else:
+        image = _saved(subject.spec.removeprefix("image:"), subject.digest)
+    return (image, *map(own_image, ("inspector", "greeter")))
 
 
 def _saved(reference: str, digest: str) -> Image:

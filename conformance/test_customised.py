@@ -169,9 +169,9 @@ def test_no_ca_bundle_for_claims(admission: Admission, kserve_config: Configurat
 
 
 @rule("CFG-014")
-def test_the_image_fits_the_controller(admission: Admission, kserve_config: Configuration) -> None:
+def test_the_image_fits_the_controller(admission: Admission) -> None:
     """As the release was installed; a newer controller speaks of arguments that an older image does not know."""
-    configured = str(kserve_config.section("storageInitializer")["image"])
+    configured = str(Configuration(admission.workspace).section("storageInitializer")["image"])
     default = str(admission.workspace.client.get(STORAGE_CONTAINER, "default")["spec"]["container"]["image"])
     assert default == configured
     assert configured.endswith(f":v{admission.release}"), f"{configured} with a controller of {admission.release}"

@@ -4,54 +4,29 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import cast
 
 import lightkube
-import yaml
 from lightkube import codecs
 from lightkube.generic_resource import GenericGlobalResource
-from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import Event, Namespace, ServiceAccount
+from lightkube.resources.core_v1 import Event, Namespace
 from lightkube.types import PatchType
 
-from clusters.base import RUN_LABEL, Cluster
+from clusters.base import RUN_LABEL
 from scenarios import kubernetes
 from scenarios.kubernetes import SERVICE_LABEL, Object, client_create, client_delete
 from scenarios.stores.base import NotOffered
+from scenarios.tenants import DEADLINE_S, Tenant, Unsettled, open_namespace, wait
+from scenarios.transcript import essence, in_yaml, without_values
 
-#: Seconds that the API server, KServe's caches and its controller have before a test gives up on them.
-DEADLINE_S = 30.0
 #: Seconds that a status has to say what an event said already.
 STATUS_S = 3.0
-#: Seconds between two looks at the cluster.
-INTERVAL_S = 0.05
 
-T = TypeVar("T")
 _numbers = itertools.count(1)
-
-
-class Unsettled(Exception):
-    """The cluster did not come to the state that a test needs; the text has the last state seen."""
-
-
-def wait(
-    look: Callable[[], T | None],
-    what: str,
-    last_seen: Callable[[], object] = lambda: "",
-    seconds: float = DEADLINE_S,
-) -> T:
-    """The first answer of `look` that is not None. Raises Unsettled after `seconds`, with the last state seen."""
-    until = time.monotonic() + seconds
-    while (seen := look()) is None:
-        if time.monotonic() > until:
-            raise Unsettled(f"{what}: not after {seconds:.0f} s; last seen: {last_seen()}")
-        time.sleep(INTERVAL_S)
-    return seen
 
 
 @dataclass(frozen=True)
@@ -61,46 +36,6 @@ class Answer:
     sent: Object
     stored: Object | None
     refusal: str = ""
-
-
-@dataclass(frozen=True)
-class Tenant:
-    """A namespace that the tests of one process share, with a ServingRuntime `conformance`."""
-
-    cluster: Cluster
-    namespace: str
-    run: str
-
-    @classmethod
-    def move_in(cls, cluster: Cluster, run: str, worker: str) -> Tenant:
-        """Make the namespace of process `worker` in the run with id `run`."""
-        tenant = cls(cluster, f"conformance-{run}-{worker}", run)
-        open_namespace(cluster, tenant.namespace, {RUN_LABEL: run})
-        runtime = kubernetes.serving_runtime("conformance")
-        runtime["metadata"]["namespace"] = tenant.namespace
-        client_create(cluster.client(), runtime)
-        return tenant
-
-    def move_out(self) -> None:
-        """Have the namespace removed, without waiting for it."""
-        self.cluster.client().delete(Namespace, self.namespace)
-
-
-def open_namespace(cluster: Cluster, name: str, labels: Mapping[str, str]) -> None:
-    """Make a namespace in which pods can be made: its ServiceAccount `default` arrives a moment later."""
-    client = cluster.client()
-    client.create(Namespace(metadata=ObjectMeta(name=name, labels=dict(labels))))
-
-    def account() -> bool | None:
-        try:
-            client.get(ServiceAccount, "default", namespace=name)
-        except lightkube.ApiError as error:
-            if error.status.code == 404:
-                return None
-            raise
-        return True
-
-    wait(account, f"the ServiceAccount of the new namespace {name}")
 
 
 class Workspace:
@@ -169,7 +104,9 @@ class Workspace:
         """
         for one in objects:
             manifest = self._owned(one, namespace)
-            self.transcript.append((f"created {one['kind']} {one['metadata']['name']}", _yaml(manifest)))
+            self.transcript.append(
+                (f"created {one['kind']} {one['metadata']['name']}", in_yaml(without_values(manifest)))
+            )
             client_create(self.client, manifest)
             self._made.append(manifest)
         if any(one["kind"] == "ClusterStorageContainer" for one in objects):
@@ -189,7 +126,7 @@ class Workspace:
         self.settle_storage_containers()
 
     def _owned(self, manifest: Object, namespace: str | None) -> Object:
-        whole_cluster = manifest["kind"] in {"ClusterStorageContainer"}
+        whole_cluster = manifest["kind"] in {"ClusterStorageContainer", "PersistentVolume"}
         if whole_cluster and self.cluster.provider == "existing":
             raise NotOffered(f"a {manifest['kind']} is seen by the whole cluster, which is not the suite's own")
         labels = {**manifest["metadata"].get("labels", {}), RUN_LABEL: self._tenant.run}
@@ -259,8 +196,8 @@ class Workspace:
     def submit(self, manifest: Object) -> Answer:
         """`answer`, remembered for the report."""
         answer = self.answer(manifest)
-        self.transcript.append((f"submitted {manifest['kind']}", _yaml(manifest)))
-        self.transcript.append(("answer", _yaml(answer.stored) if answer.stored else answer.refusal))
+        self.transcript.append((f"submitted {manifest['kind']}", in_yaml(manifest)))
+        self.transcript.append(("answer", in_yaml(essence(answer.stored)) if answer.stored else answer.refusal))
         return answer
 
     def serve(
@@ -279,7 +216,7 @@ class Workspace:
         service = kubernetes.inference_service(self.name(f"s{next(_numbers)}"), runtime, model, predictor or {})
         service["metadata"]["annotations"].update(annotations or {})
         manifest = self._owned(service, None)
-        self.transcript.append(("created InferenceService", _yaml(manifest)))
+        self.transcript.append(("created InferenceService", in_yaml(manifest)))
         try:
             client_create(self.client, manifest)
         except lightkube.ApiError as error:
@@ -294,7 +231,7 @@ class Workspace:
             self.last_status = self._state(name)
         finally:
             client_delete(self.client, manifest)
-        self.transcript.append(("outcome", _yaml(answer.stored) if answer.stored else answer.refusal))
+        self.transcript.append(("outcome", in_yaml(essence(answer.stored)) if answer.stored else answer.refusal))
         return answer
 
     def _outcome(self, manifest: Object) -> Answer | None:
@@ -326,7 +263,3 @@ class Workspace:
         """Have everything removed that the test made, without waiting for it."""
         for manifest in reversed(self._made):
             client_delete(self.client, manifest)
-
-
-def _yaml(manifest: Object) -> str:
-    return yaml.safe_dump(json.loads(json.dumps(manifest, default=str)), sort_keys=False, width=1000)

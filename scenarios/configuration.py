@@ -13,9 +13,10 @@ from lightkube.resources.core_v1 import ConfigMap
 from lightkube.types import PatchType
 
 from clusters.base import RUN_LABEL
-from scenarios.admission import Workspace, wait
+from scenarios.admission import Workspace
 from scenarios.kubernetes import STORAGE_CONTAINER
 from scenarios.stores.base import NotOffered
+from scenarios.tenants import wait
 
 NAME = "inferenceservice-config"
 #: Holds the original while a test has changed it, so that a later run can give back what a killed one could not.

@@ -1,4 +1,4 @@
-"""What the inspector saw in a model server's place (clusters/inspector/main.go writes it, one line of JSON)."""
+"""What the inspector saw in a model server's place (clusters/programs/inspector/main.go writes it, one line of JSON)."""
 
 from __future__ import annotations
 
@@ -64,8 +64,10 @@ class Inspection:
 
     @classmethod
     def parse(cls, told: Mapping[str, Any]) -> Inspection:
-        """What one line of the inspector says."""
+        """What one line of the inspector says. Raises ValueError for one that had to leave entries out."""
         mounts = told["mounts"]
+        if short := [m["path"] for m in mounts if m["truncated"]]:
+            raise ValueError(f"too much lies in {', '.join(short)} to be told in a container's log")
         return cls(
             trees={m["path"]: {entry["path"]: _entry(entry) for entry in m["entries"]} for m in mounts},
             errors={m["path"]: m["error"] for m in mounts if m.get("error")},

@@ -26,6 +26,8 @@ HOPELESS = {
     "InvalidImageName",
     "RunContainerError",
 }
+#: What the controller says of an object that changed under its hands; it tries again.
+_CONFLICT = "the object has been modified"
 #: How often the events are looked at while there is no pod, in seconds.
 _LOOK_AT_EVENTS_S = 2.0
 
@@ -167,8 +169,8 @@ def refused(client: Client, namespace: str, service: str) -> str | None:
         about = event.involvedObject.name or ""
         if event.reason == "FailedCreate" and about.startswith(f"{service}-predictor"):
             return f"no pod is made: {event.message}"
-        if about == service and event.type == "Warning" and event.reason != "InferenceServiceNotReady":
-            return f"{event.reason}: {event.message}"
+        if about == service and event.reason == "InternalError" and _CONFLICT not in (event.message or ""):
+            return f"the InferenceService is refused: {event.message}"
     return None
 
 

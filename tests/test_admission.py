@@ -15,9 +15,9 @@ from conformance.admission import _of_the_pod, _selector
 from conformance.fetching import Broken
 from conformance.injection import TOKEN, InjectedPod
 from scenarios import kubernetes
-from scenarios.admission import Unsettled, wait
 from scenarios.kubernetes import INTERNAL, Object
 from scenarios.locks import SharedLock
+from scenarios.tenants import Unsettled, wait
 
 EXCLUDING = {"matchExpressions": [{"key": "control-plane", "operator": "DoesNotExist"}]}
 

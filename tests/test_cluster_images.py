@@ -16,7 +16,7 @@ import pytest
 from clusters.base import Image
 from clusters.images import python_base, servers
 from clusters.images.archive import layer
-from clusters.images.inspector import USER, inspector_image
+from clusters.images.own import USER, own_image
 from clusters.toolchain import cache
 from clusters.toolchain.cache import StepFailed, ToolFailed
 from scenarios.initializers import release_image, releases
@@ -71,11 +71,11 @@ def unpack(image: Image, folder: Path) -> dict[str, tarfile.TarInfo]:
 
 def test_the_inspector_needs_nothing_beside_it(tmp_path: Path) -> None:
     """One static program of a numeric user, under a reference that changes with its source."""
-    image = inspector_image()
+    image = own_image("inspector")
     assert list(unpack(image, tmp_path)) == ["inspector"]
     assert configuration(image) == {"Entrypoint": ["/inspector"], "User": f"{USER}:{USER}"}
     assert image.reference.partition(":")[0] == "kserve-conformance/inspector"
-    assert inspector_image() == image
+    assert own_image("inspector") == image
 
 
 def test_a_published_initializer_is_a_reference() -> None:
@@ -140,7 +140,8 @@ def test_without_mmdebstrap_the_remedy_is_said(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("KSERVE_CONFORMANCE_CACHE", str(tmp_path))
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(ToolFailed, match="mmdebstrap is not on PATH"):
-        servers.servers_image()
+        servers.servers_image("assembled")
+    assert servers.servers_image("published").archive is None
 
 
 def test_the_servers_folder_is_made_of_links(

@@ -31,8 +31,8 @@ from lightkube.models.core_v1 import (
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
-from clusters.base import Cluster, Image
-from clusters.images.inspector import inspector_image
+from clusters.base import Cluster
+from clusters.images.own import own_image
 from clusters.kind import Kind
 from scenarios.initializers.base import DEST
 from scenarios.initializers.release_image import initializer_image
@@ -138,9 +138,8 @@ def test_a_pod_that_will_never_start_is_told(state: ContainerState, said: str, f
     assert ended is final
 
 
-def test_what_cannot_run_is_known_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_run_is_known_before() -> None:
     """A server without its program is left out; the others go on."""
-    monkeypatch.setattr(in_cluster, "servers_image", lambda: Image("servers:1", Path("archive")))
     prepared = in_cluster.prepare({Missing, HttpServer})
     assert (prepared.servers, prepared.unavailable) == ([HttpServer], {"missing": "no such program: install it"})
     assert any(package.startswith("mitmproxy==") for package in prepared.packages)
@@ -149,7 +148,7 @@ def test_what_cannot_run_is_known_before(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_cluster_that_shares_no_folder(tmp_path: Path) -> None:
     """Nothing could be seeded there, nor any request seen."""
     cluster = Cluster("theirs", "existing", "v1.34.4", tmp_path, "theirs", "published", "")
-    prepared = in_cluster.Prepared(Image("servers:1"), [], {}, [], frozenset())
+    prepared = in_cluster.Prepared([], {}, [], frozenset())
     with pytest.raises(Unavailable, match="cluster theirs shares no folder with this machine; use --cluster kind"):
         in_cluster.start(cluster, Kind("none"), prepared, tmp_path / "run", "run")
 
@@ -179,7 +178,7 @@ def cluster(provider: Kind) -> Cluster:
 @pytest.fixture(scope="module")
 def fleet(provider: Kind, cluster: Cluster) -> Iterator[Fleet]:
     servers: set[type[Server]] = {MinIO, FakeGCSServer, Azurite, HttpServer, Missing}
-    provider.load([initializer_image(KSERVE, cluster.images), inspector_image()])
+    provider.load([initializer_image(KSERVE, cluster.images), own_image("inspector")])
     assert cluster.shared
     started = in_cluster.start(cluster, provider, in_cluster.prepare(servers), cluster.shared / "run-test", "test")
     yield started
@@ -218,7 +217,7 @@ def download(cluster: Cluster, store: Store, uri: str) -> dict[str, Any]:
     files = enumerate(mounts.values())
     spec = PodSpec(
         initContainers=[initializer],
-        containers=[Container(name="inspector", image=inspector_image().reference, volumeMounts=[shared])],
+        containers=[Container(name="inspector", image=own_image("inspector").reference, volumeMounts=[shared])],
         volumes=[
             Volume(name="models", emptyDir={}),  # type: ignore[arg-type]
             *(Volume(name=f"file-{n}", hostPath=HostPathVolumeSource(path=str(file))) for n, file in files),
@@ -267,7 +266,7 @@ def test_what_does_not_run_is_said(fleet: Fleet) -> None:
 def test_another_run_is_refused(fleet: Fleet, provider: Kind, cluster: Cluster) -> None:
     """The stores of a run that lives are left alone."""
     assert cluster.shared
-    prepared = in_cluster.Prepared(Image("servers:1"), [], {}, [], frozenset())
+    prepared = in_cluster.Prepared([], {}, [], frozenset())
     with pytest.raises(Unavailable, match="another run has its stores in cluster"):
         in_cluster.start(cluster, provider, prepared, cluster.shared / "run-other", "other")
     assert fleet.folder.exists()

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from clusters.images.inspector import inspector
+from clusters.images.own import program
 
 
 def inspect(arguments: Sequence[str | Path], environment: dict[str, str] | None = None) -> dict[str, Any]:
     """What it tells; it goes on until SIGTERM, and then leaves at once with 0."""
-    argv = [inspector(), *arguments]
+    argv = [program("inspector"), *arguments]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment or {}) as program:
         assert program.stdout
         line = program.stdout.readline()
@@ -109,7 +109,7 @@ def test_a_write_is_tried_after_the_look(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 def test_a_read_only_volume_is_named(tmp_path: Path) -> None:
     """A write there ends with EROFS."""
-    mount = f"mount -t tmpfs -o ro none {tmp_path} && exec {inspector()} --write new=x {tmp_path}"
+    mount = f"mount -t tmpfs -o ro none {tmp_path} && exec {program("inspector")} --write new=x {tmp_path}"
     argv = ["unshare", "--mount", "sh", "-c", mount]
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as program:
         assert program.stdout
@@ -127,5 +127,5 @@ def test_who_it_is_and_what_it_was_given(tmp_path: Path) -> None:
 
 def test_a_write_without_content_is_refused() -> None:
     """One line, exit code 2."""
-    done = subprocess.run([inspector(), "--write", "name"], capture_output=True, text=True, check=False)
+    done = subprocess.run([program("inspector"), "--write", "name"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, "inspector: --write name has no =CONTENT\n")

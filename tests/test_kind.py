@@ -20,6 +20,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
 from clusters import gc, kind, node_source
+from clusters.__main__ import main
 from clusters.base import Cluster, Image, NoCluster
 from clusters.engine import Engine, find_engine
 from clusters.images.archive import layer, write
@@ -347,3 +348,12 @@ time.sleep(600)
         wait_until(lambda: engine.run("container", "inspect", f"{name}-control-plane").returncode == 0)
         killed.send_signal(signal.SIGKILL)
     wait_until(lambda: not footprint(engine, name))
+
+
+def test_the_command_says_in_one_line_why_it_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = dataclasses.replace(engine_that(tmp_path, ""), version="3.4.4")
+    monkeypatch.setattr(kind, "find_engine", lambda: old)
+    assert main(["gc"]) == 1
+    assert capsys.readouterr().err == "podman 3.4.4 is too old for kind; install 4.0 or newer\n"

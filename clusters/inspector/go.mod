@@ -1,3 +1,0 @@
-module inspector
-
-go 1.21
