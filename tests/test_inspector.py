@@ -20,13 +20,13 @@ from clusters.images.own import program
 def inspect(arguments: Sequence[str | Path], environment: dict[str, str] | None = None) -> dict[str, Any]:
     """What it tells; it goes on until SIGTERM, and then leaves at once with 0."""
     argv = [program("inspector"), *arguments]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment or {}) as program:
-        assert program.stdout
-        line = program.stdout.readline()
-        assert program.poll() is None
-        program.send_signal(signal.SIGTERM)
-        assert program.wait(2) == 0
-        assert program.stdout.read() == b""
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment or {}) as running:
+        assert running.stdout
+        line = running.stdout.readline()
+        assert running.poll() is None
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(2) == 0
+        assert running.stdout.read() == b""
     told: dict[str, Any] = json.loads(line)
     return told
 
@@ -109,12 +109,12 @@ def test_a_write_is_tried_after_the_look(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 def test_a_read_only_volume_is_named(tmp_path: Path) -> None:
     """A write there ends with EROFS."""
-    mount = f"mount -t tmpfs -o ro none {tmp_path} && exec {program("inspector")} --write new=x {tmp_path}"
+    mount = f"mount -t tmpfs -o ro none {tmp_path} && exec {program('inspector')} --write new=x {tmp_path}"
     argv = ["unshare", "--mount", "sh", "-c", mount]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE) as program:
-        assert program.stdout
-        told = json.loads(program.stdout.readline())
-        program.terminate()
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as running:
+        assert running.stdout
+        told = json.loads(running.stdout.readline())
+        running.terminate()
     assert told["mounts"][0]["writes"] == {"new": "EROFS"}
 
 

@@ -47,7 +47,7 @@ def references() -> Mapping[str, str]:
 
 def executables() -> Mapping[str, Path]:
     """Name of an image -> its program."""
-    found = {}
+    found: dict[str, Path] = {}
     for name, reference in references().items():
         tag = reference.rpartition(":")[2]
         match name:
@@ -67,7 +67,7 @@ def write_images(folder: Path, root: Path) -> None:
     """Write the images that kubeadm wants into `folder`; `root` is a Debian that has iptables, for kube-proxy's."""
     named = references()
     for name, program in executables().items():
-        content = {f"/usr/local/bin/{name}": program}
+        content: Mapping[str, Path] = {f"/usr/local/bin/{name}": program}
         if name == "kube-proxy":
             content = _kube_proxy(folder / "kube-proxy", program, root)
         one = layer(folder / "layer", content)

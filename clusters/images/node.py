@@ -138,7 +138,7 @@ def _build(folder: Path) -> None:
     ]
     run(["unshare", *arguments])
     shutil.rmtree(images)
-    options = ["--directory", root, "--numeric-owner", "--xattrs", "--exclude=./dev/*"]
+    options: list[str | Path] = ["--directory", root, "--numeric-owner", "--xattrs", "--exclude=./dev/*"]
     run(["tar", "--create", "--file", folder / "node.tar", *options, "."])
     shutil.rmtree(root)
 

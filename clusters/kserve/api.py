@@ -98,7 +98,9 @@ def remove(client: Client, kind: Kind, found: Iterable[Object]) -> None:
         metadata = object_["metadata"]
         name, namespace = metadata["name"], metadata.get("namespace")
         with absent_is_fine():
-            client.delete(kind, name, namespace=namespace)
+            # A namespace refuses a second time.
+            if not metadata.get("deletionTimestamp"):
+                client.delete(kind, name, namespace=namespace)
             # After the deletion, for a controller that is still there puts its own back until then.
             if metadata.get("finalizers") and kind is not of_kind("CustomResourceDefinition"):
                 none = {"metadata": {"finalizers": None}}
@@ -136,7 +138,7 @@ def until(state: Callable[[], str], within_s: float, what: str, explain: Callabl
     while missing := state():
         if time.monotonic() > deadline:
             more = explain()
-            raise NoKServe(f"{what} not within {within_s:.0f} s: {missing}{more and f'; {more}'}")
+            raise NoKServe("; ".join(filter(None, [f"waited {within_s:.0f} s in vain until {what}: {missing}", more])))
         time.sleep(_ASK_AGAIN_S)
 
 

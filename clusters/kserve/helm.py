@@ -43,4 +43,7 @@ def render(release: Release, chart: str, namespace: str, values: Mapping[str, An
     try:
         return run(argv)
     except StepFailed as failure:
-        raise NoKServe(f"the chart {chart} of KServe {release.release} cannot be rendered: {failure}") from failure
+        # Helm's warnings come first, and sound alike.
+        said = re.search(r"^Error: (.*)", failure.output, re.M)
+        why = said[1] if said else failure
+        raise NoKServe(f"the chart {chart} of KServe {release.release} cannot be rendered: {why}") from failure

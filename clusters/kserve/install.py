@@ -174,5 +174,6 @@ def _last_words(client: Client) -> str:
             )
         except ApiError:
             continue
-        return "its log ends: " + " | ".join(line.strip() for line in lines)
+        if lines:
+            return "its log ends: " + " | ".join(line.strip() for line in lines)
     return ""

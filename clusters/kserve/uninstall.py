@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from lightkube import Client
 from lightkube.operators import exists
 
 from clusters.base import Cluster
-from clusters.kserve.adaptations import LABEL, WEBHOOKS
+from clusters.kserve.adaptations import LABEL, WEBHOOKS, Object
 from clusters.kserve.api import absent_is_fine, conditions, explained, objects_of, of_kind, remove, until
 
 log = logging.getLogger("conformance.setup")
@@ -43,9 +44,8 @@ def uninstall(cluster: Cluster, kept: Collection[str] = ()) -> None:
             remove(client, of_kind(kind), _ours(client, kind))
         until(lambda: _left(client, going), REMOVED_WITHIN_S, "KServe is removed")
     if definitions:
-        log.info(
-            "KServe %s: removed in %.1f s", definitions[0]["metadata"]["labels"][LABEL], time.monotonic() - started
-        )
+        release, seconds = definitions[0]["metadata"]["labels"][LABEL], time.monotonic() - started
+        log.info("KServe %s: removed in %.1f s", release, seconds)
 
 
 def _ours(client: Client, kind: str) -> list[Any]:
@@ -55,8 +55,16 @@ def _ours(client: Client, kind: str) -> list[Any]:
 def _remove_custom_objects(client: Client, definitions: list[Any]) -> None:
     """InferenceServices and the like, in every namespace: their controller goes, and their finalizers would stay."""
     for definition in definitions:
-        with absent_is_fine():
-            remove(client, *objects_of(client, definition))
+        until(partial(_emptied, client, definition), REMOVED_WITHIN_S, "the objects of KServe's kinds are removed")
+
+
+def _emptied(client: Client, definition: Object) -> str:
+    with absent_is_fine():
+        kind, found = objects_of(client, definition)
+        remove(client, kind, found)
+        # Again until none is met: the controller may have put a finalizer on one since it was listed.
+        return f"{kind.__name__} {found[0]['metadata']['name']} is still there" if found else ""
+    return ""
 
 
 def _left(client: Client, definitions: list[Any]) -> str:
