@@ -225,8 +225,11 @@ def test_the_ca_bundle_of_the_cluster(
 ) -> None:
     """A company's own MinIO with the company's certificate."""
     kserve_config.change(storageInitializer={"caBundleConfigMapName": "conformance-ca"})
-    theatre.workspace.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "global-ca-bundle"},
-                              "data": {"cabundle.crt": gateway.ca.read_text()}})  # fmt: skip
+    bundle = {"cabundle.crt": gateway.ca.read_text()}
+    theatre.workspace.create(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "conformance-ca"}, "data": bundle},
+        namespace=theatre.workspace.system,
+    )
     theatre.storage_container(model)
     endpoint = store.access().environment["AWS_ENDPOINT_URL"].replace("http://", "https://")
     access = store.access().plus(AWS_ENDPOINT_URL=endpoint, S3_USE_HTTPS="1")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import lightkube
@@ -18,10 +19,11 @@ from lightkube.types import PatchType
 
 from clusters.base import RUN_LABEL
 from scenarios import kubernetes
-from scenarios.kubernetes import SERVICE_LABEL, Object, client_create, client_delete
+from scenarios.kubernetes import GROUP, SERVICE_LABEL, Object, client_create, client_delete
 from scenarios.stores.base import NotOffered
-from scenarios.tenants import DEADLINE_S, Tenant, Unsettled, open_namespace, wait
+from scenarios.tenants import Tenant, open_namespace
 from scenarios.transcript import essence, in_yaml, without_values
+from scenarios.waiting import DEADLINE_S, Unsettled, wait
 
 #: Seconds that a status has to say what an event said already.
 STATUS_S = 3.0
@@ -109,8 +111,11 @@ class Workspace:
             )
             client_create(self.client, manifest)
             self._made.append(manifest)
-        if any(one["kind"] == "ClusterStorageContainer" for one in objects):
+        kinds = {one["kind"] for one in objects}
+        if "ClusterStorageContainer" in kinds:
             self.settle_storage_containers()
+        if kinds & {"Secret", "ServiceAccount"}:
+            self._settle_credentials(objects, namespace)
 
     def replace(self, manifest: Object) -> None:
         """Give an object of the test's own a new spec."""
@@ -132,6 +137,25 @@ class Workspace:
         labels = {**manifest["metadata"].get("labels", {}), RUN_LABEL: self._tenant.run}
         where = {} if whole_cluster else {"namespace": namespace or self.ordinary}
         return {**manifest, "metadata": {**where, **manifest["metadata"], "labels": labels}}
+
+    def _settle_credentials(self, objects: tuple[Object, ...], namespace: str | None) -> None:
+        """Wait until KServe's cache has new Secrets and ServiceAccounts: 0.11 does not ask the API server itself."""
+        for one in objects:
+            if one["kind"] == "Secret":
+                self.until(partial(self._knows_secret, one["metadata"]["name"], namespace))
+        if any(one["kind"] == "ServiceAccount" for one in objects):
+            mark = f"mark{self.token}n{next(_numbers)}"
+            manifest = self._owned(kubernetes.service_account(mark, [mark]), namespace)
+            client_create(self.client, manifest)
+            self._made.append(manifest)
+            # It lists a Secret that is missing: KServe refuses its pods as soon as it knows it.
+            pod = self.pod("s3://b/m", namespace=namespace, serviceAccountName=mark)
+            self.until(lambda: self.answer(pod).stored is None)
+
+    def _knows_secret(self, name: str, namespace: str | None) -> bool:
+        named = {f"{GROUP}/storageSecretName": name}
+        answer = self.answer(self.pod("s3://b/m", namespace=namespace, annotations=named))
+        return f'"{name}" not found' not in answer.refusal.replace("\\", "")
 
     def settle_storage_containers(self) -> None:
         """Wait until KServe's cache has one that is made now: what was changed before is then known too."""

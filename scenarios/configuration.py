@@ -14,9 +14,9 @@ from lightkube.types import PatchType
 
 from clusters.base import RUN_LABEL
 from scenarios.admission import Workspace
-from scenarios.kubernetes import STORAGE_CONTAINER
+from scenarios.kubernetes import STORAGE_CONTAINER, patiently
 from scenarios.stores.base import NotOffered
-from scenarios.tenants import wait
+from scenarios.waiting import wait
 
 NAME = "inferenceservice-config"
 #: Holds the original while a test has changed it, so that a later run can give back what a killed one could not.
@@ -85,10 +85,14 @@ class Configuration:
         wait(lambda: self._known(""), f"the webhook's knowledge of a removed {NAME}")
 
     def set_aside(self, storage_container: str) -> None:
-        """Disable a ClusterStorageContainer of the installation, so that it matches nothing."""
+        """Disable a ClusterStorageContainer of the installation, if it is there, so that it matches nothing."""
         self._refuse_foreign()
         change = {"disabled": True, "metadata": {"annotations": {SET_ASIDE: "true"}}}
-        self._client.patch(STORAGE_CONTAINER, storage_container, change, patch_type=PatchType.MERGE)
+        try:
+            self._client.patch(STORAGE_CONTAINER, storage_container, change, patch_type=PatchType.MERGE)
+        except lightkube.ApiError as error:
+            if error.status.code != 404:
+                raise
         self._workspace.settle_storage_containers()
 
     def _refuse_foreign(self) -> None:
@@ -145,7 +149,8 @@ def give_back(client: lightkube.Client, namespace: str) -> None:
 
 def give_back_storage_containers(client: lightkube.Client) -> bool:
     """Enable the ClusterStorageContainers again that were set aside; whether there was any."""
-    aside = [one for one in client.list(STORAGE_CONTAINER) if SET_ASIDE in (one["metadata"].get("annotations") or {})]
+    present = patiently(lambda: list(client.list(STORAGE_CONTAINER)))
+    aside = [one for one in present if SET_ASIDE in (one["metadata"].get("annotations") or {})]
     for one in aside:
         change = {"disabled": None, "metadata": {"annotations": {SET_ASIDE: None}}}
         client.patch(STORAGE_CONTAINER, one["metadata"]["name"], change, patch_type=PatchType.MERGE)

@@ -34,7 +34,7 @@ from scenarios.pods import (
     started,
 )
 from scenarios.stores.base import Access
-from scenarios.tenants import wait
+from scenarios.waiting import wait
 
 GONE_WITHIN_S = 30.0
 
@@ -208,6 +208,7 @@ class Theatre:
         client = self.workspace.client
         pods = self._watched.setdefault(namespace, Pods(client, namespace))
         try:
+            pods.await_pod(service, within_s=POD_WITHIN_S)
             pod = pods.await_model_server(service, within_s=POD_WITHIN_S, initializer_s=initializer_s)
         except NeverReady as reason:
             self._remember(reason.pod, str(reason))
@@ -245,6 +246,7 @@ class Theatre:
         client, name = self.workspace.client, str(meta(served.pod).name) if served.pod else ""
         client.delete(Pod, name, namespace=served.namespace, grace_period=0)
         self.workspace.until(lambda: not _exists(self.workspace, served.namespace, name), GONE_WITHIN_S)
+        self._watched[served.namespace].forget(name)
 
     def scale(self, served: Served, replicas: int) -> list[Inspection]:
         """What each of `replicas` pods of the service's Deployment sees."""

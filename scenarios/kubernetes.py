@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import lightkube
 from lightkube import codecs
 from lightkube.generic_resource import create_global_resource, create_namespaced_resource
 
+from scenarios.waiting import wait
+
 Object = dict[str, Any]
+T = TypeVar("T")
 
 GROUP = "serving.kserve.io"
 STORAGE_CONTAINER = create_global_resource(GROUP, "v1alpha1", "ClusterStorageContainer", "clusterstoragecontainers")
@@ -23,13 +26,29 @@ INTERNAL = "internal.serving.kserve.io"
 SOURCE_URI = f"{INTERNAL}/storage-initializer-sourceuri"
 #: Where a model lies in a model server's container.
 MODELS = "/mnt/models"
+TOO_MANY_REQUESTS = 429
 #: An image that is named but never run: pods of the admission route exist on paper only.
 NEVER_RUN = "conformance.invalid/never-run:1"
 
 
+def patiently(call: Callable[[], T]) -> T:
+    """The answer of a call; the first one for a kind makes the API server set up its storage, and ask for patience."""
+
+    def answer() -> T | None:
+        try:
+            return call()
+        except lightkube.ApiError as error:
+            if error.status.code == TOO_MANY_REQUESTS:
+                return None
+            raise
+
+    return wait(answer, "the API server is ready for this kind")
+
+
 def client_create(client: lightkube.Client, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Object:
     """Create an object and return what the API server made of it. Raises lightkube.ApiError."""
-    made: Any = client.create(codecs.from_dict(dict(manifest)), dry_run=dry_run)
+
+    made: Any = patiently(lambda: client.create(codecs.from_dict(dict(manifest)), dry_run=dry_run))
     return {**made.to_dict(), "apiVersion": manifest["apiVersion"], "kind": manifest["kind"]}
 
 

@@ -58,6 +58,7 @@ class Pods:
         self._client = client
         self._namespace = namespace
         self._pods: dict[str, Pod] = {}
+        self._gone: set[str] = set()
         self._changed = threading.Condition()
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -96,6 +97,12 @@ class Pods:
             return pod
         raise NeverReady(f"the pod did not come to its end in time; last seen: {describe(pod)}", pod)
 
+    def forget(self, pod: str) -> None:
+        """The pod of that name is gone, whatever the watch may still tell of it."""
+        with self._changed:
+            self._gone.add(pod)
+            self._pods.pop(pod, None)
+
     def _next(self, service: str, last: Pod | None, wait_s: float) -> Pod | None:
         """The newest pod, after the first change since `last` or after `wait_s` seconds."""
         with self._changed:
@@ -109,10 +116,11 @@ class Pods:
     def _watch(self) -> None:
         for change, pod in self._client.watch(Pod, namespace=self._namespace, on_error=on_error_retry):
             with self._changed:
-                if change == "DELETED" or meta(pod).deletionTimestamp:
-                    self._pods.pop(str(meta(pod).name), None)
+                name = str(meta(pod).name)
+                if change == "DELETED" or meta(pod).deletionTimestamp or name in self._gone:
+                    self._pods.pop(name, None)
                 else:
-                    self._pods[str(meta(pod).name)] = pod
+                    self._pods[name] = pod
                 self._changed.notify_all()
 
 

@@ -1,11 +1,9 @@
-"""Namespaces on a cluster for the length of a run, and how anything on a cluster is waited for."""
+"""Namespaces on a cluster for the length of a run."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import lightkube
 from lightkube.models.meta_v1 import ObjectMeta
@@ -14,32 +12,7 @@ from lightkube.resources.core_v1 import Namespace, ServiceAccount
 from clusters.base import RUN_LABEL, Cluster
 from scenarios import kubernetes
 from scenarios.kubernetes import client_create
-
-#: Seconds that the API server, KServe's caches and its controller have before a test gives up on them.
-DEADLINE_S = 30.0
-#: Seconds between two looks at the cluster.
-INTERVAL_S = 0.05
-
-T = TypeVar("T")
-
-
-class Unsettled(Exception):
-    """The cluster did not come to the state that a test needs; the text has the last state seen."""
-
-
-def wait(
-    look: Callable[[], T | None],
-    what: str,
-    last_seen: Callable[[], object] = lambda: "",
-    seconds: float = DEADLINE_S,
-) -> T:
-    """The first answer of `look` that is not None. Raises Unsettled after `seconds`, with the last state seen."""
-    until = time.monotonic() + seconds
-    while (seen := look()) is None:
-        if time.monotonic() > until:
-            raise Unsettled(f"{what}: not after {seconds:.0f} s; last seen: {last_seen()}")
-        time.sleep(INTERVAL_S)
-    return seen
+from scenarios.waiting import wait
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from conformance.injection import TOKEN, InjectedPod
 from scenarios import kubernetes
 from scenarios.kubernetes import INTERNAL, Object
 from scenarios.locks import SharedLock
-from scenarios.tenants import Unsettled, wait
+from scenarios.waiting import Unsettled, wait
 
 EXCLUDING = {"matchExpressions": [{"key": "control-plane", "operator": "DoesNotExist"}]}
 
