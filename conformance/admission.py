@@ -43,6 +43,7 @@ class Admission:
         self.namespace = workspace.namespace
         self.name = workspace.name
         self.scheme = workspace.scheme
+        self.naming = workspace.naming
 
     def inject(self, uri: str | None = "s3://bucket/model", **pod: Any) -> InjectedPod:  # noqa: ANN401
         """A pod of an InferenceService with that `storageUri`, as it is admitted. Raises Broken when it is refused.

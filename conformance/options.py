@@ -117,13 +117,15 @@ class Options:
         mine = ("admission", "pod") if self.cluster != "none" else (self.initializer.route,)
         return next((route for route in rule.routes if route in mine), None)
 
-    def judges(self, rule: Rule) -> bool:
-        """Whether a run with these options can judge the rule: it is in force, and a route can observe it."""
-        return rule.in_force(self.kserve) and self.route_of(rule) is not None
+    def judges(self, rule: Rule, store: str | None = None) -> bool:
+        """Whether a run with these options can judge the rule: it is in force, and a route can observe it there."""
+        route = self.route_of(rule)
+        seen = route is not None and (route != "pod" or store is None or STORES[store].in_pods)
+        return seen and rule.in_force(self.kserve)
 
     def selects(self, rule: Rule) -> bool:
         """Whether any case of the rule may run."""
-        return self.judges(rule) and any(self.wants(rule, store) for store in rule.stores or (None,))
+        return any(self.judges(rule, store) and self.wants(rule, store) for store in rule.stores or (None,))
 
     def wants(self, rule: Rule, store: str | None) -> bool:
         """Whether the selection has this rule on this store."""

@@ -122,7 +122,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Refuse tests without a rule; keep what is in force and selected."""
     asked, spec = config.stash[OPTIONS], current()
     selection.check(items, spec, whole=not selection.is_partial(config))
-    in_force = [item for item in items if asked.judges(rule_of(item))]
+    in_force = [item for item in items if asked.judges(rule_of(item), store_of(item))]
     chosen = [item for item in in_force if asked.wants(rule_of(item), store_of(item))]
     if asked.smoke:
         chosen = selection.smoke(chosen)
@@ -135,7 +135,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """What `-k` and `-m` leave out counts as left out too."""
     for item in items:
-        if item.config.stash[OPTIONS].judges(rule_of(item)):
+        if item.config.stash[OPTIONS].judges(rule_of(item), store_of(item)):
             item.config.stash[LEFT_OUT].update(selection.pairs([item]))
 
 

@@ -155,7 +155,7 @@ class Run:
         return (
             (not entry.servers or bool(entry.servers & set(self.fleet.endpoints)))
             and (not entry.installs or self.install in entry.installs)
-            and self.options.judges(self.spec[entry.rule])
+            and any(self.options.judges(self.spec[entry.rule], store) for store in entry.stores or (None,))
             and (not entry.routes or self.options.route_of(self.spec[entry.rule]) in entry.routes)
         )
 
@@ -164,9 +164,9 @@ class Run:
         return {
             (rule.id, store)
             for rule in self.spec
-            if rule.level == "MUST" and self.options.judges(rule)
+            if rule.level == "MUST"
             for store in rule.stores or ("",)
-            if not store or supported(store, self.kserve)
+            if self.options.judges(rule, store or None) and (not store or supported(store, self.kserve))
         }
 
     def draft(self) -> model.Report:
@@ -257,9 +257,8 @@ def servers_for(options: Options, spec: Spec) -> set[type[Server]]:
     stores = {
         store
         for rule in spec
-        if options.selects(rule)
         for store in rule.stores
-        if supported(store, options.kserve) and options.wants(rule, store)
+        if options.judges(rule, store) and supported(store, options.kserve) and options.wants(rule, store)
     }
     return {server for store in stores if (server := STORES[store].servers.get(options.mode))}
 

@@ -217,7 +217,7 @@ def test_uris_out_of_a_storage_config(admission: Admission, kserve_config: Confi
     annotations = {
         f"{INTERNAL}/storage-spec": "true",
         f"{INTERNAL}/storage-spec-key": "mine",
-        "serving.kserve.io/storageSecretName": config,
+        **admission.naming(config),
     }
     initializer = admission.inject("<scheme-placeholder>://model", annotations=annotations).initializer
     assert initializer.args[0] == f"s3://{bucket}/model"

@@ -14,7 +14,6 @@ from scenarios.configuration import Configuration
 from scenarios.kubernetes import INTERNAL, container, secret, service_account
 
 SERVING = "serving.kserve.io"
-NAMED = f"{SERVING}/storageSecretName"
 GOOGLE = "gcloud-application-credentials.json"
 S3 = {"AWS_ACCESS_KEY_ID": "canary-id", "AWS_SECRET_ACCESS_KEY": "canary-key"}
 AZURE = {
@@ -105,9 +104,15 @@ def test_a_named_secret(admission: Admission) -> None:
     google = admission.name("google")
     admission.create(secret(google, {GOOGLE: "{}"}))
     account = _account(admission, [google])
-    pod = admission.inject(annotations={NAMED: theirs}, serviceAccountName=account)
+    pod = admission.inject(annotations=admission.naming(theirs), serviceAccountName=account)
     assert pod.initializer.references == {key: (theirs, key) for key in S3}
     assert "GOOGLE_APPLICATION_CREDENTIALS" not in pod.initializer.variables
+
+
+@rule("ICRED-040")
+def test_the_annotations_key(admission: Admission) -> None:
+    """Manifests that follow KServe's documentation work on every installation."""
+    assert [*admission.naming("keys")] == [f"{SERVING}/storageSecretName"]
 
 
 @rule("ICRED-006")
@@ -116,7 +121,7 @@ def test_a_missing_secret(admission: Admission, way: str) -> None:
     """It was to be made later."""
     name = admission.name("absent")
     if way == "named":
-        refusal = admission.refusal(annotations={NAMED: name})
+        refusal = admission.refusal(annotations=admission.naming(name))
     else:
         refusal = admission.refusal(serviceAccountName=_account(admission, [name]))
     admission.assert_words(refusal.replace('\\"', '"'), name, name=name)
@@ -362,7 +367,7 @@ def _spec(
     """Annotations as the controller makes them of `storage`, with a Secret of this test's own."""
     name = admission.name("config")
     admission.create(secret(name, CONFIG))
-    annotations = {f"{INTERNAL}/storage-spec": "true", NAMED: name}
+    annotations = {f"{INTERNAL}/storage-spec": "true", **admission.naming(name)}
     if key is not None:
         annotations[f"{INTERNAL}/storage-spec-key"] = key
     if parameters is not None:
@@ -379,7 +384,7 @@ def test_a_storage_config(admission: Admission) -> None:
     config = admission.name("config")
     admission.create(secret(config, CONFIG))
     storage = {"key": "mine", "path": "/models/iris"}
-    initializer = admission.serve(storage=storage, annotations={NAMED: config}).initializer
+    initializer = admission.serve(storage=storage, annotations=admission.naming(config)).initializer
     assert initializer.references == {"STORAGE_CONFIG": (config, "mine")}
     assert initializer.args[0] == "s3://mine/models/iris"
 
@@ -391,7 +396,7 @@ def test_parameters_override(admission: Admission) -> None:
     admission.create(secret(config, CONFIG))
     parameters = {"bucket": "other", "region": "eu-south-2"}
     storage = {"key": "mine", "path": "iris", "parameters": parameters}
-    initializer = admission.serve(storage=storage, annotations={NAMED: config}).initializer
+    initializer = admission.serve(storage=storage, annotations=admission.naming(config)).initializer
     assert json.loads(initializer.environment["STORAGE_OVERRIDE_CONFIG"]) == parameters
     assert initializer.args[0] == "s3://other/iris"
 
@@ -419,14 +424,14 @@ def test_a_storage_config_that_does_not_fit(admission: Admission, key: str) -> N
     """Whoever wrote the Secret is told what is wrong with it."""
     annotations = _spec(admission, key=key)
     refusal = admission.refusal(PLACEHOLDER, annotations=annotations)
-    admission.assert_words(refusal, "storage", name=annotations[NAMED])
+    admission.assert_words(refusal, "storage", name=admission.name("config"))
 
 
 @rule("ICRED-034")
 @pytest.mark.parametrize("name", ["absent-config"], ids=["no-secret"])
 def test_a_storage_config_that_is_missing(admission: Admission, name: str) -> None:
     """A key is asked for, but there is no Secret at all."""
-    annotations = {f"{INTERNAL}/storage-spec": "true", f"{INTERNAL}/storage-spec-key": "mine", NAMED: name}
+    annotations = {f"{INTERNAL}/storage-spec": "true", f"{INTERNAL}/storage-spec-key": "mine", **admission.naming(name)}
     admission.assert_words(admission.refusal(PLACEHOLDER, annotations=annotations), name, name=name)
 
 
@@ -461,15 +466,16 @@ def test_the_configs_secret_by_annotation(admission: Admission) -> None:
     """For one service."""
     annotations = _spec(admission, key="mine")
     initializer = admission.inject(PLACEHOLDER, annotations=annotations).initializer
-    assert initializer.references["STORAGE_CONFIG"] == (annotations[NAMED], "mine")
+    assert initializer.references["STORAGE_CONFIG"] == (admission.name("config"), "mine")
 
 
 @rule("ICRED-038")
 def test_the_configs_secret_by_configmap(admission: Admission, kserve_config: Configuration) -> None:
     """For the whole cluster."""
-    annotations = _spec(admission, key="mine")
-    name = annotations.pop(NAMED)
+    name = admission.name("config")
+    admission.create(secret(name, CONFIG))
     kserve_config.change(credentials={"storageSpecSecretName": name})
+    annotations = {f"{INTERNAL}/storage-spec": "true", f"{INTERNAL}/storage-spec-key": "mine"}
     initializer = admission.inject(PLACEHOLDER, annotations=annotations).initializer
     assert initializer.references["STORAGE_CONFIG"] == (name, "mine")
 

@@ -73,9 +73,8 @@ def test_secrets_of_another_tenant(admission: Admission) -> None:
     theirs, ours = admission.namespace(), admission.namespace()
     name = admission.name("keys")
     admission.create(secret(name, {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}), namespace=theirs)
-    named = {"serving.kserve.io/storageSecretName": name}
-    assert admission.inject(namespace=theirs, annotations=named).initializer.references
-    assert name in admission.refusal(namespace=ours, annotations=named)
+    assert admission.inject(namespace=theirs, annotations=admission.naming(name)).initializer.references
+    assert name in admission.refusal(namespace=ours, annotations=admission.naming(name))
 
 
 @rule("NS-007")

@@ -7,19 +7,19 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import cast
 
 import lightkube
 from lightkube import codecs
 from lightkube.generic_resource import GenericGlobalResource
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import Event, Namespace
+from lightkube.resources.core_v1 import ConfigMap, Event, Namespace
 from lightkube.types import PatchType
 
 from clusters.base import RUN_LABEL
 from scenarios import kubernetes
-from scenarios.kubernetes import GROUP, SERVICE_LABEL, Object, client_create, client_delete
+from scenarios.kubernetes import CONFIGURATION, SERVICE_LABEL, Object, client_create, client_delete
 from scenarios.stores.base import NotOffered
 from scenarios.tenants import Tenant, open_namespace
 from scenarios.transcript import essence, in_yaml, without_values
@@ -153,9 +153,17 @@ class Workspace:
             self.until(lambda: self.answer(pod).stored is None)
 
     def _knows_secret(self, name: str, namespace: str | None) -> bool:
-        named = {f"{GROUP}/storageSecretName": name}
-        answer = self.answer(self.pod("s3://b/m", namespace=namespace, annotations=named))
+        answer = self.answer(self.pod("s3://b/m", namespace=namespace, annotations=self.naming(name)))
         return f'"{name}" not found' not in answer.refusal.replace("\\", "")
+
+    def naming(self, secret: str) -> dict[str, str]:
+        """The annotation that names a Secret for the initializer; its key is a setting of KServe."""
+        return {self._naming_key: secret}
+
+    @cached_property
+    def _naming_key(self) -> str:
+        data = self.client.get(ConfigMap, CONFIGURATION, namespace=self.system).data or {}
+        return str(json.loads(data["credentials"])["storageSecretNameAnnotation"])
 
     def settle_storage_containers(self) -> None:
         """Wait until KServe's cache has one that is made now: what was changed before is then known too."""

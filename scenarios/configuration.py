@@ -14,11 +14,10 @@ from lightkube.types import PatchType
 
 from clusters.base import RUN_LABEL
 from scenarios.admission import Workspace
-from scenarios.kubernetes import STORAGE_CONTAINER, patiently
+from scenarios.kubernetes import CONFIGURATION, STORAGE_CONTAINER, patiently
 from scenarios.stores.base import NotOffered
 from scenarios.waiting import wait
 
-NAME = "inferenceservice-config"
 #: Holds the original while a test has changed it, so that a later run can give back what a killed one could not.
 SAVED = "conformance-saved-inferenceservice-config"
 
@@ -62,9 +61,9 @@ class Configuration:
             "storageInitializer": sections.get("storageInitializer", self._data()["storageInitializer"]),
         }
         mark = self._mark(changed)
-        self._workspace.transcript.append((f"changed {NAME}", json.dumps(changed, indent=2)))
-        self._client.patch(ConfigMap, NAME, {"data": changed}, namespace=self._namespace)
-        wait(lambda: self._known(mark), f"the webhook's knowledge of a changed {NAME}")
+        self._workspace.transcript.append((f"changed {CONFIGURATION}", json.dumps(changed, indent=2)))
+        self._client.patch(ConfigMap, CONFIGURATION, {"data": changed}, namespace=self._namespace)
+        wait(lambda: self._known(mark), f"the webhook's knowledge of a changed {CONFIGURATION}")
 
     def _mark(self, changed: dict[str, str]) -> str:
         """A memory request by which the change is recognised in a pod: the test's own, or one made for that."""
@@ -81,8 +80,8 @@ class Configuration:
         """Take the whole ConfigMap away, and wait until the webhook misses it."""
         self._refuse_foreign()
         self._save()
-        self._client.delete(ConfigMap, NAME, namespace=self._namespace)
-        wait(lambda: self._known(""), f"the webhook's knowledge of a removed {NAME}")
+        self._client.delete(ConfigMap, CONFIGURATION, namespace=self._namespace)
+        wait(lambda: self._known(""), f"the webhook's knowledge of a removed {CONFIGURATION}")
 
     def set_aside(self, storage_container: str) -> None:
         """Disable a ClusterStorageContainer of the installation, if it is there, so that it matches nothing."""
@@ -97,7 +96,7 @@ class Configuration:
 
     def _refuse_foreign(self) -> None:
         if self._workspace.cluster.provider == "existing":
-            raise NotOffered(f"{NAME} is seen by the whole cluster, which is not the suite's own")
+            raise NotOffered(f"{CONFIGURATION} is seen by the whole cluster, which is not the suite's own")
 
     def _known(self, mark: str) -> bool | None:
         """Whether the webhook has the mark, as a memory request, or refuses pods altogether; None for not yet."""
@@ -114,10 +113,10 @@ class Configuration:
         if saved(self._client, self._namespace) is not None:
             give_back(self._client, self._namespace)
             asked = json.loads(self._original["storageInitializer"])["memoryRequest"]
-            wait(lambda: self._known(asked), f"the webhook's knowledge of the restored {NAME}")
+            wait(lambda: self._known(asked), f"the webhook's knowledge of the restored {CONFIGURATION}")
 
     def _data(self) -> dict[str, str]:
-        return dict(self._client.get(ConfigMap, NAME, namespace=self._namespace).data or {})
+        return dict(self._client.get(ConfigMap, CONFIGURATION, namespace=self._namespace).data or {})
 
     def _save(self) -> None:
         if saved(self._client, self._namespace) is None:
@@ -141,9 +140,9 @@ def give_back(client: lightkube.Client, namespace: str) -> None:
     original = saved(client, namespace)
     if original is None:
         return
-    client.apply(ConfigMap(metadata=ObjectMeta(name=NAME, namespace=namespace)), force=True)
-    now = client.get(ConfigMap, NAME, namespace=namespace).data or {}
-    client.patch(ConfigMap, NAME, {"data": {**dict.fromkeys(now), **original}}, namespace=namespace)
+    client.apply(ConfigMap(metadata=ObjectMeta(name=CONFIGURATION, namespace=namespace)), force=True)
+    now = client.get(ConfigMap, CONFIGURATION, namespace=namespace).data or {}
+    client.patch(ConfigMap, CONFIGURATION, {"data": {**dict.fromkeys(now), **original}}, namespace=namespace)
     client.delete(ConfigMap, SAVED, namespace=namespace)
 
 

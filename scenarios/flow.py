@@ -28,7 +28,7 @@ from scenarios.pods import (
     Pods,
     events,
     first_end,
-    logs,
+    log_of,
     meta,
     running,
     started,
@@ -214,9 +214,8 @@ class Theatre:
             self._remember(reason.pod, str(reason))
             return Served(service, namespace, reason.pod, stands_still=str(reason))
         name, end = str(meta(pod).name), first_end(pod, INITIALIZER)
-        failed = end is not None and end.exit_code != 0
         inspection = Inspection.of(client, namespace, name, MODEL_SERVER) if started(pod, MODEL_SERVER) else None
-        log = logs(client, namespace, name, INITIALIZER, previous=failed and bool(end and end.again))
+        log = log_of(client, namespace, name, INITIALIZER)
         self._remember(pod, log)
         return Served(service, namespace, pod, end, inspection, log=log)
 

@@ -1,4 +1,4 @@
-"""What the inspector saw in a model server's place (clusters/programs/inspector/main.go writes it, one line of JSON)."""
+"""What the inspector saw in a model server's place (clusters/programs/inspector/main.go writes it, as JSON)."""
 
 from __future__ import annotations
 

@@ -27,6 +27,8 @@ SOURCE_URI = f"{INTERNAL}/storage-initializer-sourceuri"
 #: Where a model lies in a model server's container.
 MODELS = "/mnt/models"
 TOO_MANY_REQUESTS = 429
+#: KServe's own ConfigMap, in the namespace that it is installed in.
+CONFIGURATION = "inferenceservice-config"
 #: An image that is named but never run: pods of the admission route exist on paper only.
 NEVER_RUN = "conformance.invalid/never-run:1"
 

@@ -48,7 +48,6 @@ class Ended:
     reason: str
     message: str
     seconds: float
-    again: bool
 
 
 class Pods:
@@ -142,12 +141,11 @@ def first_end(pod: Pod, container: str, *, failed: bool = False) -> Ended | None
     status = status_of(pod, container)
     if status is None:
         return None
-    past, now = _terminated(status.lastState), _terminated(status.state)
-    end = past or now
+    end = _terminated(status.lastState) or _terminated(status.state)
     if end is None or (failed and end.exitCode == 0):
         return None
     ran = (end.finishedAt - end.startedAt).total_seconds() if end.finishedAt and end.startedAt else 0.0
-    return Ended(end.exitCode, end.reason or "", end.message or "", ran, again=past is not None)
+    return Ended(end.exitCode, end.reason or "", end.message or "", ran)
 
 
 def running(pod: Pod, container: str) -> bool:
@@ -161,8 +159,16 @@ def started(pod: Pod, container: str) -> bool:
     return running(pod, container) or first_end(pod, container) is not None
 
 
-def logs(client: Client, namespace: str, pod: str, container: str, *, previous: bool = False) -> str:
-    """What the container printed, both streams as the kubelet keeps them; "" when the kubelet has none."""
+def log_of(client: Client, namespace: str, pod: str, container: str) -> str:
+    """What the container printed the first time, both streams as the kubelet keeps them.
+
+    A container that failed is started again at once: its log is the previous one from one moment to the next.
+    """
+    return _log(client, namespace, pod, container, previous=True) or _log(client, namespace, pod, container)
+
+
+def _log(client: Client, namespace: str, pod: str, container: str, *, previous: bool = False) -> str:
+    """One of the two logs that the kubelet keeps; "" when it has none."""
     inner = client._client  # noqa: SLF001 -- lightkube's own `log` cannot ask for the previous container
     asked = inner.prepare_request(
         "get", PodLog, name=pod, namespace=namespace, params={"container": container, "previous": previous}

@@ -49,7 +49,7 @@ def _files(release: Release, values: Mapping[str, Any]) -> list[Object]:
 
     objects = _kept(f"{release.release}-manifests", read)
     if not any(one["kind"] == "Namespace" for one in objects):
-        # 0.20.0's file has none; its installation scripts call `kubectl create namespace`.
+        # Since 0.19 the file has none: its installation scripts call `kubectl create namespace`.
         objects.insert(0, _namespace())
     _configure(next(one for one in objects if one["kind"] == "ConfigMap"), values)
     return objects

@@ -28,13 +28,15 @@ from scenarios.initializers.delivery import Delivery, delivery
 from scenarios.inspection import Inspection
 from scenarios.kubernetes import Object
 from scenarios.locks import SharedLock
-from scenarios.pods import INITIALIZER, MODEL_SERVER, Ended, NeverReady, Pods, events, first_end, logs, meta
+from scenarios.pods import INITIALIZER, MODEL_SERVER, Ended, NeverReady, Pods, events, first_end, log_of, meta
 from scenarios.stores.base import NotOffered
 
 RUNTIME = "conformance-inspector"
 FORMAT = "conformance"
 #: Scheduling, the sandbox, two containers: what a pod takes beside its initializer, on a busy node.
 POD_WITHIN_S = 90.0
+#: How much longer an initializer may take in a pod: it shares the node with the cluster itself and with other pods.
+SHARE = 2
 #: `storageUris` is there since this release (#4702), and only it has other destinations than /mnt/models.
 _SEVERAL = Version("0.16")
 _numbers = itertools.count(1)
@@ -91,7 +93,7 @@ class Injected(Initializer):
                 for one in objects:
                     kubernetes.client_create(self._client, one)
                 self._pods.await_pod(name, within_s=POD_WITHIN_S)
-            pod = self._pods.await_model_server(name, within_s=POD_WITHIN_S, initializer_s=call.timeout_s)
+            pod = self._pods.await_model_server(name, within_s=POD_WITHIN_S, initializer_s=SHARE * call.timeout_s)
             return self._outcome(pod, objects, began)
         except NeverReady as reason:
             raise NeverReady(self._diagnosis(name, reason), reason.pod) from reason
@@ -184,7 +186,7 @@ class Injected(Initializer):
         return Outcome(
             ended="timeout" if end is None else "exit",
             exit_code=_exit_code(end),
-            stdout=logs(client, self._namespace, name, INITIALIZER, previous=failed and bool(end and end.again)),
+            stdout=log_of(client, self._namespace, name, INITIALIZER),
             stderr="",
             trees=trees,
             strays=(),

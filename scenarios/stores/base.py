@@ -61,6 +61,8 @@ class Store(ABC):
     kserve: ClassVar[str] = ""
     #: Paths below a destination that the store's own client keeps there (`.git`); no rule counts them as model files.
     bookkeeping: ClassVar[tuple[str, ...]] = ()
+    #: Whether a pod can reach it by the URI that a process is given.
+    in_pods: ClassVar[bool] = True
     #: The server for each mode.
     servers: ClassVar[Mapping[Mode, type[Server]]] = {}
 

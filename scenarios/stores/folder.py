@@ -11,6 +11,8 @@ from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
 class Folder(Store):
     """A folder; no server, no credentials. A path of a tree that ends in `/` is an empty folder."""
 
+    #: In a pod, what lies at a path is the image's own, or a volume claim's, which the rules on claims are about.
+    in_pods = False
     #: Where the initializer sees the root.
     mount: ClassVar[str]
 
