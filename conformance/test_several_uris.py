@@ -111,10 +111,11 @@ def test_paths_that_cannot_be(admission: Admission, entries: tuple[tuple[str, st
 
 
 @rule("URIS-009")
-@pytest.mark.parametrize("uri", ["s3://bucket/{}", "pvc://{}"], ids=["download", "claim"])
-def test_two_for_one_path(admission: Admission, uri: str) -> None:
+@pytest.mark.parametrize("kind", ["download", "claim"])
+def test_two_for_one_path(admission: Admission, kind: str) -> None:
     """The second would hide the first, or mix with it."""
-    entries = ((uri.format("first"), BASE), (uri.format("second"), BASE))
+    scheme = "pvc" if kind == "claim" else admission.scheme()
+    entries = ((f"{scheme}://first", BASE), (f"{scheme}://second", BASE))
     refusal = admission.service_refusal(predictor={"storageUris": _entries(entries)})
     assert re.search("unique|duplicate|more than once", refusal, re.I), f"refused for another reason: {refusal}"
 

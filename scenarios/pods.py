@@ -164,7 +164,10 @@ def log_of(client: Client, namespace: str, pod: str, container: str) -> str:
 
     A container that failed is started again at once: its log is the previous one from one moment to the next.
     """
-    return _log(client, namespace, pod, container, previous=True) or _log(client, namespace, pod, container)
+    if first := _log(client, namespace, pod, container, previous=True):
+        return first
+    current = _log(client, namespace, pod, container)
+    return _log(client, namespace, pod, container, previous=True) or current
 
 
 def _log(client: Client, namespace: str, pod: str, container: str, *, previous: bool = False) -> str:
