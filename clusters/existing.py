@@ -64,12 +64,15 @@ class Existing(Provider):
                 known = lightkube.KubeConfig.from_file(self._kubeconfig)
             else:
                 known = lightkube.KubeConfig.from_env()
-            single = known.get(context_name=self._context)
         except (ConfigError, OSError, ValueError) as error:
             raise NoCluster(f"no cluster to be found: {error}; give --kubeconfig FILE") from error
-        if single is None:
+        try:
+            single = known.get(context_name=self._context)
+        except ConfigError as error:
             names = ", ".join(known.contexts) or "none"
-            raise NoCluster(f"no context {self._context or '(current)'}; give --context, one of: {names}")
+            raise NoCluster(f"no context {self._context or '(current)'}; give --context, one of: {names}") from error
+        if single is None:
+            raise NoCluster(f"{self._kubeconfig or 'the kubeconfig'} names no current context; give --context")
         file = self._kubeconfig or Path(str(single.fname))
         why = "an existing cluster pulls its images"
         return Cluster(single.context_name, "existing", "", file.absolute(), single.context_name, "published", why)

@@ -114,7 +114,8 @@ class Options:
 
     def route_of(self, rule: Rule) -> str | None:
         """The route on which this run observes the rule; None where it cannot."""
-        mine = ("admission", "pod") if self.cluster != "none" else (self.initializer.route,)
+        routes = {"none": (self.initializer.route,), "kind": ("admission", "pod"), "existing": ("admission",)}
+        mine = routes[self.cluster]
         return next((route for route in rule.routes if route in mine), None)
 
     def judges(self, rule: Rule, store: str | None = None) -> bool:
