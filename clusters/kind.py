@@ -194,7 +194,14 @@ class Kind(Provider):
         }
         # An assembled node has its network baked in; kind's own comes as an image.
         networking = {"podSubnet": POD_SUBNET, "disableDefaultCNI": image != node_source.PUBLISHED}
-        whole = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "networking": networking, "nodes": [node]}
+        whole = {
+            "kind": "Cluster",
+            "apiVersion": "kind.x-k8s.io/v1alpha4",
+            # `oci+native://` becomes an image volume, which the API server drops without a word where this is off.
+            "featureGates": {"ImageVolume": True},
+            "networking": networking,
+            "nodes": [node],
+        }
         return yaml.safe_dump(whole)
 
 

@@ -139,17 +139,22 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
             item.config.stash[LEFT_OUT].update(selection.pairs([item]))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """The same for what a fixture finds out, and for what is known before any fixture."""
     why_not = item.config.stash[RUN].why_not(store_of(item))
     if why_not:
         item.stash[WHY_NOT] = why_not
         pytest.skip(why_not[1])
+    try:
+        return (yield)
+    except NotOffered as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Iterator[None]:
-    """What a store's server cannot play was not run: neither a failure nor an error."""
+    """What a store's server or the cluster cannot play was not run: neither a failure nor an error."""
     try:
         return (yield)
     except NotOffered as reason:

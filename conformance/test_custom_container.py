@@ -210,7 +210,7 @@ def test_a_change_is_seen_by_the_next_pod(admission: Admission) -> None:
 @rule("CSC-016")
 def test_uris_out_of_a_storage_config(admission: Admission, kserve_config: Configuration) -> None:
     """The bucket of a team has a container of its own, and no other one is there for S3."""
-    kserve_config.set_aside("default")
+    kserve_config.switch("default", disabled=True)
     bucket, config = f"bucket-{admission.workspace.token}", admission.name("config")
     admission.create(secret(config, {"mine": f'{{"type": "s3", "bucket": "{bucket}"}}'}))
     admission.create(storage_container(admission.name("csc"), [{"prefix": f"s3://{bucket}"}], {"image": IMAGE}))

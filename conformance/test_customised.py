@@ -97,6 +97,7 @@ def test_without_the_configmap(admission: Admission, kserve_config: Configuratio
 def test_the_storage_container_wins(admission: Admission, kserve_config: Configuration) -> None:
     """Which surprises those who changed the ConfigMap alone."""
     default = admission.workspace.client.get(STORAGE_CONTAINER, "default")["spec"]["container"]
+    kserve_config.switch("default", disabled=False)
     kserve_config.change(storageInitializer={"image": "registry.example/mine:1"})
     assert _initializer(admission).image == "registry.example/mine:1"
     assert admission.inject("s3://bucket/model").initializer.image == default["image"]

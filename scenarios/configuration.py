@@ -21,8 +21,8 @@ from scenarios.waiting import wait
 #: Holds the original while a test has changed it, so that a later run can give back what a killed one could not.
 SAVED = "conformance-saved-inferenceservice-config"
 
-#: The annotation of a ClusterStorageContainer that a test has disabled.
-SET_ASIDE = "conformance.kserve.io/set-aside"
+#: The annotation of a ClusterStorageContainer that a test has switched: whether it was disabled before.
+WAS_DISABLED = "conformance.kserve.io/was-disabled"
 #: Bytes; memory requests from here on are marks, close to what KServe asks for by default.
 FIRST_MARK = 104857600
 
@@ -83,15 +83,21 @@ class Configuration:
         self._client.delete(ConfigMap, CONFIGURATION, namespace=self._namespace)
         wait(lambda: self._known(""), f"the webhook's knowledge of a removed {CONFIGURATION}")
 
-    def set_aside(self, storage_container: str) -> None:
-        """Disable a ClusterStorageContainer of the installation, if it is there, so that it matches nothing."""
+    def switch(self, storage_container: str, *, disabled: bool) -> None:
+        """Disable a ClusterStorageContainer of the installation, if it is there, or have it match again."""
         self._refuse_foreign()
-        change = {"disabled": True, "metadata": {"annotations": {SET_ASIDE: "true"}}}
         try:
-            self._client.patch(STORAGE_CONTAINER, storage_container, change, patch_type=PatchType.MERGE)
+            found = self._client.get(STORAGE_CONTAINER, storage_container)
         except lightkube.ApiError as error:
             if error.status.code != 404:
                 raise
+            return
+        before = bool(found.get("disabled"))
+        if before == disabled:
+            return
+        remembered = {WAS_DISABLED: json.dumps(before)}
+        change = {"disabled": disabled, "metadata": {"annotations": remembered}}
+        self._client.patch(STORAGE_CONTAINER, storage_container, change, patch_type=PatchType.MERGE)
         self._workspace.settle_storage_containers()
 
     def _refuse_foreign(self) -> None:
@@ -147,10 +153,11 @@ def give_back(client: lightkube.Client, namespace: str) -> None:
 
 
 def give_back_storage_containers(client: lightkube.Client) -> bool:
-    """Enable the ClusterStorageContainers again that were set aside; whether there was any."""
+    """Switch ClusterStorageContainers back as they were; whether there was any to switch."""
     present = patiently(lambda: list(client.list(STORAGE_CONTAINER)))
-    aside = [one for one in present if SET_ASIDE in (one["metadata"].get("annotations") or {})]
-    for one in aside:
-        change = {"disabled": None, "metadata": {"annotations": {SET_ASIDE: None}}}
+    switched = [one for one in present if WAS_DISABLED in (one["metadata"].get("annotations") or {})]
+    for one in switched:
+        before = json.loads(one["metadata"]["annotations"][WAS_DISABLED])
+        change = {"disabled": before, "metadata": {"annotations": {WAS_DISABLED: None}}}
         client.patch(STORAGE_CONTAINER, one["metadata"]["name"], change, patch_type=PatchType.MERGE)
-    return bool(aside)
+    return bool(switched)
