@@ -127,7 +127,8 @@ class Run:
         """End every server, take the cluster down, and remove the run's folder. Only in the process that started."""
         if self.stage:
             self.stage.stop(self.id, keep=self.options.keep_failed > 0)
-        self.fleet.stop()
+        else:
+            self.fleet.stop()
 
     def why_not(self, store: str | None) -> tuple[model.Outcome, str] | None:
         """Why a case cannot be judged at all: the initializer does not claim the store, or its server does not run."""

@@ -64,7 +64,10 @@ class Stage:
             installing = threads.submit(_installation, options, provider, cluster)
             fleet, initializer = Fleet(folder, _NOBODY, {}, {}), options.initializer
             if stores and images:
-                home = (cluster.shared or folder) / f"run-{run_id}"
+                home = folder
+                if cluster.shared:
+                    folder.rmdir()
+                    home = cluster.shared / f"run-{run_id}"
                 fleet = in_cluster.start(cluster, provider, stores.result(), home, run_id)
                 undo.callback(fleet.stop)
                 subject, inspector, greeter = images.result()

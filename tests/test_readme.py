@@ -55,14 +55,20 @@ def _numbers(version: str) -> list[int]:
     return [int(part) for part in version.split(".")]
 
 
+def _expanded(section: str) -> list[str]:
+    """`cluster{,-kserve0.15}` stands for two environments."""
+    name, _, factors = section.partition("{")
+    return [name + factor for factor in factors.rstrip("}").split(",")]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_a_page_tells_to_run_exists(page: Path) -> None:
     """Environments of tox, and modules that are run with `python -m`."""
     tox = ConfigParser()
     tox.read(HOUSE / "tox.ini")
-    environments = {name.removeprefix("testenv:") for name in tox.sections()}
+    environments = {name for section in tox.sections() for name in _expanded(section.removeprefix("testenv:"))}
     text = page.read_text()
-    asked = {name for names in re.findall(r"tox -e ([a-z,-]*[a-z])", text) for name in names.split(",")}
+    asked = {name for names in re.findall(r"tox -e ([a-z0-9.,-]*[a-z0-9])", text) for name in names.split(",")}
     assert asked <= environments
     for module in re.findall(r"python -m ((?:conformance|reports)[a-z.]*)", text):
         path = HOUSE / module.replace(".", "/")
