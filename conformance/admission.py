@@ -111,10 +111,9 @@ class Admission:
             if wanted not in refusal:
                 raise Broken(f"the refusal lacks the words\n  {wanted}\nit says\n  {refusal}")
 
-    def needs_injection_in(self, namespace: str) -> None:
-        """Raises NotOffered where the webhook does not serve a namespace by its label."""
-        for reason in _selector(self.pod_webhook().get("namespaceSelector"), self.workspace.labels(namespace)):
-            raise NotOffered(f"pods in namespace {namespace} are not injected: {reason}")
+    def serves(self, namespace: str) -> bool:
+        """Whether the webhook's configuration leaves the pods of a namespace to it."""
+        return not _selector(self.pod_webhook().get("namespaceSelector"), self.workspace.labels(namespace))
 
     def needs_image_volumes(self) -> None:
         """Raises NotOffered where the cluster has no image volumes, which Kubernetes may have switched off."""
