@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-import httpx2
+import httpx
 import lightkube
 
 #: Where the images of a run come from: their publishers' registries, or this machine (see docs/decisions/).
@@ -82,5 +82,5 @@ def _client(kubeconfig: Path, context: str, written_ns: int) -> lightkube.Client
     if configuration is None:
         raise NoCluster(f"{kubeconfig} has no context {context!r}")
     # The user's own proxy has no business between the suite and a cluster on this machine.
-    timeout = httpx2.Timeout(REQUEST_TIMEOUT_S)
+    timeout = httpx.Timeout(REQUEST_TIMEOUT_S)
     return lightkube.Client(configuration, field_manager="kserve-conformance", timeout=timeout, trust_env=False)

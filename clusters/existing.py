@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx2
+import httpx
 import lightkube
 from lightkube import ApiError
 from lightkube.core.exceptions import ConfigError
@@ -42,7 +42,7 @@ class Existing(Provider):
         try:
             version = client._client._client.get("/version").json()["gitVersion"]  # noqa: SLF001 -- no other way to it
             missing = [" ".join(right) for right in _RIGHTS if not _allowed(client, *right)]
-        except (httpx2.HTTPError, OSError) as error:
+        except (httpx.HTTPError, OSError) as error:
             raise NoCluster(f"{cluster.name} does not answer: {error}; check --kubeconfig and --context") from error
         except (ApiError, KeyError, ValueError) as error:
             raise NoCluster(f"{cluster.name} lets nobody in: {error}; log in, or give another --context") from error

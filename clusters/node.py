@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
+import httpx
 from lightkube import ApiError, Client
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Node as NodeObject
@@ -50,7 +50,7 @@ class Node:
         while True:
             try:
                 version, lacking = _state(client)
-            except (ApiError, httpx2.HTTPError) as failure:
+            except (ApiError, httpx.HTTPError) as failure:
                 version, lacking = "", f"its API server: {failure}"
             if not lacking:
                 return version

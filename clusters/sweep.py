@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-import httpx2
+import httpx
 from lightkube.generic_resource import create_global_resource
 from lightkube.operators import exists
 from lightkube.resources.core_v1 import Namespace, PersistentVolume
@@ -29,7 +29,7 @@ def sweep(cluster: Cluster, run: str | None = None) -> list[str]:
                 name = str(cast("Namespace", one).metadata.name)  # type: ignore[union-attr]
                 client.delete(kind, name)
                 swept.append(f"{kind.__name__} {name}")
-        except httpx2.HTTPStatusError as error:
+        except httpx.HTTPStatusError as error:
             if error.response.status_code != 404:  # gone already, or a cluster without KServe's definitions
                 raise
     return swept

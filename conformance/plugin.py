@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import pytest
 from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
@@ -139,13 +139,17 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
             item.config.stash[LEFT_OUT].update(selection.pairs([item]))
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    """The same for what a fixture finds out, and for what is known before any fixture."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
     why_not = item.config.stash[RUN].why_not(store_of(item))
     if why_not:
         item.stash[WHY_NOT] = why_not
         pytest.skip(why_not[1])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup() -> Generator[None, object, object]:
+    """The same as for tests, for what a fixture finds out."""
     try:
         return (yield)
     except NotOffered as reason:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeAlias
 
-import httpx2
+import httpx
 from lightkube import ApiError, Client
 from lightkube.generic_resource import GenericGlobalResource, GenericNamespacedResource, create_api_info
 from lightkube.types import PatchType
@@ -70,7 +70,7 @@ def objects_of(client: Client, definition: Object) -> tuple[Kind, list[Object]]:
             found[:] = client.list(kind, namespace="*" if spec["scope"] == "Namespaced" else None)
         except ApiError as refusal:
             # "storage is (re)initializing": a kind whose definition has just changed.
-            if refusal.status.code != httpx2.codes.TOO_MANY_REQUESTS:
+            if refusal.status.code != httpx.codes.TOO_MANY_REQUESTS:
                 raise
             return str(refusal.status.message)
         return ""
@@ -127,8 +127,8 @@ def absent_is_fine() -> Iterator[None]:
     """Go on where an object, or a whole kind, is not there. Of a kind the API server says so in plain text."""
     try:
         yield
-    except httpx2.HTTPStatusError as refusal:
-        if refusal.response.status_code != httpx2.codes.NOT_FOUND:
+    except httpx.HTTPStatusError as refusal:
+        if refusal.response.status_code != httpx.codes.NOT_FOUND:
             raise
 
 
@@ -150,5 +150,5 @@ def explained(doing: str) -> Iterator[None]:
     except ApiError as refusal:
         remedy = "; use a kubeconfig with the rights of a cluster administrator" if refusal.status.code == 403 else ""
         raise NoKServe(f"{doing}: {refusal.status.message}{remedy}") from refusal
-    except httpx2.HTTPError as failure:
+    except httpx.HTTPError as failure:
         raise NoKServe(f"{doing}: the API server does not answer ({failure!r}); is the cluster still up?") from failure
