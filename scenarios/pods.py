@@ -26,6 +26,8 @@ HOPELESS = {
     "InvalidImageName",
     "RunContainerError",
 }
+#: What a busy kubelet says of a Secret that it has not seen yet; it tries again.
+_NOT_YET = "failed to sync"
 #: What the controller says of an object that changed under its hands; it tries again.
 _CONFLICT = "the object has been modified"
 #: How often the events are looked at while there is no pod, in seconds.
@@ -212,7 +214,7 @@ def _hopeless(pod: Pod) -> str | None:
     known += [*((pod.status and pod.status.containerStatuses) or [])]
     for status in known:
         waiting = status.state.waiting if status.state else None
-        if waiting and waiting.reason in HOPELESS:
+        if waiting and waiting.reason in HOPELESS and _NOT_YET not in (waiting.message or ""):
             return f"{status.name} waits: {waiting.reason}: {waiting.message}"
     return None
 
