@@ -125,10 +125,11 @@ class Run:
 
     def stop(self) -> None:
         """End every server, take the cluster down, and remove the run's folder. Only in the process that started."""
-        if self.stage:
-            self.stage.stop(self.id, keep=self.options.keep_failed > 0)
-        else:
+        if self.cluster is None:
             self.fleet.stop()
+        elif self.stage:
+            stage, self.stage = self.stage, None  # a run that was cut off is stopped once more at the end
+            stage.stop(self.id, keep=self.options.keep_failed > 0)
 
     def why_not(self, store: str | None) -> tuple[model.Outcome, str] | None:
         """Why a case cannot be judged at all: the initializer does not claim the store, or its server does not run."""

@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+import httpx
 from lightkube import Client
 from lightkube.models.core_v1 import ContainerState, ContainerStateTerminated, ContainerStatus
 from lightkube.models.meta_v1 import ObjectMeta
@@ -26,6 +27,8 @@ HOPELESS = {
     "InvalidImageName",
     "RunContainerError",
 }
+#: How often, and how many seconds apart, an API server that does not answer is asked again.
+_AWAY_AT_MOST, _BETWEEN_TRIES_S = 20, 1.0
 #: What a busy kubelet says of a Secret that it has not seen yet; it tries again.
 _NOT_YET = "failed to sync"
 #: What the controller says of an object that changed under its hands; it tries again.
@@ -115,14 +118,25 @@ class Pods:
         return max(mine, key=lambda pod: str(meta(pod).creationTimestamp), default=None)
 
     def _watch(self) -> None:
-        for change, pod in self._client.watch(Pod, namespace=self._namespace, on_error=on_error_retry):
-            with self._changed:
-                name = str(meta(pod).name)
-                if change == "DELETED" or meta(pod).deletionTimestamp or name in self._gone:
-                    self._pods.pop(name, None)
-                else:
-                    self._pods[name] = pod
-                self._changed.notify_all()
+        """Follow the API server until it stays away: the cluster is gone then, and with it the need."""
+        away = 0
+        while away < _AWAY_AT_MOST:
+            try:
+                for change, pod in self._client.watch(Pod, namespace=self._namespace, on_error=on_error_retry):
+                    away = 0
+                    self._take(change, pod)
+            except httpx.HTTPError:
+                away += 1
+                time.sleep(_BETWEEN_TRIES_S)
+
+    def _take(self, change: str, pod: Pod) -> None:
+        with self._changed:
+            name = str(meta(pod).name)
+            if change == "DELETED" or meta(pod).deletionTimestamp or name in self._gone:
+                self._pods.pop(name, None)
+            else:
+                self._pods[name] = pod
+            self._changed.notify_all()
 
 
 def meta(thing: Pod) -> ObjectMeta:
