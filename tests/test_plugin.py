@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -212,29 +213,36 @@ def test_rules_are_listed_and_explained(tmp_path: Path) -> None:
 
 def test_a_hanging_initializer_is_ended(tmp_path: Path) -> None:
     """SIGTERM to the run while the initializer hangs: the results so far are kept, nothing goes on."""
-    command = _command(tmp_path, "--initializer", broken("hang"), "--store", "local", "--rule", "PLACE-001")
+    command = _command(tmp_path, "--initializer", _hanging(tmp_path), "--store", "local", "--rule", "PLACE-001")
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        _wait_for(lambda: _children("broken.py hang file:"), "the initializer to start")
+        _wait_for(lambda: _children(f"{tmp_path}/broken.py hang file:"), "the initializer to start")
         process.send_signal(signal.SIGINT)
         text = process.communicate(timeout=60)[0]
     assert process.returncode == pytest.ExitCode.INTERRUPTED, text
     assert not json.loads((tmp_path / "reports" / "report.json").read_text())["footer"]["complete"]
-    _wait_for(lambda: not _children("broken.py hang file:"), "the initializer to end")
+    _wait_for(lambda: not _children(f"{tmp_path}/broken.py hang file:"), "the initializer to end")
 
 
 def test_a_killed_run_keeps_its_results_and_leaves_nothing(tmp_path: Path) -> None:
     """kill -9 of pytest: servers and initializers end with it, the journal can be recovered."""
-    command = _command(tmp_path, "--initializer", broken("hang"), "--store", "local", "--rule", "*-001")
+    command = _command(tmp_path, "--initializer", _hanging(tmp_path), "--store", "local", "--rule", "*-001")
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as process:
-        _wait_for(lambda: _children("broken.py hang file:"), "the initializer to start")
+        _wait_for(lambda: _children(f"{tmp_path}/broken.py hang file:"), "the initializer to start")
         process.kill()
     _wait_for(lambda: not _children(str(tmp_path)), "everything to end")
     recover = [sys.executable, "-m", "reports", "recover", str(tmp_path / "reports")]
     assert subprocess.run(recover, capture_output=True, check=False).returncode in {0, 1}
     assert (tmp_path / "reports" / "report.json").exists()
+
+
+def _hanging(folder: Path) -> str:
+    """An initializer that hangs, in a copy of the test's own: that of a test beside this one has another path."""
+    for program in INITIALIZERS.glob("*.py"):
+        shutil.copy(program, folder)
+    return f"command:{sys.executable} {folder / 'broken.py'} hang"
 
 
 def _children(mark: str) -> list[str]:

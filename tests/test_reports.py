@@ -21,6 +21,7 @@ from reports import compare, page, reader, verdict, writer
 from reports.__main__ import main
 from reports.junit import document
 from reports.model import (
+    Cluster,
     Environment,
     Footer,
     Initializer,
@@ -186,6 +187,7 @@ def test_the_schema_is_one_and_closed() -> None:
         Spec,
         Initializer,
         Server,
+        Cluster,
         Environment,
         LeftOut,
         Selection,
