@@ -5,15 +5,11 @@ from __future__ import annotations
 from typing import cast
 
 import httpx
-from lightkube.generic_resource import create_global_resource
 from lightkube.operators import exists
 from lightkube.resources.core_v1 import Namespace, PersistentVolume
 
 from clusters.base import RUN_LABEL, Cluster
-
-STORAGE_CONTAINER = create_global_resource(
-    "serving.kserve.io", "v1alpha1", "ClusterStorageContainer", "clusterstoragecontainers"
-)
+from clusters.kserve.api import of_kind
 
 
 def sweep(cluster: Cluster, run: str | None = None) -> list[str]:
@@ -23,7 +19,7 @@ def sweep(cluster: Cluster, run: str | None = None) -> list[str]:
     """
     client = cluster.client()
     swept = []
-    for kind in (STORAGE_CONTAINER, Namespace, PersistentVolume):
+    for kind in (of_kind("ClusterStorageContainer"), Namespace, PersistentVolume):
         try:
             for one in client.list(kind, labels={RUN_LABEL: run or exists()}):
                 name = str(cast("Namespace", one).metadata.name)  # type: ignore[union-attr]

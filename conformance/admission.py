@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 
 from conformance.fetching import Broken
-from conformance.injection import INITIALIZER, InjectedPod
+from conformance.injection import InjectedPod
 from conformance.spec import Rule
 from scenarios.admission import Answer, Workspace
-from scenarios.kubernetes import INTERNAL, SERVICE_LABEL, SOURCE_URI, Object
+from scenarios.kubernetes import INITIALIZER, INTERNAL, SERVICE_LABEL, SOURCE_URI, Object
 from scenarios.stores.base import NotOffered
 
 #: The name of the webhook that injects, in every release.

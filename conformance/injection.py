@@ -8,10 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from conformance.fetching import Broken
-from scenarios.kubernetes import Object
+from scenarios.kubernetes import INITIALIZER, MODEL_SERVER, Object
 
-INITIALIZER = "storage-initializer"
-MODEL_SERVER = "kserve-container"
 #: Where Kubernetes itself mounts a ServiceAccount's token into every container.
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 

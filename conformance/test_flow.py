@@ -9,12 +9,12 @@ from conformance.fetching import Broken
 from conformance.run import Run
 from scenarios.configuration import Configuration
 from scenarios.flow import Served, Theatre
+from scenarios.initializers.base import DEST
 from scenarios.kubernetes import storage_container
 from scenarios.models import MODEL, under
 from scenarios.network import Gateway
 from scenarios.stores.base import Store
 
-DEST = "/mnt/models"
 READONLY = "storage.kserve.io/readonly"
 #: What the Pod Security Standard `restricted` asks of a container.
 RESTRICTED = {

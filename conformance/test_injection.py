@@ -10,8 +10,8 @@ import pytest
 
 from conformance import rule
 from conformance.admission import Admission
-from conformance.injection import INITIALIZER, MODEL_SERVER, InjectedPod
-from scenarios.kubernetes import INTERNAL, MODELS, SERVICE_LABEL, container
+from conformance.injection import InjectedPod
+from scenarios.kubernetes import INITIALIZER, INTERNAL, MODEL_SERVER, MODELS, SERVICE_LABEL, container
 
 READONLY = "storage.kserve.io/readonly"
 UID = "serving.kserve.io/storage-initializer-uid"

@@ -8,10 +8,9 @@ import pytest
 
 from conformance import rule
 from conformance.admission import Admission
-from conformance.injection import INITIALIZER
 from conformance.test_injection import TRANSFORMER, WORKER
 from scenarios.configuration import Configuration
-from scenarios.kubernetes import MODELS, container
+from scenarios.kubernetes import INITIALIZER, MODELS, container
 from scenarios.stores.base import NotOffered
 
 URI = "oci://registry.example/model:1"

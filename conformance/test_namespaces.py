@@ -6,8 +6,7 @@ import pytest
 
 from conformance import rule
 from conformance.admission import Admission
-from conformance.injection import INITIALIZER
-from scenarios.kubernetes import MODELS, container, secret
+from scenarios.kubernetes import INITIALIZER, MODELS, container, secret
 
 #: A pod's and a container's settings that Pod Security `restricted` asks for.
 RESTRICTED = {

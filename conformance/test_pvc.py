@@ -6,10 +6,10 @@ import pytest
 
 from conformance import rule
 from conformance.admission import Admission
-from conformance.injection import MODEL_SERVER, InjectedPod
+from conformance.injection import InjectedPod
 from conformance.test_injection import READONLY, TRANSFORMER, WORKER
 from scenarios.configuration import Configuration
-from scenarios.kubernetes import MODELS, container, secret, service_account
+from scenarios.kubernetes import MODEL_SERVER, MODELS, container, secret, service_account
 
 VOLUME = "kserve-pvc-source"
 

@@ -56,7 +56,6 @@ class Workspace:
         self.last_status = ""
         self._tenant = tenant
         self._made: list[Object] = []
-        self._services: list[str] = []
 
     @property
     def run(self) -> str:

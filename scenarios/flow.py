@@ -16,13 +16,10 @@ from lightkube.types import PatchType
 from scenarios import kubernetes
 from scenarios.admission import Workspace
 from scenarios.initializers.delivery import delivery
-from scenarios.initializers.injected import FORMAT, POD_WITHIN_S, RUNTIME, Injected
+from scenarios.initializers.injected import POD_WITHIN_S, RUNTIME, Injected
 from scenarios.inspection import Inspection
-from scenarios.kubernetes import Object
+from scenarios.kubernetes import INITIALIZER, MODEL_SERVER, SERVICE_LABEL, Object
 from scenarios.pods import (
-    INITIALIZER,
-    MODEL_SERVER,
-    SERVICE_LABEL,
     Ended,
     NeverReady,
     Pods,
@@ -75,17 +72,15 @@ class Theatre:
     def __init__(self, workspace: Workspace, injected: Injected, folder: Path) -> None:
         self.workspace = workspace
         self.image = injected.image
-        self.inspector = injected.place.inspector
         self.greeter = injected.place.greeter
-        self._release = injected.place.release
+        self._place = injected.place
         self._folder = folder
         self._watched: dict[str, Pods] = {}
 
     def runtime(self, namespace: str) -> None:
         """Have the inspector as a runtime in a namespace."""
-        container = {"name": MODEL_SERVER, "image": self.inspector, "imagePullPolicy": "IfNotPresent"}
         try:
-            self.workspace.create(kubernetes.serving_runtime(RUNTIME, containers=[container]), namespace=namespace)
+            self.workspace.create(self._place.runtime(), namespace=namespace)
         except ApiError as error:
             if error.status.code != 409:
                 raise
@@ -131,7 +126,7 @@ class Theatre:
     def storage_container(self, uri: str, *, image: str | None = None, **container: object) -> str:
         """A ClusterStorageContainer for this URI alone, with the initializer under test; its name."""
         name = self.workspace.name("container")
-        wanted = {"name": INITIALIZER, "image": image or self.image, "imagePullPolicy": "IfNotPresent", **container}
+        wanted = {"image": image or self.image, "imagePullPolicy": "IfNotPresent", **container}
         self.workspace.create(kubernetes.storage_container(name, [{"prefix": uri}], wanted))
         return name
 
@@ -143,7 +138,7 @@ class Theatre:
 
     def admit(self, access: Access, namespace: str | None = None) -> Object:
         """Make a Secret of what lets an initializer in, and a ServiceAccount that names it; fields of a predictor."""
-        ways, name = delivery(access.environment, access.mounts, self._release), self.workspace.name("account")
+        ways, name = delivery(access.environment, access.mounts, self._place.release), self.workspace.name("account")
         self.workspace.create(
             kubernetes.secret(name, ways.secret, ways.annotations),
             kubernetes.service_account(name, [name]),
@@ -175,31 +170,9 @@ class Theatre:
         self.runtime(where)
         name = self.workspace.name("service")
         arguments = [*(f"--write={file}={content}" for file, content in (write or {}).items()), *look_at]
-        described: Object = {
-            "modelFormat": {"name": FORMAT},
-            "runtime": RUNTIME,
-            "args": arguments,
-            "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
-            **({"storageUri": uri} if uri is not None else {}),
-            **(model or {}),
-        }
-        service = {
-            "apiVersion": "serving.kserve.io/v1beta1",
-            "kind": "InferenceService",
-            "metadata": {
-                "name": name,
-                "annotations": {"serving.kserve.io/autoscalerClass": "external", **(annotations or {})},
-            },
-            "spec": {
-                "predictor": {
-                    "minReplicas": 1,
-                    "maxReplicas": 1,
-                    "terminationGracePeriodSeconds": 1,
-                    **(predictor or {}),
-                    "model": described,
-                }
-            },
-        }
+        source = {"storageUri": uri} if uri is not None else {}
+        described = {"args": arguments, **source, **(model or {})}
+        service = kubernetes.running_service(name, RUNTIME, described, predictor or {}, annotations)
         self.workspace.create(service, namespace=where)
         return self.outcome(name, where, initializer_s=initializer_s)
 

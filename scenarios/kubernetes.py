@@ -24,6 +24,8 @@ INFERENCE_SERVICE = create_namespaced_resource(GROUP, "v1beta1", "InferenceServi
 SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 INTERNAL = "internal.serving.kserve.io"
 SOURCE_URI = f"{INTERNAL}/storage-initializer-sourceuri"
+#: The containers that KServe's webhook adds, and looks for.
+INITIALIZER, MODEL_SERVER = "storage-initializer", "kserve-container"
 #: Where a model lies in a model server's container.
 MODELS = "/mnt/models"
 TOO_MANY_REQUESTS = 429
@@ -66,7 +68,7 @@ def client_delete(client: lightkube.Client, manifest: Mapping[str, Any]) -> None
             raise
 
 
-def container(name: str = "kserve-container", **fields: object) -> Object:
+def container(name: str = MODEL_SERVER, **fields: object) -> Object:
     """A container of a pod; `env` may be given as a mapping."""
     env = fields.get("env")
     if isinstance(env, Mapping):
@@ -123,7 +125,7 @@ def storage_container(
     `disabled` lies beside its spec, all other `fields` in it.
     """
     beside = {"disabled": fields.pop("disabled")} if "disabled" in fields else {}
-    wanted = {"name": "storage-initializer", "image": NEVER_RUN, **(container or {})}
+    wanted = {"name": INITIALIZER, "image": NEVER_RUN, **(container or {})}
     return {
         "apiVersion": f"{GROUP}/v1alpha1",
         "kind": "ClusterStorageContainer",
@@ -159,4 +161,24 @@ def inference_service(name: str, runtime: str, model: Mapping[str, object], pred
                 **predictor,
             }
         },
+    }
+
+
+def running_service(
+    name: str,
+    runtime: str,
+    model: Mapping[str, object],
+    predictor: Mapping[str, object],
+    annotations: Mapping[str, str] | None = None,
+) -> Object:
+    """An InferenceService with one pod that runs, and that is gone soon after it is told to."""
+    small = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
+    described = {"modelFormat": {"name": "conformance"}, "runtime": runtime, "resources": small, **model}
+    alone = {"minReplicas": 1, "maxReplicas": 1, "terminationGracePeriodSeconds": 1}
+    return {
+        "apiVersion": f"{GROUP}/v1beta1",
+        "kind": "InferenceService",
+        # Nothing scales it: the controller need not make an autoscaler.
+        "metadata": {"name": name, "annotations": {f"{GROUP}/autoscalerClass": "external", **(annotations or {})}},
+        "spec": {"predictor": {**alone, **predictor, "model": described}},
     }

@@ -13,10 +13,8 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Event, Pod, PodLog
 from lightkube.types import on_error_retry
 
-#: The label by which KServe's controller and webhook know the pods of an InferenceService.
-SERVICE_LABEL = "serving.kserve.io/inferenceservice"
-INITIALIZER = "storage-initializer"
-MODEL_SERVER = "kserve-container"
+from scenarios.kubernetes import INITIALIZER, MODEL_SERVER, SERVICE_LABEL
+
 #: Waiting reasons that no patience cures.
 HOPELESS = {
     "CreateContainerConfigError",

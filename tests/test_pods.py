@@ -10,7 +10,8 @@ from lightkube import codecs
 from lightkube.resources.core_v1 import Pod
 
 from scenarios.inspection import Inspection, Sealed
-from scenarios.pods import INITIALIZER, MODEL_SERVER, describe, first_end, running, started
+from scenarios.kubernetes import INITIALIZER, MODEL_SERVER
+from scenarios.pods import describe, first_end, running, started
 
 BEGAN, ENDED = "2026-01-31T12:00:00Z", "2026-01-31T12:00:07Z"
 

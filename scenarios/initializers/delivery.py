@@ -7,7 +7,7 @@ through the ClusterStorageContainer, as administrators do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,9 +51,6 @@ def delivery(environment: Mapping[str, str], files: Mapping[str, Path], release:
         if found:
             return found
     return Delivery(environment, files)
-
-
-_Way = Callable[[Mapping[str, str], Mapping[str, Path], Version], Delivery | None]
 
 
 def _s3(environment: Mapping[str, str], files: Mapping[str, Path], _: Version) -> Delivery | None:

@@ -26,13 +26,14 @@ from scenarios import kubernetes
 from scenarios.initializers.base import DEST, Call, Entry, Initializer, Outcome
 from scenarios.initializers.delivery import Delivery, delivery
 from scenarios.inspection import Inspection
-from scenarios.kubernetes import Object
+from scenarios.kubernetes import INITIALIZER, MODEL_SERVER, Object
 from scenarios.locks import SharedLock
-from scenarios.pods import INITIALIZER, MODEL_SERVER, Ended, NeverReady, Pods, events, first_end, log_of, meta
+from scenarios.pods import Ended, NeverReady, Pods, events, first_end, log_of, meta
 from scenarios.stores.base import NotOffered
+from scenarios.tenants import open_namespace
+from scenarios.transcript import without_values
 
 RUNTIME = "conformance-inspector"
-FORMAT = "conformance"
 #: Scheduling, the sandbox, two containers: what a pod takes beside its initializer, on a busy node.
 POD_WITHIN_S = 90.0
 #: How much longer an initializer may take in a pod: it shares the node with the cluster itself and with other pods.
@@ -59,6 +60,11 @@ class Place:
     greeter: str
     run_id: str
     lock: SharedLock
+
+    def runtime(self) -> Object:
+        """The inspector as a ServingRuntime."""
+        container = {"name": MODEL_SERVER, "image": self.inspector, "imagePullPolicy": "IfNotPresent"}
+        return kubernetes.serving_runtime(RUNTIME, containers=[container])
 
 
 class Injected(Initializer):
@@ -113,34 +119,22 @@ class Injected(Initializer):
         if not _plain(call) and Version(self.place.release) < _SEVERAL:
             raise NotOffered(f"KServe {self.place.release} knows one URI and the destination {DEST} only")
         ways = delivery(call.environment, call.mounts, self.place.release)
-        labels = {RUN_LABEL: self.place.run_id}
-        mine = {"name": name, "namespace": self._namespace, "labels": labels}
         if ways.secret:
-            yield {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {**mine, "annotations": dict(ways.annotations)},
-                "stringData": dict(ways.secret),
-            }
-            yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": mine, "secrets": [{"name": name}]}
-        yield {
-            "apiVersion": "serving.kserve.io/v1alpha1",
-            "kind": "ClusterStorageContainer",
-            "metadata": {"name": f"conformance-{self.place.run_id}-{name}", "labels": labels},
-            "spec": self._storage_container(call, ways),
-        }
-        yield {
-            "apiVersion": "serving.kserve.io/v1beta1",
-            "kind": "InferenceService",
-            # Nothing scales these: the controller need not make an autoscaler.
-            "metadata": {**mine, "annotations": {"serving.kserve.io/autoscalerClass": "external"}},
-            "spec": {"predictor": self._predictor(name, call, ways)},
-        }
+            yield self._here(kubernetes.secret(name, ways.secret, ways.annotations))
+            yield self._here(kubernetes.service_account(name, [name]))
+        container = self._storage_container(f"conformance-{self.place.run_id}-{name}", call, ways)
+        container["metadata"]["labels"] = {RUN_LABEL: self.place.run_id}
+        yield container
+        yield self._here(self._service(name, call, ways))
 
-    def _storage_container(self, call: Call, ways: Delivery) -> Object:
+    def _here(self, manifest: Object) -> Object:
+        """The object in this process's namespace, marked as the run's."""
+        place = {"namespace": self._namespace, "labels": {RUN_LABEL: self.place.run_id}}
+        return {**manifest, "metadata": {**manifest["metadata"], **place}}
+
+    def _storage_container(self, name: str, call: Call, ways: Delivery) -> Object:
         """Matches this call's first URI and no other: of several that match, any may be taken (field report S5.11)."""
         container = {
-            "name": INITIALIZER,
             "image": self.image,
             "imagePullPolicy": "IfNotPresent",
             "env": [{"name": name, "value": value} for name, value in ways.environment.items()],
@@ -151,22 +145,13 @@ class Injected(Initializer):
         }
         several = {} if _plain(call) else {"supportsMultiModelDownload": True}
         formats = [{"regex": f"^{re.escape(call.pairs[0][0])}$"}]
-        return {"container": container, "supportedUriFormats": formats, **several}
+        return kubernetes.storage_container(name, formats, container, **several)
 
-    def _predictor(self, name: str, call: Call, ways: Delivery) -> Object:
-        model: Object = {
-            "modelFormat": {"name": FORMAT},
-            "runtime": RUNTIME,
-            "args": [dest for _, dest in call.pairs],
-            "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
-        }
+    def _service(self, name: str, call: Call, ways: Delivery) -> Object:
+        model: Object = {"args": [dest for _, dest in call.pairs]}
         files = enumerate(ways.files.values())
         predictor: Object = {
-            "model": model,
-            "minReplicas": 1,
-            "maxReplicas": 1,
-            "terminationGracePeriodSeconds": 1,
-            "volumes": [{"name": f"file-{n}", "hostPath": {"path": str(file.resolve())}} for n, file in files],
+            "volumes": [{"name": f"file-{n}", "hostPath": {"path": str(file.resolve())}} for n, file in files]
         }
         if _plain(call):
             model["storageUri"] = call.pairs[0][0]
@@ -174,7 +159,7 @@ class Injected(Initializer):
             predictor["storageUris"] = [{"uri": uri, "mountPath": dest} for uri, dest in call.pairs]
         if ways.secret:
             predictor["serviceAccountName"] = name
-        return predictor
+        return kubernetes.running_service(name, RUNTIME, model, predictor)
 
     def _outcome(self, pod: Pod, objects: Sequence[Object], began: float) -> Outcome:
         client, name = self._client, str(meta(pod).name)
@@ -183,6 +168,7 @@ class Injected(Initializer):
         trees: Mapping[str, Mapping[str, Entry]] = {}
         if end is not None and not failed:
             trees = Inspection.of(client, self._namespace, name, MODEL_SERVER).trees
+        manifests = yaml.safe_dump_all([without_values(one) for one in objects], sort_keys=False)
         return Outcome(
             ended="timeout" if end is None else "exit",
             exit_code=_exit_code(end),
@@ -194,7 +180,7 @@ class Injected(Initializer):
             duration_s=time.monotonic() - began,
             cpu_s=0.0,
             peak_memory=0,
-            reproduce="kubectl apply -f - <<'EOF'\n" + yaml.safe_dump_all(objects, sort_keys=False) + "EOF",
+            reproduce=f"kubectl apply -f - <<'EOF'\n{manifests}EOF",
         )
 
     def _diagnosis(self, name: str, reason: NeverReady) -> str:
@@ -210,15 +196,12 @@ class Injected(Initializer):
     @cached_property
     def _namespace(self) -> str:
         """This process's own namespace, with the inspector as a runtime; made at the first call."""
-        client, labels = self._client, {RUN_LABEL: self.place.run_id}
+        labels = {RUN_LABEL: self.place.run_id}
         name = f"conformance-{self.place.run_id}-pods-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-        kubernetes.client_create(
-            client, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-        )
-        container = {"name": MODEL_SERVER, "image": self.place.inspector, "imagePullPolicy": "IfNotPresent"}
-        runtime = kubernetes.serving_runtime(RUNTIME, containers=[container])
+        open_namespace(self.place.cluster, name, labels)
+        runtime = self.place.runtime()
         runtime["metadata"] |= {"namespace": name, "labels": labels}
-        kubernetes.client_create(client, runtime)
+        kubernetes.client_create(self._client, runtime)
         return name
 
     @cached_property
