@@ -18,7 +18,14 @@ from packaging.specifiers import SpecifierSet
 Level = Literal["MUST", "SHOULD", "MAY"]
 
 #: Where the rules of a profile are observed, unless they or their area say otherwise.
-ROUTES = {"download": ("process", "container", "pod"), "injection": ("admission",), "flow": ("pod",)}
+ROUTES = {
+    "download": ("process", "container", "pod"),
+    "faults": ("process", "container"),
+    "throughput": ("process", "container"),
+    "security": ("process", "container"),
+    "injection": ("admission",),
+    "flow": ("pod",),
+}
 
 FOLDER = Path(__file__).parent
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import secrets
 from collections.abc import Mapping
@@ -40,7 +41,7 @@ class AzureBlob(Store):
                 raise NotOffered(f"Azure's clients resolve the dots in {path!r} before they ask")
         container = self._container()
         if not self._made:
-            container.create_container()
+            self._make(container)
             self._made = True
 
         def put_one(path: str) -> None:
@@ -101,6 +102,14 @@ class AzureBlob(Store):
         )
         return Access(query=query, secrets=(query.rpartition("sig=")[2],))
 
+    @staticmethod
+    def _make(container: ContainerClient) -> None:
+        """A first attempt whose answer was lost has made it too."""
+        from azure.core.exceptions import ResourceExistsError  # noqa: PLC0415 -- an extra, absent in other modes
+
+        with contextlib.suppress(ResourceExistsError):
+            container.create_container()
+
     def _container(self) -> ContainerClient:
         return _service(self.server.direct_url, self._account, self._key).get_container_client(self.case)
 
@@ -110,9 +119,11 @@ def _service(url: str, account: str, key: str) -> BlobServiceClient:
     """One client a process and server."""
     from azure.core.credentials import AzureNamedKeyCredential  # noqa: PLC0415
     from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 -- an extra, absent in other modes
-    from azure.storage.blob import BlobServiceClient  # noqa: PLC0415
+    from azure.storage.blob import BlobServiceClient, LinearRetry  # noqa: PLC0415
 
     transport = RequestsTransport(use_env_settings=False)
     # Named: the client takes the account from the path for a server on this machine only.
     credential = AzureNamedKeyCredential(account, key)
-    return BlobServiceClient(f"{url}/{account}", credential=credential, transport=transport, retry_total=0)
+    # Azurite closes idle connections after 5 s, sometimes just as one is used again.
+    retries = LinearRetry(backoff=1, retry_total=3)
+    return BlobServiceClient(f"{url}/{account}", credential=credential, transport=transport, retry_policy=retries)

@@ -121,5 +121,5 @@ def _client(url: str, key_id: str, secret: str, region: str) -> Any:  # noqa: AN
         aws_access_key_id=key_id,
         aws_secret_access_key=secret,
         region_name=region,
-        config=Config(proxies={}, retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+        config=Config(proxies={}, retries={"max_attempts": 3}, s3={"addressing_style": "path"}),
     )
