@@ -178,7 +178,6 @@ def running_service(
     return {
         "apiVersion": f"{GROUP}/v1beta1",
         "kind": "InferenceService",
-        # Nothing scales it: the controller need not make an autoscaler.
-        "metadata": {"name": name, "annotations": {f"{GROUP}/autoscalerClass": "external", **(annotations or {})}},
+        "metadata": {"name": name, "annotations": dict(annotations or {})},
         "spec": {"predictor": {**alone, **predictor, "model": described}},
     }
