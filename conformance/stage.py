@@ -14,6 +14,7 @@ from lightkube.types import PatchType
 from clusters.base import Cluster, Image, NoCluster, Provider
 from clusters.engine import NoEngine, find_engine
 from clusters.existing import Existing
+from clusters.images.modelcar import modelcar
 from clusters.images.own import own_image
 from clusters.kind import Kind
 from clusters.kserve import Installation, NoKServe, install, installed
@@ -25,6 +26,7 @@ from scenarios.initializers.injected import Injected, Place
 from scenarios.initializers.release_image import initializer_image
 from scenarios.kubernetes import STORAGE_CONTAINER
 from scenarios.locks import SharedLock
+from scenarios.models import MODEL
 from scenarios.network import Gateway
 from scenarios.servers import in_cluster
 from scenarios.servers.base import Server
@@ -70,13 +72,14 @@ class Stage:
                     home = cluster.shared / f"run-{run_id}"
                 fleet = in_cluster.start(cluster, provider, stores.result(), home, run_id)
                 undo.callback(fleet.stop)
-                subject, inspector, greeter = images.result()
-                provider.load([subject, inspector, greeter])
+                subject, inspector, greeter, *cars = images.result()
+                provider.load([subject, inspector, greeter, *cars])
                 place = Place(
                     cluster=cluster,
                     release=options.kserve,
                     inspector=inspector.reference,
                     greeter=greeter.reference,
+                    modelcar=cars[0].reference if cars else "",
                     run_id=run_id,
                     lock=lock_of(cluster),
                 )
@@ -132,13 +135,14 @@ def _installation(options: Options, provider: Provider, cluster: Cluster) -> Ins
 
 
 def _images(subject: Initializer, cluster: Cluster) -> tuple[Image, ...]:
-    """The images of the initializer, of the inspector and of the greeter."""
+    """The images of the initializer, of the inspector and of the greeter, and of a model where that can be made."""
     subject.prepare()
     if subject.name == "kserve":
         image = initializer_image(subject.version, cluster.images)
     else:
         image = _saved(subject.spec.removeprefix("image:"), subject.digest)
-    return (image, *map(own_image, ("inspector", "greeter")))
+    cars = [modelcar(MODEL)] if cluster.images == "assembled" else []
+    return (image, *map(own_image, ("inspector", "greeter")), *cars)
 
 
 def _saved(reference: str, digest: str) -> Image:

@@ -191,6 +191,31 @@ def test_a_storage_container_with_its_own_bundle(admission: Admission, kserve_co
     assert initializer.environment[name] == "/own"
 
 
+@rule("CFG-016")
+def test_an_image_given_to_the_chart(admission: Admission, kserve_config: Configuration) -> None:
+    """`helm upgrade` with an image of one's own."""
+    kserve_config.take_from_chart(admission.release, image="registry.example/team/initializer", tag="v9")
+    assert _initializer(admission).image == "registry.example/team/initializer:v9"
+
+
+@rule("CFG-017")
+def test_a_ca_bundle_given_to_the_chart(admission: Admission, kserve_config: Configuration) -> None:
+    """A company's MinIO, and everything installed by Helm."""
+    bundle = {"caBundleConfigMapName": "our-authorities", "caBundleVolumeMountPath": "/etc/own"}
+    kserve_config.take_from_chart(admission.release, **bundle)
+    assert _has_bundle(admission, "global-ca-bundle", "/etc/own")
+
+
+@rule("CFG-018")
+def test_limits_given_to_the_chart(admission: Admission, kserve_config: Configuration) -> None:
+    """A large model, and everything installed by Helm."""
+    asked = {"requests": {"memory": "300Mi", "cpu": "250m"}, "limits": {"memory": "9Gi", "cpu": "3"}}
+    kserve_config.take_from_chart(admission.release, resources=asked)
+    initializer = _initializer(admission)
+    assert initializer.requests == asked["requests"]
+    assert initializer.limits == asked["limits"]
+
+
 def _with_variable(admission: Admission, name: str) -> Object:
     declared = {"env": [{"name": name, "value": "/own"}]}
     return storage_container(admission.name("csc"), [{"prefix": f"{admission.scheme()}://"}], declared)

@@ -281,3 +281,25 @@ def test_a_new_pod_finds_the_model_again(store: Store, theatre: Theatre, model: 
     served = theatre.serve(model, predictor=theatre.admit(store.access()))
     assert _tree(served) == MODEL
     assert _tree(theatre.replace_pod(served)) == MODEL
+
+
+@rule("FLOW-022")
+def test_two_writers_on_one_claim(theatre: Theatre) -> None:
+    """KServe has no lock for them; what they write has names of their own."""
+    claim = theatre.claim(MODEL)
+    for name in ("first.txt", "second.txt"):
+        served = theatre.serve(f"pvc://{claim}", annotations={READONLY: "false"}, write={name: name})
+        assert _tree(served).items() >= MODEL.items()
+        assert served.inspection
+        assert served.inspection.writes[DEST] == {name: "ok"}
+    kept = {name: (theatre.folder_of(claim) / name).read_text() for name in ("first.txt", "second.txt")}
+    assert kept == {"first.txt": "first.txt", "second.txt": "second.txt"}
+
+
+@rule("FLOW-023")
+def test_a_model_in_an_image(theatre: Theatre, kserve_config: Configuration) -> None:
+    """The image lies on the node already; the model server is told where its model is by a link."""
+    image = theatre.modelcar
+    if not kserve_config.section("storageInitializer").get("enableModelcar"):
+        kserve_config.change(storageInitializer={"enableModelcar": True})
+    assert _tree(theatre.serve(f"oci://{image}")) == MODEL

@@ -13,6 +13,8 @@ from lightkube.resources.core_v1 import ConfigMap
 from lightkube.types import PatchType
 
 from clusters.base import RUN_LABEL
+from clusters.kserve.manifests import rendered
+from clusters.kserve.releases import find
 from scenarios.admission import Workspace
 from scenarios.kubernetes import CONFIGURATION, STORAGE_CONTAINER, patiently
 from scenarios.stores.base import NotOffered
@@ -52,6 +54,15 @@ class Configuration:
         }
         self.write(**texts)
 
+    def take_from_chart(self, release: str, **values: object) -> None:
+        """Write what the release's Helm chart makes of values of `kserve.storage`, and wait as `write` does.
+
+        Raises NoKServe for values that the chart refuses, and ToolFailed.
+        """
+        chart = rendered(find(release), "helm", {f"kserve.storage.{name}": value for name, value in values.items()})
+        configuration = next(one for one in chart if one["metadata"]["name"] == CONFIGURATION)
+        self.write(storageInitializer=configuration["data"]["storageInitializer"])
+
     def write(self, **sections: str) -> None:
         """Replace the text of sections, even by something that is no JSON, and wait until the webhook goes by it."""
         self._refuse_foreign()
@@ -85,7 +96,6 @@ class Configuration:
 
     def switch(self, storage_container: str, *, disabled: bool) -> None:
         """Disable a ClusterStorageContainer of the installation, if it is there, or have it match again."""
-        self._refuse_foreign()
         try:
             found = self._client.get(STORAGE_CONTAINER, storage_container)
         except lightkube.ApiError as error:
@@ -95,6 +105,7 @@ class Configuration:
         before = bool(found.get("disabled"))
         if before == disabled:
             return
+        self._refuse_foreign()
         remembered = {WAS_DISABLED: json.dumps(before)}
         change = {"disabled": disabled, "metadata": {"annotations": remembered}}
         self._client.patch(STORAGE_CONTAINER, storage_container, change, patch_type=PatchType.MERGE)

@@ -30,7 +30,7 @@ from scenarios.pods import (
     running,
     started,
 )
-from scenarios.stores.base import Access
+from scenarios.stores.base import Access, NotOffered
 from scenarios.waiting import wait
 
 GONE_WITHIN_S = 30.0
@@ -84,6 +84,13 @@ class Theatre:
         except ApiError as error:
             if error.status.code != 409:
                 raise
+
+    @property
+    def modelcar(self) -> str:
+        """The image with `scenarios.models.MODEL` in it. Raises NotOffered."""
+        if not self._place.modelcar:
+            raise NotOffered("the image with a model in it is made of Debian packages: run with --images assembled")
+        return self._place.modelcar
 
     def claim(self, tree: Mapping[str, bytes]) -> str:
         """A volume claim, ReadWriteMany, with `tree` in it; its name. `folder_of` has its files on this machine."""

@@ -16,9 +16,13 @@ _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/us
 _REMEDY = "check the network and the Debian mirror"
 
 
-def root_file_system(packages: Sequence[str]) -> Path:
-    """A tar of a minimal Debian with `packages`, owned as in an installed system. Raises ToolFailed."""
-    chosen = hashlib.sha256(repr(sorted(packages)).encode()).hexdigest()[:10]
+def root_file_system(packages: Sequence[str], *, alone: bool = False) -> Path:
+    """A tar of a minimal Debian with `packages`, owned as in an installed system; with `alone` nothing beside them.
+
+    Raises ToolFailed.
+    """
+    variant = "extract" if alone else "minbase"
+    chosen = hashlib.sha256(repr((*sorted(packages), *(["alone"] if alone else []))).encode()).hexdigest()[:10]
 
     def build(folder: Path) -> None:
         program = shutil.which("mmdebstrap")
@@ -29,7 +33,7 @@ def root_file_system(packages: Sequence[str]) -> Path:
         excludes = [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
         # dpkg waits for the disk after every package; a build that a power cut ends is made anew anyway.
         excludes.append("--dpkgopt=force-unsafe-io")
-        options = ["--variant=minbase", f"--include={','.join(packages)}", "--skip=output/dev", *excludes]
+        options = [f"--variant={variant}", f"--include={','.join(packages)}", "--skip=output/dev", *excludes]
         run([program, *options, SUITE, folder / "root.tar"], {"TMPDIR": str(folder)})
 
     what = f"Debian {SUITE} with {len(packages)} packages"

@@ -50,6 +50,7 @@ class Place:
     release    of KServe on `cluster`.
     inspector  the inspector's image.
     greeter    the image of a custom initializer, for a scheme of its own.
+    modelcar   the image with a model in it; "" where it cannot be made.
     run_id     the value of RUN_LABEL on everything that is made here.
     lock       held shared until the webhook has seen a pod; who changes KServe's settings holds it alone.
     """
@@ -58,6 +59,7 @@ class Place:
     release: str
     inspector: str
     greeter: str
+    modelcar: str
     run_id: str
     lock: SharedLock
 

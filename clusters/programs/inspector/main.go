@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 const (
@@ -30,6 +31,8 @@ const (
 	readinessPort = ":8080"
 	// KServe mounts volume claims beside the models (up to 0.15) and has links lead there.
 	alwaysOpen = "/mnt"
+	// KServe tells a model server by MODEL_INIT_MODE=async that its model may appear after its start (modelcars).
+	appearsWithin = 30 * time.Second
 )
 
 type entry struct {
@@ -80,6 +83,9 @@ func main() {
 	}
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGTERM, syscall.SIGINT)
+	if os.Getenv("MODEL_INIT_MODE") == "async" {
+		awaitAll(mounts)
+	}
 	line, err := json.Marshal(inspect(mounts, writes, names))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "inspector:", err)
@@ -89,6 +95,15 @@ func main() {
 	// Only one container of a pod gets the port; the others are ready without.
 	go http.ListenAndServe(readinessPort, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	<-ended
+}
+
+// awaitAll returns when all mounts are there, or when they will not come any more.
+func awaitAll(mounts []string) {
+	for deadline := time.Now().Add(appearsWithin); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if !slices.ContainsFunc(mounts, func(path string) bool { _, err := os.Stat(path); return err != nil }) {
+			return
+		}
+	}
 }
 
 func inspect(mounts, writes, names []string) report {
@@ -114,9 +129,9 @@ type look struct {
 
 func (l *look) at(path string, writes []string) *mount {
 	m := &mount{Path: path, Entries: []entry{}, Writes: map[string]string{}}
-	real, err := filepath.EvalSymlinks(path)
+	id, err := identify(path)
 	if err == nil {
-		err = l.walk(m, path, "", []string{real})
+		err = l.walk(m, path, "", []identity{id})
 	}
 	if err != nil {
 		m.Error = nameOf(err)
@@ -131,8 +146,20 @@ func (l *look) at(path string, writes []string) *mount {
 	return m
 }
 
-// walk adds what lies in the folder below m; trail has the real paths above it, so that no circle is walked.
-func (l *look) walk(m *mount, folder, relative string, trail []string) error {
+// identity tells folders apart whatever path leads there: a modelcar's folder has none that could be resolved by name.
+type identity struct{ device, inode uint64 }
+
+func identify(path string) (identity, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return identity{}, err
+	}
+	stat := info.Sys().(*syscall.Stat_t)
+	return identity{uint64(stat.Dev), stat.Ino}, nil
+}
+
+// walk adds what lies in the folder below m; trail has the folders above it, so that no circle is walked.
+func (l *look) walk(m *mount, folder, relative string, trail []identity) error {
 	children, err := os.ReadDir(folder)
 	for _, child := range children {
 		place := filepath.Join(folder, child.Name())
@@ -142,16 +169,16 @@ func (l *look) walk(m *mount, folder, relative string, trail []string) error {
 			m.Truncated = true
 			return nil
 		}
-		real := ""
-		if told.Kind == "dir" {
-			real, _ = filepath.EvalSymlinks(place)
-		}
 		index := len(m.Entries)
 		m.Entries = append(m.Entries, told)
-		if real == "" || slices.Contains(trail, real) {
+		if told.Kind != "dir" {
 			continue
 		}
-		if err := l.walk(m, place, told.Path+"/", append(slices.Clone(trail), real)); err != nil {
+		id, err := identify(place)
+		if err != nil || slices.Contains(trail, id) {
+			continue
+		}
+		if err := l.walk(m, place, told.Path+"/", append(slices.Clone(trail), id)); err != nil {
 			m.Entries[index].Error = nameOf(err)
 		}
 	}
