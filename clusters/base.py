@@ -18,7 +18,7 @@ Source = Literal["published", "assembled"]
 #: On every object that the suite makes; the value is the run's id.
 RUN_LABEL = "conformance.kserve.io/run"
 #: Seconds that one request to the API server may take.
-REQUEST_TIMEOUT_S = 30.0
+REQUEST_TIMEOUT_S = 60.0
 
 
 class NoCluster(Exception):

@@ -10,6 +10,7 @@ from conformance import rule
 from conformance.admission import Admission
 from conformance.injection import InjectedPod
 from conformance.test_injection import READONLY
+from scenarios.configuration import Configuration
 from scenarios.kubernetes import MODELS, secret, service_account, storage_container
 
 BASE, ADAPTER = "/mnt/models/base", "/mnt/models/adapter"
@@ -75,8 +76,9 @@ def test_a_claims_path(admission: Admission) -> None:
 
 @rule("URIS-006")
 @pytest.mark.parametrize("scheme", ["s3", "gs", "hf"])
-def test_the_default_takes_several(admission: Admission, scheme: str) -> None:
+def test_the_default_takes_several(admission: Admission, kserve_config: Configuration, scheme: str) -> None:
     """Nothing was configured."""
+    kserve_config.switch("default", disabled=False)
     entries = ((f"{scheme}://owner/base", BASE), (f"{scheme}://owner/adapter", ADAPTER))
     assert _serve(admission, *entries).initializer.args == [*entries[0], *entries[1]]
 
