@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,8 @@ class Kind(Provider):
     name      of the cluster; by default one that parallel runs do not share, or KEPT_NAME.
     images    "auto" pulls the published node image where a registry answers, and assembles one elsewhere.
     """
+
+    driver = "kind"
 
     def __init__(self, name: str = "", *, keep: bool = False, images: node_source.Choice = "auto") -> None:
         self.name = name or (KEPT_NAME if keep else f"{KEPT_NAME}-{os.getpid()}")
@@ -149,9 +151,8 @@ class Kind(Provider):
         environment = {**engine.environment, "KIND_EXPERIMENTAL_PROVIDER": engine.name, its_own: self.name}
         # kind must not go on when this process was killed: nobody would remove what it makes then.
         leash = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
-        options: list[str | Path] = ["--name", self.name, "--config", file, "--kubeconfig", self._folder / "kubeconfig"]
         try:
-            run([*leash, kind, "create", "cluster", *options], environment)
+            self._drive([*leash, str(kind)], environment, file, self._folder / "kubeconfig")
         except StepFailed as failure:
             full = cache_root() / "logs" / f"cluster-{self.name}"
             full.parent.mkdir(parents=True, exist_ok=True)
@@ -160,10 +161,18 @@ class Kind(Provider):
                 f"kind cannot create {self.name} with {engine.name}: {failure} (full output: {full})"
             ) from None
 
+    def _drive(self, kind: Sequence[str], environment: Mapping[str, str], file: Path, kubeconfig: Path) -> None:
+        """Have `kind`, called with `environment`, make the cluster of `file` and write `kubeconfig`.
+
+        Raises StepFailed.
+        """
+        options: list[str | Path] = ["--name", self.name, "--config", file, "--kubeconfig", kubeconfig]
+        run([*kind, "create", "cluster", *options], environment)
+
     def _cluster(self, engine: Engine, record: gc.Record, within_s: float) -> Cluster:
         cluster = Cluster(
             name=self.name,
-            provider="kind",
+            provider=self.driver,
             version="",
             kubeconfig=self._folder / "kubeconfig",
             context=f"kind-{self.name}",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from conformance.admission import Admission
-from conformance.judging import WITNESS
+from conformance.judging import WITNESS, keeps
 from conformance.run import RUN, Run, case_of, rule_of
 from conformance.stage import lock_of
 from scenarios import configuration
@@ -27,7 +27,8 @@ def tenant(pytestconfig: pytest.Config) -> Iterator[Tenant]:
     assert run.cluster is not None  # noqa: S101 - rules of this route are not collected without one
     tenant = Tenant.move_in(run.cluster, run.id, os.environ.get("PYTEST_XDIST_WORKER", "main"))
     yield tenant
-    tenant.move_out()
+    if not run.options.keep_failed:
+        tenant.move_out()
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +51,7 @@ def workspace(
         try:
             yield workspace
         finally:
-            workspace.leave()
+            workspace.leave(keep=keeps(run, request.node))
 
 
 def _system(run: Run) -> str:

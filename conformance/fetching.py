@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from conformance.spec import Rule, Spec
-from scenarios.initializers.base import DEST, Call, Entry, Initializer, Outcome
+from scenarios.initializers.base import DEST, Call, Entry, Initializer, Kill, Outcome
 from scenarios.network import TRUST, Gateway
 from scenarios.stores.base import Access, NotOffered, Store
 
@@ -174,6 +175,9 @@ class Fetcher:
         again: bool = False,
         timeout_s: float = 60.0,
         terminate_after_s: float | None = None,
+        space: int | None = None,
+        kill: Kill | None = None,
+        hashed: bool = False,
     ) -> Fetch:
         """Call the initializer for one URI into `dest`, or for several into `dest/0`, `dest/1`, ...
 
@@ -183,6 +187,8 @@ class Fetcher:
         present      destination -> files that lie there before the call.
         trust        whether the suite's certificate authority is trusted.
         again        on the destination as the last call left it.
+        space        bytes that fit into the destination.
+        hashed       whether the tree is to have the sha256 of every file instead of its content.
         """
         access = access or (self.store.access() if self.store else Access())
         uris = tuple(uri + "?" + access.query if access.query and "?" not in uri else uri for uri in uris)
@@ -201,6 +207,9 @@ class Fetcher:
                 present=present or {},
                 timeout_s=timeout_s,
                 terminate_after_s=terminate_after_s,
+                space=space,
+                kill=kill,
+                hashed=hashed,
             ),
             access.secrets,
         )
@@ -209,6 +218,15 @@ class Fetcher:
         """Raises NotOffered where this machine cannot see what is written beside the destination."""
         if self._initializer.isolation == "none":
             raise NotOffered("writes beside the destination are seen with bubblewrap only, which does not work here")
+
+    def forget(self) -> None:
+        """Remove what the last call left on disk, where many large ones follow each other."""
+        shutil.rmtree(self._workdir, ignore_errors=True)
+
+    def own_disk(self) -> None:
+        """Raises NotOffered where this machine cannot give a call a destination of a size of its own."""
+        if self._initializer.isolation != "bubblewrap":
+            raise NotOffered(f"a disk that is full needs bubblewrap; isolation is {self._initializer.isolation}")
 
     def call(self, *arguments: str) -> Fetch:
         """Call the initializer with arguments that are not pairs."""

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from conformance.fetching import Expectation, Fetcher
-from conformance.judging import FAILED, FETCHER
+from conformance.judging import FETCHER, MEASUREMENTS, keeps
+from conformance.measuring import Bench
+from conformance.metering import Meter
 from conformance.run import RUN, Run, case_of, rule_of
-from scenarios.models import MODEL, under
+from reports.model import Measurement
+from scenarios.models import MODEL, SHARDED, under
 from scenarios.network import Gateway
 from scenarios.stores import HTTP, STORES, AzureFiles
 from scenarios.stores.base import Store
@@ -38,15 +41,12 @@ def gateway(run: Run) -> Gateway:
 @pytest.fixture
 def store(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Store:
     """This test's own corner of the store that its row names; no test sees another's."""
-    kind = STORES[request.param]
-    server = kind.servers.get(run.mode)
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     case = f"case-{worker}-{next(_numbers)}"
     # What a store keeps is mounted into pods, so it has to lie where nodes see it too.
     folder = run.fleet.folder / "cases" / case if run.cluster else tmp_path / "store"
     folder.mkdir(parents=True)
-    endpoint = run.fleet.endpoints[server.name] if server else None
-    return kind(endpoint, run.fleet.gateway, case, folder)
+    return STORES[request.param].at(run.fleet.endpoints, run.mode, run.fleet.gateway, case, folder)
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,25 @@ class Sample:
 @pytest.fixture
 def sample(store: Store) -> Sample:
     """A model in the store, for tests that are about something else than its shape; over HTTP a single file of it."""
+    return _deposit(store, MODEL, "config.json")
+
+
+@pytest.fixture
+def shards(store: Store) -> Sample:
+    """A model of a few MiB in the store, most of it in equal files; over HTTP one of them."""
+    return _deposit(store, SHARDED, "part-0.bin")
+
+
+def _deposit(store: Store, tree: Mapping[str, bytes], single: str) -> Sample:
+    """Put `tree` where it can be fetched from as a whole, or else its file `single`."""
     if isinstance(store, AzureFiles):
         # KServe keeps the folder's name there (PLACE-001); at the root that fault does not hide the others.
-        store.put(MODEL)
-        return Sample(f"{store.uri()}/", MODEL)
-    store.put(under("model", MODEL))
+        store.put(tree)
+        return Sample(f"{store.uri()}/", tree)
+    store.put(under("model", tree))
     if isinstance(store, HTTP):
-        return Sample(store.uri("model/config.json"), {"config.json": MODEL["config.json"]})
-    return Sample(store.uri("model"), MODEL)
+        return Sample(store.uri(f"model/{single}"), {single: tree[single]})
+    return Sample(store.uri("model"), tree)
 
 
 @pytest.fixture
@@ -94,8 +105,20 @@ def initializer(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Ite
     fetcher = Fetcher(run.initializer, expected, asked, run.fleet.gateway, scratch)
     node.stash[FETCHER] = fetcher
     yield fetcher
-    run.initializer.settle(keep=FAILED in node.stash and run.keeps())
+    run.initializer.settle(keep=keeps(run, node))
     _remove(scratch)
+
+
+@pytest.fixture
+def meter(request: pytest.FixtureRequest, run: Run, store: Store, initializer: Fetcher) -> Meter:
+    """What holds the budget of this test's rule against measured calls on its store."""
+    folder = run.fleet.folder / "measured"
+    folder.mkdir(exist_ok=True)
+    budget = rule_of(request.node).budget
+    assert budget is not None, "a rule without a budget"  # noqa: S101
+    measurements: list[Measurement] = []
+    request.node.stash[MEASUREMENTS] = measurements
+    return Meter(Bench(store, initializer, run.fleet.gateway, folder), budget, measurements)
 
 
 def _remove(folder: Path) -> None:

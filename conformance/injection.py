@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from conformance.fetching import Broken
 from scenarios.kubernetes import INITIALIZER, MODEL_SERVER, Object
 
+T = TypeVar("T")
+
 #: Where Kubernetes itself mounts a ServiceAccount's token into every container.
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
+
+
+class Named(dict[str, T]):
+    """Parts of a pod by name. One that is asked for but missing raises Broken: it is the pod that is wrong."""
+
+    def __init__(self, what: str, parts: Mapping[str, T]) -> None:
+        super().__init__(parts)
+        self._what = what
+
+    def __missing__(self, name: str) -> T:
+        raise Broken(f"there is no {self._what} {name}, only: {', '.join(self) or 'none'}")
 
 
 @dataclass(frozen=True)
@@ -45,13 +58,15 @@ class Container:
     @property
     def environment(self) -> dict[str, str]:
         """Variables whose value stands in the pod."""
-        return {one["name"]: one.get("value", "") for one in self._variables if not one.get("valueFrom")}
+        values = {one["name"]: one.get("value", "") for one in self._variables if not one.get("valueFrom")}
+        return Named(f"variable with a value in {self.name}:", values)
 
     @property
     def references(self) -> dict[str, tuple[str, str]]:
         """Variables that come from Secrets: name -> (Secret, key)."""
         found = {one["name"]: (one.get("valueFrom") or {}).get("secretKeyRef") for one in self._variables}
-        return {name: (one["name"], one["key"]) for name, one in found.items() if one}
+        references = {name: (one["name"], one["key"]) for name, one in found.items() if one}
+        return Named(f"variable by reference in {self.name}:", references)
 
     @property
     def variables(self) -> list[str]:
@@ -65,11 +80,12 @@ class Container:
     @property
     def mounts(self) -> dict[str, Mount]:
         """Path -> mount, without the token that Kubernetes mounts everywhere."""
-        return {
+        mounts = {
             one["mountPath"]: Mount(one["name"], one["mountPath"], bool(one.get("readOnly")), one.get("subPath") or "")
             for one in self.raw.get("volumeMounts") or ()
             if one["mountPath"] != TOKEN
         }
+        return Named(f"mount in {self.name}:", mounts)
 
     @property
     def requests(self) -> dict[str, str]:
@@ -82,7 +98,7 @@ class Container:
     @property
     def security(self) -> dict[str, Any]:
         """The container's own securityContext."""
-        return dict(self.raw.get("securityContext") or {})
+        return Named(f"setting in the securityContext of {self.name}:", self.raw.get("securityContext") or {})
 
 
 @dataclass(frozen=True)
@@ -97,16 +113,15 @@ class InjectedPod:
 
     @property
     def spec(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.manifest["spec"]
-        return found
+        return Named("field in the pod's spec:", self.manifest["spec"])
 
     @cached_property
     def containers(self) -> list[Container]:
-        return [Container(one) for one in self.spec.get("containers") or ()]
+        return [Container(Named("field in a container:", one)) for one in self.spec.get("containers") or ()]
 
     @cached_property
     def init_containers(self) -> list[Container]:
-        return [Container(one) for one in self.spec.get("initContainers") or ()]
+        return [Container(Named("field in a container:", one)) for one in self.spec.get("initContainers") or ()]
 
     @property
     def init_names(self) -> list[str]:
@@ -136,8 +151,9 @@ class InjectedPod:
     @property
     def volumes(self) -> dict[str, dict[str, Any]]:
         """Name -> source (`{"emptyDir": {}}`)."""
-        return {
-            one["name"]: {key: value for key, value in one.items() if key != "name"}
+        sources = {
+            one["name"]: Named(f"source in volume {one['name']}:", {key: one[key] for key in one if key != "name"})
             for one in self.spec.get("volumes") or ()
             if not one["name"].startswith("kube-api-access-")
         }
+        return Named("volume", sources)

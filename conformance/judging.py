@@ -12,7 +12,7 @@ from conformance.admission import Witness
 from conformance.fetching import Fetcher, Tree, difference
 from conformance.known_failures import Case
 from conformance.run import Run, case_of, rule_of, store_of
-from reports.model import Level, Outcome, Result, to_json
+from reports.model import Level, Measurement, Outcome, Result, to_json
 from reports.redact import redact
 from reports.writer import save_evidence
 
@@ -20,7 +20,9 @@ from reports.writer import save_evidence
 PROPERTY = "conformance"
 FETCHER = pytest.StashKey[Fetcher]()
 FAILED = pytest.StashKey[Outcome]()
+KEPT = pytest.StashKey[bool]()
 WITNESS = pytest.StashKey[Witness]()
+MEASUREMENTS = pytest.StashKey[list[Measurement]]()
 WHY_NOT = pytest.StashKey[tuple[Outcome, str]]()
 
 
@@ -29,8 +31,9 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
     outcome = _outcome(item, call, report)
     if outcome is None:
         return
-    if outcome in {Outcome.FAILED, Outcome.ERROR}:
-        item.stash[FAILED] = outcome
+    lost = _lost(run, item) if outcome in {Outcome.PASSED, Outcome.FAILED} else ""
+    if lost:
+        outcome, report.outcome, report.longrepr = Outcome.ERROR, "failed", lost
     rule, store, case, server = rule_of(item), store_of(item) or "", case_of(item), run.server_of(store_of(item))
     fetcher = item.stash.get(FETCHER, None)
     route = run.options.route_of(rule) or ""
@@ -52,7 +55,9 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
         report.outcome, report.longrepr = "failed", message
     elif outcome is Outcome.ERROR:
         message = report.longreprtext
-        reason = _in_one_line(call)
+        reason = lost or _in_one_line(call)
+    if outcome in {Outcome.FAILED, Outcome.ERROR}:
+        item.stash[FAILED] = outcome
     evidence: tuple[str, ...] = ()
     if outcome in {Outcome.FAILED, Outcome.KNOWN_FAILURE, Outcome.ERROR} and (fetcher or WITNESS in item.stash):
         evidence = (_save_evidence(run, item, fetcher, message),)
@@ -72,6 +77,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
         reference=reference,
         reproduce=_reproduce(run, item),
         evidence=evidence,
+        measurements=tuple(item.stash.get(MEASUREMENTS, [])),
     )
     calls = [fetch.outcome for fetch in fetcher.fetches] if fetcher and call.when == "call" else []
     report.user_properties.append((
@@ -86,6 +92,13 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
     ))  # fmt: skip
 
 
+def keeps(run: Run, item: pytest.Item) -> bool:
+    """Whether what the case left in the cluster shall stay there: it failed unexpectedly, as one of the first."""
+    if KEPT not in item.stash:
+        item.stash[KEPT] = FAILED in item.stash and run.keeps()
+    return item.stash[KEPT]
+
+
 def _outcome(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> Outcome | None:
     """What this phase decides; None when it decides nothing (a set-up or clean-up that went well)."""
     if report.skipped:
@@ -94,6 +107,11 @@ def _outcome(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
         of_the_initializer = call.when == "call" and call.excinfo and call.excinfo.errisinstance(AssertionError)
         return Outcome.FAILED if of_the_initializer else Outcome.ERROR
     return Outcome.PASSED if call.when == "call" else None
+
+
+def _lost(run: Run, item: pytest.Item) -> str:
+    """What has died under the case, so that nothing can be said of the initializer; "" for nothing."""
+    return "" if run.cluster else run.fleet.lost(run.server_of(store_of(item)))
 
 
 def _skip_reason(call: pytest.CallInfo[None]) -> str:

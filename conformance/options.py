@@ -21,6 +21,7 @@ from scenarios.servers.base import Mode
 from scenarios.stores import STORES
 
 Clusters = Literal["none", "kind", "existing"]
+Driver = Literal["suite", "pytest-kind"]
 
 OWN_LIST = known_failures.FOLDER / "kserve.yaml"
 
@@ -80,6 +81,12 @@ def add(parser: pytest.Parser) -> None:
         help="where images come from: published (their registries), assembled (packages and modules, on this machine), "
         "auto (published where a registry answers). Default: auto",
     )
+    cluster.addoption(
+        "--kind-driver",
+        default="suite",
+        metavar="WHO",
+        help="who calls kind: suite, pytest-kind (its KindCluster; needs the extra of that name). Default: suite",
+    )
     cluster.addoption("--keep-cluster", action="store_true", help="leave the kind cluster for the next run, and use it")
     cluster.addoption(
         "--keep-failed", type=int, default=0, metavar="N", help="leave the objects of the first N failed cases"
@@ -107,6 +114,7 @@ class Options:
     cluster: Clusters
     install: How
     images: Source | Literal["auto"]
+    driver: Driver
     keep_cluster: bool
     keep_failed: int
     kubeconfig: Path | None
@@ -160,6 +168,8 @@ def read(config: pytest.Config, spec: Spec) -> Options:
     _known("servers", [mode], get_args(Mode))
     _known("install", [option("--install")], WAYS)
     _known("images", [option("--images")], ["auto", *get_args(Source)])
+    driver = option("--kind-driver")
+    _known("kind-driver", [driver], get_args(Driver))
     asked = option("--kserve")
     _known("kserve", [asked] if asked else [], known_releases())
     latest = newest() if cluster == "none" else asked or newest_installable()
@@ -183,6 +193,7 @@ def read(config: pytest.Config, spec: Spec) -> Options:
         cluster=cast("Clusters", cluster),
         install=cast("How", option("--install")),
         images=option("--images"),
+        driver=cast("Driver", driver),
         keep_cluster=option("--keep-cluster"),
         keep_failed=option("--keep-failed"),
         kubeconfig=Path(option("--kubeconfig")) if option("--kubeconfig") else None,

@@ -29,6 +29,7 @@ from scenarios.initializers.base import Initializer
 from scenarios.servers.base import Mode, Server
 from scenarios.servers.fleet import Fleet
 from scenarios.stores import STORES
+from scenarios.stores.base import NO_RELEASE
 
 SUITE = "storage-initializer-conformance"
 FOLDER_PREFIX = f"{SUITE}-"
@@ -136,15 +137,16 @@ class Run:
         if store is None:
             return None
         kind = STORES[store]
-        if not supported(store, self.kserve):
-            return model.Outcome.UNSUPPORTED, f"KServe {self.kserve} has no downloader for {store} ({kind.kserve})"
+        if not supported(store, self.options):
+            since = f" ({kind.kserve})" if kind.kserve != NO_RELEASE else ""
+            return model.Outcome.UNSUPPORTED, f"KServe {self.kserve} has no downloader for {store}{since}"
         if reason := self.initializer.lacks.get(store):
             return model.Outcome.NOT_RUN, reason
-        server = kind.servers.get(self.mode)
-        if kind.servers and server is None:
-            return model.Outcome.NOT_RUN, f"no server plays {store} with --servers {self.mode}"
-        if server and server.name in self.fleet.unavailable:
-            return model.Outcome.NOT_RUN, f"{server.name} does not run: {self.fleet.unavailable[server.name]}"
+        for server in kind.needed(self.mode):
+            if server is None:
+                return model.Outcome.NOT_RUN, f"no server plays {store} with --servers {self.mode}"
+            if server.name in self.fleet.unavailable:
+                return model.Outcome.NOT_RUN, f"{server.name} does not run: {self.fleet.unavailable[server.name]}"
         return None
 
     def server_of(self, store: str | None) -> str:
@@ -168,7 +170,7 @@ class Run:
             for rule in self.spec
             if rule.level == "MUST"
             for store in rule.stores or ("",)
-            if self.options.judges(rule, store or None) and (not store or supported(store, self.kserve))
+            if self.options.judges(rule, store or None) and (not store or supported(store, self.options))
         }
 
     def draft(self) -> model.Report:
@@ -249,9 +251,11 @@ def case_of(item: pytest.Item) -> str:
     return str(callspec.id).removeprefix(store_of(item) or "").removeprefix("-")
 
 
-def supported(store: str, release: str) -> bool:
-    """Whether KServe's initializer of that release has a downloader for the store."""
-    return STORES[store].available_in(release)
+def supported(store: str, options: Options) -> bool:
+    """Whether KServe's initializer of that release has a downloader for the store, or only custom containers have."""
+    kind = STORES[store]
+    custom = kind.kserve == NO_RELEASE and options.initializer.name != "kserve"
+    return custom or kind.available_in(options.kserve)
 
 
 def servers_for(options: Options, spec: Spec) -> set[type[Server]]:
@@ -260,9 +264,9 @@ def servers_for(options: Options, spec: Spec) -> set[type[Server]]:
         store
         for rule in spec
         for store in rule.stores
-        if options.judges(rule, store) and supported(store, options.kserve) and options.wants(rule, store)
+        if options.judges(rule, store) and supported(store, options) and options.wants(rule, store)
     }
-    return {server for store in stores if (server := STORES[store].servers.get(options.mode))}
+    return {server for store in stores for server in STORES[store].needed(options.mode) if server}
 
 
 def _run_folder() -> Path:

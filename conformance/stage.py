@@ -18,6 +18,7 @@ from clusters.images.modelcar import modelcar
 from clusters.images.own import own_image
 from clusters.kind import Kind
 from clusters.kserve import Installation, NoKServe, install, installed
+from clusters.pytest_kind import PytestKind
 from clusters.sweep import sweep
 from clusters.toolchain.cache import cache_root, once
 from conformance.options import Options
@@ -118,7 +119,8 @@ def lock_of(cluster: Cluster) -> SharedLock:
 def _provider(options: Options) -> Provider:
     if options.cluster == "existing":
         return Existing(options.kubeconfig, options.context)
-    return Kind(keep=options.keep_cluster, images=options.images)
+    provider = PytestKind if options.driver == "pytest-kind" else Kind
+    return provider(keep=options.keep_cluster, images=options.images)
 
 
 def _installation(options: Options, provider: Provider, cluster: Cluster) -> Installation:

@@ -7,7 +7,7 @@ from conformance.fetching import Fetcher
 from conformance.fixtures import Sample
 from scenarios.initializers.base import DEST
 from scenarios.models import MODEL, under
-from scenarios.stores import HTTP
+from scenarios.stores import HTTP, S3
 from scenarios.stores.base import Store
 
 #: store, case, URI: a known scheme, but a part is missing or one too many.
@@ -56,6 +56,12 @@ def test_a_missing_bucket(store: Store, initializer: Fetcher) -> None:
 def test_wrong_credentials(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Well-formed credentials that the store does not know."""
     initializer.fetch(sample.uri, access=store.access("wrong"), timeout_s=150).assert_refused()
+
+
+@rule("ERR-003", stores=("s3",))
+def test_a_wrong_secret(store: S3, initializer: Fetcher, sample: Sample) -> None:
+    """A key id that the store knows, and a secret that is not its own: the signature does not match."""
+    initializer.fetch(sample.uri, access=store.wrong_secret(), timeout_s=150).assert_refused()
 
 
 @rule("ERR-004")

@@ -9,7 +9,7 @@ from conformance.fetching import Fetcher
 from conformance.fixtures import Sample
 from scenarios.network import CA_PATH, Gateway
 from scenarios.stores import S3, WebHDFS
-from scenarios.stores.base import Access, Store
+from scenarios.stores.base import Store
 
 #: Where KServe's webhook mounts the ConfigMap with the CA bundle, by default.
 CUSTOM_CERTS = "/etc/ssl/custom-certs"
@@ -30,12 +30,6 @@ def bundle(gateway: Gateway) -> Mounts:
     return {f"{CUSTOM_CERTS}/cabundle.crt": gateway.ca}
 
 
-def _over_tls(store: S3) -> Access:
-    access = store.access()
-    endpoint = access.environment["AWS_ENDPOINT_URL"].replace("http://", "https://")
-    return access.plus(AWS_ENDPOINT_URL=endpoint, S3_USE_HTTPS="1")
-
-
 @rule("CRED-007")
 @pytest.mark.parametrize(
     "settings", [*GIVEN.values(), CONFIGMAP | {"S3_VERIFY_SSL": "1"}], ids=[*GIVEN, "configmap-verify"]
@@ -44,7 +38,7 @@ def test_an_own_authority_makes_tls_work(
     store: S3, initializer: Fetcher, sample: Sample, bundle: Mounts, settings: Settings
 ) -> None:
     """MinIO and the like in a company's network have certificates of the company."""
-    run = initializer.fetch(sample.uri, access=_over_tls(store), environment=settings, mounts=bundle, trust=False)
+    run = initializer.fetch(sample.uri, access=store.over_tls(), environment=settings, mounts=bundle, trust=False)
     assert run.tree == sample.tree
 
 
@@ -52,14 +46,14 @@ def test_an_own_authority_makes_tls_work(
 @pytest.mark.parametrize("verify", ["0", "false", "False"])
 def test_verification_can_be_switched_off(store: S3, initializer: Fetcher, sample: Sample, verify: str) -> None:
     """S3_VERIFY_SSL as the annotation s3-verifyssl sets it, without any authority."""
-    run = initializer.fetch(sample.uri, access=_over_tls(store), environment={"S3_VERIFY_SSL": verify}, trust=False)
+    run = initializer.fetch(sample.uri, access=store.over_tls(), environment={"S3_VERIFY_SSL": verify}, trust=False)
     assert run.tree == sample.tree
 
 
 @rule("CRED-009")
 def test_an_unknown_authority_is_refused(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Nobody said that this certificate is to be trusted."""
-    access = _over_tls(store) if isinstance(store, S3) else store.access()
+    access = store.over_tls() if isinstance(store, S3) else store.access()
     run = initializer.fetch(sample.uri, access=access, trust=False, timeout_s=150)
     run.assert_refused()
     assert not run.entries() or all(entry.content is None for entry in run.entries().values()), (
@@ -72,7 +66,7 @@ def test_an_unknown_authority_is_refused(store: Store, initializer: Fetcher, sam
 def test_a_missing_ca_bundle_is_an_error(store: S3, initializer: Fetcher, sample: Sample, given: str) -> None:
     """The ConfigMap lacks the key, or the path has a typing error."""
     environment = CONFIGMAP if given == "configmap" else {"AWS_CA_BUNDLE": f"{CUSTOM_CERTS}/missing.crt"}
-    initializer.fetch(sample.uri, access=_over_tls(store), environment=environment, trust=False).assert_refused()
+    initializer.fetch(sample.uri, access=store.over_tls(), environment=environment, trust=False).assert_refused()
 
 
 @rule("CRED-011")

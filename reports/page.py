@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.junit import headline
-from reports.model import Outcome, Profile, Report, Result, Rule, Server
+from reports.model import Outcome, Profile, Report, Result, Rule, Server, spread
 from reports.redact import printable
 from reports.verdict import members
 
@@ -97,6 +97,7 @@ def page(report: Report, evidence_root: str = "") -> str:
         symbols=SYMBOLS,
         outcomes=list(Outcome),
         headline=headline,
+        spread=spread,
     )
 
 

@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from statistics import median
 
 from reports.junit import headline
-from reports.model import Outcome, Profile, Report, Result, Verdict
+from reports.model import Measurement, Outcome, Profile, Report, Result, Verdict
 from reports.page import groups, servers_of
 from reports.redact import printable
 
@@ -33,6 +34,7 @@ def summary(report: Report, *, path: Path, colour: bool, width: int) -> list[str
     lines += _listed(report, Outcome.FIXED, "FIXED: take these off the list of known failures", colour, width)
     lines += _listed(report, Outcome.ERROR, "ERRORS of the suite or a server", colour, width)
     lines += _listed(report, Outcome.NOT_RUN, "NOT RUN", colour, width)
+    lines += _measured(report, colour, width)
     lines += ["", *_known(report, width), *_wrapped(_cost(report), width), f"Report: {path}"]
     return [printable(line) if not colour else line for line in lines]
 
@@ -127,6 +129,33 @@ def _listed(report: Report, outcome: Outcome, heading: str, colour: bool, width:
     yield from ("", _paint(f"{heading}: {total}", _HEADING, colour))
     for group in found:
         yield from _wrapped(f"{len(group.results):>4}  {group.cause} ({group.where})", width, "  ", 6)
+
+
+def _measured(report: Report, colour: bool, width: int) -> Iterator[str]:
+    """Rates beside those of the reference clients, and peak memory: a line for each store."""
+    by_store: dict[str, list[str]] = {}
+    for result in report.results:
+        for one in result.measurements:
+            told = _told(one, report.rule(result.rule).title)
+            if told and told not in by_store.setdefault(result.store, []):
+                by_store[result.store].append(told)
+    if by_store:
+        yield from (
+            "",
+            _paint("MEASURED (reference client in brackets; rates are those of bounded lines)", _HEADING, colour),
+        )
+    for store, told in by_store.items():
+        if told:
+            yield from _wrapped(f"{store}: {'; '.join(told)}", width, "  ", len(store) + 2)
+
+
+def _told(one: Measurement, title: str) -> str:
+    if one.moved_bytes:
+        what = title.partition(" take")[0].lower()
+        return f"{what} {one.mib_per_s(one.samples):.2g} MiB/s [{one.mib_per_s(one.reference):.2g}]"
+    if one.name == "peak memory":
+        return f"peak memory {median(one.samples):.0f} MiB [{median(one.reference):.0f}]"
+    return ""
 
 
 def _known(report: Report, width: int) -> list[str]:

@@ -290,7 +290,8 @@ class Workspace:
         found = self.client.get(kubernetes.INFERENCE_SERVICE, name, namespace=self.ordinary)
         return json.dumps(found.get("status", {}))
 
-    def leave(self) -> None:
-        """Have everything removed that the test made, without waiting for it."""
+    def leave(self, *, keep: bool = False) -> None:
+        """Have everything removed that the test made, or with `keep` only what others see; nothing is waited for."""
         for manifest in reversed(self._made):
-            client_delete(self.client, manifest)
+            if not keep or manifest["kind"] == "ClusterStorageContainer":
+                client_delete(self.client, manifest)

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 #: A small model with one nested folder, for tests that are about something else.
 MODEL: dict[str, bytes] = {"config.json": b'{"model": "sample"}\n', "weights/part-0.bin": bytes(range(256)) * 3}
 
+#: Size of each large file of SHARDED.
+SHARD_BYTES = 1 << 20
+
 _TENSORS = b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "
 
 #: What model servers expect below /mnt/models, by server.
@@ -70,6 +73,10 @@ def under(folder: str, tree: Mapping[str, bytes]) -> dict[str, bytes]:
 def noise(size: int, seed: int = 1) -> bytes:
     """`size` bytes that do not compress and are the same in every run."""
     return random.Random(seed).randbytes(size)  # noqa: S311 - no secret
+
+
+#: A model whose files are large enough that something can happen while one of them is on its way.
+SHARDED: dict[str, bytes] = {"config.json": b"{}\n", **{f"part-{n}.bin": noise(SHARD_BYTES, seed=n) for n in range(3)}}
 
 
 def tar(tree: Mapping[str, bytes], *, mode: str = "w", permissions: int = 0o644) -> bytes:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from scenarios.faults import Fault
 
 LOOPBACK = "127.0.0.1"
 #: Where an initializer finds the suite's certificate authority (see `Gateway.mounts`).
 CA_PATH = "/run/conformance/ca.pem"
 #: Variables that make common clients trust that authority.
 TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+#: What can be wrong with a certificate: it is out of date, another host's, or of an authority that nobody trusts.
+CROOKED = ("expired", "other-host", "unknown-authority")
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,13 @@ class Gateway:
     proxy_url  forward proxy; it maps host names such as ACCOUNT.blob.core.windows.net to servers.
     ca         PEM file of the suite's certificate authority, alone.
     log        JSON lines, one `Request` each.
+    crooked    forward proxies whose certificates are wrong, by what is wrong (see `CROOKED`).
     """
 
     proxy_url: str
     ca: Path
     log: Path
+    crooked: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self, *, trust: bool = True) -> dict[str, str]:
         """Proxy variables for an initializer; with `trust`, also those that make it accept the suite's authority.
@@ -72,6 +78,14 @@ class Gateway:
         """What a call needs mounted so that the paths in `environment` exist."""
         return {CA_PATH: self.ca}
 
+    def interfere(self, case: str, *faults: Fault, renaming: Mapping[str, str] | None = None) -> None:
+        """From now on do this to the requests that have `case` in their host or path; it replaces what was planned."""
+        plans = interference_beside(self.log)
+        plans.mkdir(exist_ok=True)
+        draft = plans / f".{case}.draft"
+        draft.write_text(json.dumps({"faults": [asdict(fault) for fault in faults], "renaming": renaming or {}}))
+        draft.replace(plans / f"{case}.json")
+
     def position(self) -> int:
         """The end of the log now, in bytes; pass it to `requests` to see only what comes after."""
         return self.log.stat().st_size if self.log.exists() else 0
@@ -85,3 +99,8 @@ class Gateway:
             for line in stream:
                 if line.endswith(b"\n"):
                     yield Request(**json.loads(line))
+
+
+def interference_beside(log: Path) -> Path:
+    """The folder of `Gateway.interfere`, by the gateway's log."""
+    return log.with_name("interference")

@@ -19,6 +19,7 @@ from tests.test_plugin import run
         (("--cluster", "moon"), "--cluster moon: not known; known are none, kind, existing"),
         (("--cluster", "kind", "--install", "zip"), "--install zip: not known; known are manifests, helm"),
         (("--cluster", "kind", "--images", "some"), "--images some: not known"),
+        (("--cluster", "kind", "--kind-driver", "me"), "--kind-driver me: not known; known are suite, pytest-kind"),
         (("--cluster", "kind", "--kserve", "0.21.0"), "KServe 0.21.0 cannot be installed"),
         (("--cluster", "kind", "--initializer", "command:/bin/true"), "make one of command:/bin/true"),
         (("--cluster", "kind", "--servers", "container"), "--servers container"),

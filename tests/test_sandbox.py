@@ -359,6 +359,27 @@ sandbox.run(program, [], Call([], Path({str(tmp_path)!r})))
     assert _gone("4711.3")
 
 
+@pytest.mark.parametrize("isolated", [pytest.param(True, marks=bubblewrap), False], ids=["bubblewrap", "plain"])
+def test_a_suite_killed_in_the_middle_of_a_start_leaves_nothing(tmp_path: Path, isolated: bool) -> None:
+    """A start takes 10 to 30 ms; the suite makes one after the other and is killed at any moment of it."""
+    script = f"""
+from pathlib import Path
+from scenarios.initializers import sandbox
+from scenarios.initializers.base import Call
+print(sandbox.isolation(), flush=True)
+while True:
+    sandbox.run(["/bin/sleep", "4711.4"], [], Call([], Path({str(tmp_path)!r}), timeout_s=0.01), isolated={isolated})
+"""
+    for n in range(12):
+        command = [sys.executable, "-c", script]
+        with subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True) as suite:
+            assert suite.stdout is not None
+            suite.stdout.readline()
+            time.sleep(n * 0.0025)
+            suite.kill()
+    assert _gone("4711.4")
+
+
 @bubblewrap
 def test_the_sandbox_costs_little(tmp_path: Path) -> None:
     """Thousands of calls a run: the best of some is 10 ms on an idle machine."""

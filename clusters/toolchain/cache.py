@@ -91,11 +91,11 @@ def run(argv: Sequence[str | Path], environment: Mapping[str, str] | None = None
     )
     if done.returncode:
         output = f"$ {' '.join(map(str, argv))}\n{done.stdout}{done.stderr}"
-        raise StepFailed(_telling_line(done.stderr or done.stdout) or f"exit code {done.returncode}", output)
+        raise StepFailed(telling_line(done.stderr or done.stdout) or f"exit code {done.returncode}", output)
     return done.stdout
 
 
-def _telling_line(output: str) -> str:
+def telling_line(output: str) -> str:
     """The line that names the error: the first that says so, with its cause where one follows; else the last."""
     lines = [stripped for line in output.splitlines() if (stripped := line.strip())]
     # npm's first line has an error's code only, its next the sentence.

@@ -45,6 +45,43 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What a rule allows of a measured quantity (see `conformance.measuring`), the same number for every machine.
+
+    unit   of the quantity: s, MiB, or what it is a multiple of.
+    limit  what is allowed at most, or with `least` what is asked for at least; for some stores another number.
+    of     what `limit` multiplies: what is measured beside each sample; "" where it stands alone.
+    plus   added to that, in `unit`.
+    """
+
+    quantity: str
+    unit: str
+    limit: float
+    least: bool = False
+    of: str = ""
+    plus: float = 0.0
+    stores: Mapping[str, float] = field(default_factory=dict)
+
+    def number(self, store: str) -> float:
+        """The limit for `store`."""
+        return self.stores.get(store, self.limit)
+
+    def share(self, store: str, value: float, beside: float = 1.0) -> float:
+        """How much of the budget a sample uses up; more than 1 is too much."""
+        allowed = self.number(store) * (beside if self.of else 1.0) + self.plus
+        return allowed / value if self.least else value / allowed
+
+    def text(self, store: str = "") -> str:
+        """The budget in words."""
+        words = [f"{'at least' if self.least else 'at most'} {self.number(store):g}"]
+        words += [f"times {self.of}"] if self.of else [self.unit]
+        words += [f"plus {self.plus:g} {self.unit}"] if self.plus else []
+        if not store:
+            words += [f"({name}: {number:g})" for name, number in self.stores.items()]
+        return " ".join(words)
+
+
+@dataclass(frozen=True)
 class Rule:
     """One sentence that an initializer keeps or breaks.
 
@@ -53,6 +90,7 @@ class Rule:
     kserve      releases it is in force for.
     cause       key of `Spec.causes`: what a refusal must say, in any words, when no exact message applies.
     references  ids of field reports and issue numbers.
+    budget      what is allowed, where the rule is about a number.
     """
 
     id: str
@@ -66,6 +104,7 @@ class Rule:
     references: tuple[str, ...]
     messages: tuple[Message, ...] = ()
     cause: str | None = None
+    budget: Budget | None = None
 
     @property
     def area(self) -> str:
@@ -142,6 +181,20 @@ def _rule(raw: Mapping[str, Any], area: Mapping[str, Any], groups: Mapping[str, 
             for message in raw.get("messages", [])
         ),
         cause=raw.get("cause"),
+        budget=_budget(raw["budget"]) if "budget" in raw else None,
+    )
+
+
+def _budget(raw: Mapping[str, Any]) -> Budget:
+    least = "at_least" in raw
+    return Budget(
+        quantity=raw["quantity"],
+        unit=raw["unit"],
+        limit=raw["at_least" if least else "at_most"],
+        least=least,
+        of=raw.get("of", ""),
+        plus=raw.get("plus", 0.0),
+        stores=raw.get("stores", {}),
     )
 
 

@@ -1,4 +1,6 @@
-"""The gateway between initializers and servers: one mitmdump with a forward proxy and a reverse listener per server.
+"""The gateway between initializers and servers: one mitmdump with forward proxies and a reverse listener per server.
+
+Of the forward proxies one is sound, and one for each way in which certificates can be wrong.
 
 What leaves it is plain HTTP to a server of this run; every other host is answered 502 by the gateway itself.
 Each listener speaks http and https on the same port, with certificates of the suite's own authority.
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from scenarios.network import LOOPBACK, Gateway
+from scenarios.network import CROOKED, LOOPBACK, Gateway, interference_beside
 from scenarios.servers.base import Unavailable, require_packages
 from scenarios.servers.process import PORT_ATTEMPTS, Process, free_ports, is_free, launch, wait_until_ready
 
@@ -68,11 +70,13 @@ def start(routes: Sequence[Route], folder: Path, host: str = LOOPBACK) -> Starte
     home = folder / "gateway"
     home.mkdir(parents=True)
     for attempt in range(1, PORT_ATTEMPTS + 1):
-        forward, *reverse = ports = free_ports(1 + len(routes))
+        forward, *others = ports = free_ports(1 + len(CROOKED) + len(routes))
+        crooked = dict(zip(CROOKED, others, strict=False))
+        reverse = others[len(CROOKED) :]
         listeners = dict(zip((route.server for route in routes), reverse, strict=True))
         requests = home / "requests.jsonl"
         (home / "routes.json").write_text(json.dumps(_table(routes, listeners)))
-        argv = _command(home, _modes(host, forward, routes, listeners), requests)
+        argv = _command(home, _modes(host, [forward, *crooked.values()], routes, listeners), requests, crooked)
         process = launch(argv, folder / "gateway.log", home)
         try:
             wait_until_ready("the gateway", process, requests.exists, READY_WITHIN_S)
@@ -81,19 +85,27 @@ def start(routes: Sequence[Route], folder: Path, host: str = LOOPBACK) -> Starte
                 continue
             raise
         urls = {server: f"http://{host}:{port}" for server, port in listeners.items()}
-        gateway = Gateway(f"http://{host}:{forward}", home / "mitmproxy-ca-cert.pem", requests)
+        proxies = {wrong: f"http://{host}:{port}" for wrong, port in crooked.items()}
+        gateway = Gateway(f"http://{host}:{forward}", home / "mitmproxy-ca-cert.pem", requests, proxies)
         return StartedGateway(process, gateway, urls)
     raise AssertionError("the last attempt returns or raises")
 
 
-def _modes(host: str, forward: int, routes: Sequence[Route], listeners: Mapping[str, int]) -> list[str]:
+def _modes(host: str, forward: Sequence[int], routes: Sequence[Route], listeners: Mapping[str, int]) -> list[str]:
     address = host if host == LOOPBACK else _EVERY_ADDRESS
     reverse = [f"reverse:{route.direct_url}@{address}:{listeners[route.server]}" for route in routes]
-    return [f"regular@{address}:{forward}", *reverse]
+    return [*(f"regular@{address}:{port}" for port in forward), *reverse]
 
 
-def _command(home: Path, modes: Sequence[str], requests: Path) -> list[str]:
-    options = {**_OPTIONS, "confdir": str(home), "suite_routes": str(home / "routes.json"), "suite_log": str(requests)}
+def _command(home: Path, modes: Sequence[str], requests: Path, crooked: Mapping[str, int]) -> list[str]:
+    options = {
+        **_OPTIONS,
+        "confdir": str(home),
+        "suite_routes": str(home / "routes.json"),
+        "suite_log": str(requests),
+        "suite_interference": str(interference_beside(requests)),
+        "suite_crooked": json.dumps({port: wrong for wrong, port in crooked.items()}),
+    }
     argv = [sys.executable, "-c", _MITMDUMP, "--quiet", "--scripts", str(_ADDON)]
     for mode in modes:
         argv += ["--mode", mode]

@@ -17,7 +17,11 @@ from typing import Any
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.mode_specs import ReverseMode
+from mitmproxy.tls import TlsData
 
+from scenarios.gateway import faults
+from scenarios.gateway.certificates import Crooked
+from scenarios.gateway.interference import Interference, Plan
 from scenarios.servers.google_accounts import TOKEN_HOST, Authority
 
 
@@ -32,6 +36,7 @@ class Passage:
         self.response_bytes = 0
         self.logged = False
         self.authority: Authority | None = None
+        self.plan: Plan | None = None
 
 
 class Addon:
@@ -40,13 +45,20 @@ class Addon:
     def load(self, loader: Loader) -> None:
         loader.add_option("suite_routes", str, "", "JSON file: a list of server, port, listener, hosts")
         loader.add_option("suite_log", str, "", "where to log requests, as JSON lines")
+        loader.add_option("suite_interference", str, "", "folder with a JSON file for each case that has plans")
+        loader.add_option("suite_crooked", str, "{}", "JSON: port of a listener -> what is wrong with its certificates")
 
     def running(self) -> None:
         self.routes: list[dict[str, Any]] = json.loads(Path(ctx.options.suite_routes).read_text())
         self.authorities = {
             route["server"]: Authority(Path(route["state"])) for route in self.routes if route["authority"]
         }
+        self.interference = Interference(Path(ctx.options.suite_interference))
+        self.crooked = Crooked(Path(ctx.options.confdir), json.loads(ctx.options.suite_crooked))
         self.log = Path(ctx.options.suite_log).open("ab", buffering=0)  # noqa: SIM115 -- open as long as the process
+
+    def tls_start_client(self, data: TlsData) -> None:
+        self.crooked.present(data)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         if self._named(flow.request.host) is None:
@@ -61,6 +73,7 @@ class Addon:
         passage = self._passage(flow)
         passage.server = route["server"]
         passage.host = request.host_header or request.host
+        passage.plan = self.interference.plan(passage.host + request.path)
         if authority := self.authorities.get(passage.server):
             if request.pretty_host == TOKEN_HOST:
                 passage.authority = authority  # it needs the body, so `request` answers
@@ -68,6 +81,8 @@ class Addon:
             if refusal := authority.refusal(request.path, request.headers.get("authorization", "")):
                 self._answer(flow, refusal.status, json.dumps(refusal.body), "application/json")
                 return
+        if passage.plan and passage.plan.renaming:
+            request.path = passage.plan.renaming.restored(request.path)
         request.scheme, request.host, request.port = "http", "127.0.0.1", route["port"]
         request.host_header = passage.host  # the assignment above has changed it
         request.stream = self._count_request(passage)
@@ -80,13 +95,27 @@ class Addon:
             answer = passage.authority.token(body)
             self._answer(flow, answer.status, json.dumps(answer.body), "application/json")
 
-    def responseheaders(self, flow: http.HTTPFlow) -> None:
-        if flow.response and not self._passage(flow).logged:
-            flow.response.stream = self._count_response(flow, flow.response.headers.get("content-length"))
+    async def responseheaders(self, flow: http.HTTPFlow) -> None:
+        passage = self._passage(flow)
+        if flow.response and not passage.logged:
+            if passage.plan and (replaced := await faults.before_body(passage.plan, flow)):
+                passage.response_bytes = len(replaced.text)
+                self._write(flow)
+                return
+            if passage.plan and passage.plan.renaming and passage.plan.renaming.concerns(flow.response):
+                return  # it has to be here as a whole, so `response` shows it
+            stream = self._count_response(flow, flow.response.headers.get("content-length"))
+            if passage.plan:
+                stream = faults.in_body(passage.plan, flow, stream, lambda: self._write(flow))
+            flow.response.stream = stream
             if flow.response.headers.get("content-length") == "0":
                 self._write(flow)
 
     def response(self, flow: http.HTTPFlow) -> None:
+        plan = self._passage(flow).plan
+        if plan and plan.renaming and flow.response and plan.renaming.concerns(flow.response):
+            plan.renaming.show(flow.response)
+            self._passage(flow).response_bytes = len(flow.response.raw_content or b"")
         self._write(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:

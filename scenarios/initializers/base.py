@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 Route = Literal["process", "container", "pod"]
+Victim = Literal["program", "worker"]
 
 #: Where KServe's webhook has models put, and mounts a volume claim.
 DEST = "/mnt/models"
@@ -26,12 +27,25 @@ class Entry:
 
     mode     the permission bits.
     content  None for a folder, a special file, and a link that leads nowhere or outside destinations and mounts.
+             The 32 bytes of its sha256 where the call asked for that (`Call.hashed`).
     link     what the symbolic link says, as the initializer sees it.
     """
 
     mode: int
     content: bytes | None
     link: str | None = None
+
+
+@dataclass(frozen=True)
+class Kill:
+    """SIGKILL in the middle of a call, as by the kernel when memory runs out.
+
+    when    asked again and again; the kill comes with the first yes.
+    worker  kill the busiest of the program's own processes instead of the program; the program if it has none.
+    """
+
+    when: Callable[[], bool]
+    worker: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,9 @@ class Call:
     present      destination -> relative path -> content that lies there before the call.
     timeout_s    seconds until it is ended with all its processes.
     terminate_after_s  seconds until SIGTERM is sent as a container's first process gets it: only if it is handled.
+    space        bytes that fit into `/mnt/models`; None for what the machine has. Only with bubblewrap.
+    kill         when it is killed, if at all.
+    hashed       whether the files are observed by their sha256 alone: models of hundreds of MiB stay on disk.
     """
 
     pairs: Sequence[tuple[str, str]]
@@ -57,6 +74,9 @@ class Call:
     arguments: Sequence[str] | None = None
     timeout_s: float = 60.0
     terminate_after_s: float | None = None
+    space: int | None = None
+    kill: Kill | None = None
+    hashed: bool = False
 
     @property
     def argv(self) -> list[str]:
@@ -75,9 +95,13 @@ class Outcome:
     trees       destination (of `pairs` and `present`) -> relative path -> Entry.
     strays      paths (as the initializer sees them) written outside destinations and /tmp.
     survivors   processes that ran on after the program had ended, and were ended.
-    duration_s, cpu_s in seconds; peak_memory in bytes (the largest process). 0 where the route cannot tell.
+    duration_s, cpu_s in seconds; peak_memory in bytes (of all its processes together). 0 where the route cannot tell.
+    began       when it was let go, in seconds since the epoch.
+    waited_s    seconds that its first process was ready to run and another had the core.
+    peak_disk   the most bytes of disk that its files took at once, those in /tmp too.
     reproduce   a shell command that makes the same call again.
     ended_after_signal_s  seconds from `terminate_after_s` to the end; None where the signal was not sent.
+    killed      what `Call.kill` killed; None where it never did.
     """
 
     ended: Literal["exit", "timeout", "disk"]
@@ -93,6 +117,10 @@ class Outcome:
     reproduce: str
     truncated: bool = False
     ended_after_signal_s: float | None = None
+    killed: Victim | None = None
+    began: float = 0.0
+    waited_s: float = 0.0
+    peak_disk: int = 0
 
 
 class Initializer(ABC):

@@ -75,7 +75,7 @@ class Image(Initializer):
         argv = ["run", "--name", name, *options, self._reference, *call.argv]
         with self._engine.reaper(name):
             with _Container(self._engine, name, argv) as container:
-                limits = Limits(call.timeout_s, room.root, call.terminate_after_s, DISK_BYTES)
+                limits = Limits(call.timeout_s, room.root, call.terminate_after_s, DISK_BYTES, call.kill)
                 ended = attend(container, limits)
             if container.popen.returncode == 125:  # podman-run(1), docker run: the engine itself failed
                 raise EngineFailed((ended.stderr.strip().splitlines()[-1:] or ["exit code 125"])[0])
@@ -124,6 +124,9 @@ class _Container:
 
     def kill(self) -> None:
         self._signal("KILL")
+
+    def kill_worker(self) -> bool:
+        return False
 
     def peak_memory(self) -> int:
         return 0

@@ -27,6 +27,11 @@ def is_stopped(pid: int) -> bool:
     return _stat(pid)[0] == "T"
 
 
+def sleeps(pid: int) -> bool:
+    """Whether the process waits for something, with all that it does before behind it."""
+    return _stat(pid)[0] == "S"
+
+
 def children(pid: int) -> list[int]:
     """The living and dead children that a process has not waited for."""
     found: list[int] = []
@@ -49,6 +54,33 @@ def peak_memory(pid: int) -> int:
     """The largest resident set of a process since its last exec, in bytes; 0 once it has ended."""
     found = re.search(r"^VmHWM:\s*(\d+) kB", _status(pid), re.M)
     return int(found[1]) << 10 if found else 0
+
+
+def sockets(pid: int) -> int:
+    """How many sockets a process has open."""
+    found = 0
+    with suppress(OSError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                found += str(descriptor.readlink()).startswith("socket:")
+    return found
+
+
+def share_of_memory(pid: int) -> int:
+    """The proportional set of a process now, in bytes: of pages that it shares with others its part; 0 at its end."""
+    try:
+        found = re.search(r"^Pss:\s*(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
+    except OSError:
+        return 0
+    return int(found[1]) << 10 if found else 0
+
+
+def waited(pid: int) -> float:
+    """Seconds that the first thread of a process was ready to run and waited for a core; 0 where nobody counts."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def handles(pid: int, number: signal.Signals) -> bool:

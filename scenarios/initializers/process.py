@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
+from scenarios.initializers.base import Kill, Victim
+
 #: Of each stream, the first and the last bytes that are kept.
 KEPT_BYTES = 64 << 10
 #: What a call may write.
@@ -36,8 +38,11 @@ class Running(Protocol):
     def kill(self) -> None:
         """End all of its processes at once."""
 
+    def kill_worker(self) -> bool:
+        """End the busiest process that it has started itself; False where there is none."""
+
     def peak_memory(self) -> int:
-        """The largest resident set so far of one of its processes, in bytes."""
+        """The resident set of all of its processes now, or the largest so far of one of them, in bytes."""
 
     def finish(self, patience_s: float) -> Finish:
         """After the end: what it tells. Other processes have `patience_s` to follow; then they are ended."""
@@ -45,11 +50,15 @@ class Running(Protocol):
 
 @dataclass(frozen=True)
 class Finish:
-    """How a program ended. `cpu_s` counts waited-for children too; `survivors` are processes that did not follow."""
+    """How a program ended. `cpu_s` counts waited-for children too; `survivors` are processes that did not follow.
+
+    waited_s: see `Outcome`.
+    """
 
     exit_code: int
     cpu_s: float = 0.0
     survivors: int = 0
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,7 @@ class Limits:
     watched: Path
     terminate_after_s: float | None = None
     disk: int = DISK_BYTES
+    kill: Kill | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,9 @@ class Ended:
     duration_s: float
     peak_memory: int
     ended_after_signal_s: float | None
+    killed: Victim | None
+    began: float
+    peak_disk: int
 
 
 class Tape:
@@ -106,12 +119,13 @@ class Tape:
 
 def attend(running: Running, limits: Limits) -> Ended:
     """Wait for the end of a program that was started just now, and end it where it passes a limit."""
-    started = time.monotonic()
+    started, began = time.monotonic(), time.time()
     tapes = (Tape(), Tape())
     ended: Literal["exit", "timeout", "disk"] = "exit"
     signalled: float | None = None
     kill_at: float | None = None
-    peak, streams = 0, 0
+    killed: Victim | None = None
+    peak, streams, most = 0, 0, 0
     with selectors.DefaultSelector() as selector:
         for stream, tape in zip((running.popen.stdout, running.popen.stderr), tapes, strict=True):
             selector.register(_open(stream), selectors.EVENT_READ, tape)
@@ -131,7 +145,10 @@ def attend(running: Running, limits: Limits) -> Ended:
             if limits.terminate_after_s is not None and signalled is None and elapsed >= limits.terminate_after_s:
                 signalled = time.monotonic()
                 running.terminate(as_first_process=True)
-            if ended == "exit" and elapsed > _UNWATCHED_S and written(limits.watched) >= limits.disk:
+            killed = killed or _kill(running, limits.kill)
+            if ended == "exit" and elapsed > _UNWATCHED_S:
+                most = max(most, written(limits.watched))
+            if ended == "exit" and most >= limits.disk:
                 ended = "disk"
                 running.kill()
             if ended == "exit" and elapsed >= limits.timeout_s:
@@ -144,7 +161,8 @@ def attend(running: Running, limits: Limits) -> Ended:
             finish = replace(finish, survivors=0)
         selector.unregister(running.ending)
         _drain_all(selector)
-    if ended == "exit" and written(limits.watched) >= limits.disk:
+    most = max(most, written(limits.watched))
+    if ended == "exit" and most >= limits.disk:
         ended = "disk"
     return Ended(
         ended=ended,
@@ -155,7 +173,20 @@ def attend(running: Running, limits: Limits) -> Ended:
         duration_s=over - started,
         peak_memory=peak,
         ended_after_signal_s=None if signalled is None else over - signalled,
+        killed=killed,
+        began=began,
+        peak_disk=most,
     )
+
+
+def _kill(running: Running, kill: Kill | None) -> Victim | None:
+    """Kill if it is time."""
+    if kill is None or not kill.when():
+        return None
+    if kill.worker and running.kill_worker():
+        return "worker"
+    running.kill()
+    return "program"
 
 
 def written(folder: Path) -> int:

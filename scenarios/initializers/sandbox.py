@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from scenarios.initializers import proc
-from scenarios.initializers.base import Call, Outcome
+from scenarios.initializers import lifeline, proc
+from scenarios.initializers.base import DEST, Call, Outcome
 from scenarios.initializers.process import DISK_BYTES, Ended, Finish, Limits, attend
 from scenarios.initializers.room import HOME, Room, destinations, furnish, plainly, rewrite, show_parents
 from scenarios.initializers.tree import View, listing, strays
@@ -30,17 +30,21 @@ _START_S = 30.0
 
 _NAMESPACES = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--uid", "1000", "--gid", "1000"]
 _SYSTEM = ["--dev", "/dev", "--proc", "/proc", "--die-with-parent", "--new-session", "--chdir", "/"]
-# Both wait for a line on stdin, so that limits and process ids are in place before the program's first instruction.
-_GATE = ["/bin/sh", "-c", 'read -r _; exec env "$@" </dev/null', "sh"]
+# Both wait for a line on stdin, so that limits and process ids are in place before the program's first instruction; it
+# never comes from a run that was killed.
+_GATE = ["/bin/sh", "-c", 'read -r _ || exit; exec env "$@" </dev/null', "sh"]
 _PLAIN_GATE = """
 import ctypes, os, sys
+run, *argv = sys.argv[1:]
 ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL: not even a killed run leaves it behind
+if os.getppid() != int(run):  # killed before that took effect
+    sys.exit()
 os.read(0, 1)
 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 try:
-    os.execv(sys.argv[1], sys.argv[1:])
+    os.execv(argv[0], argv)
 except OSError as error:
-    sys.exit(f"{sys.argv[1]}: {error.strerror}")
+    sys.exit(f"{argv[0]}: {error.strerror}")
 """
 
 
@@ -55,7 +59,10 @@ def isolation() -> str:
     if bwrap is None:
         return "none"
     probe = subprocess.run(
-        [bwrap, "--ro-bind", "/", "/", *_NAMESPACES, *_SYSTEM, "true"], capture_output=True, check=False
+        [bwrap, "--ro-bind", "/", "/", *_NAMESPACES, *_SYSTEM, "true"],
+        capture_output=True,
+        check=False,
+        process_group=lifeline.group(),
     )
     if probe.returncode == 0:
         return "bubblewrap"
@@ -85,14 +92,14 @@ def run(
     plain_argv = [*program, *(rewrite(argument, places) for argument in call.argv)]
     plain_environment = {name: rewrite(value, places) for name, value in environment.items()}
     if isolated:
-        running = _start_sandbox(room, [*program, *call.argv], environment)
+        running = _start_sandbox(room, [*program, *call.argv], environment, call.space)
     else:
         plain_environment = {n: show_parents(call, room, value) for n, value in plain_environment.items()}
         running = _start_plain(room, plain_argv, plain_environment)
     with running:
         resource.prlimit(running.program, resource.RLIMIT_FSIZE, (disk, disk))
         running.open_gate()
-        ended = attend(running, Limits(call.timeout_s, room.root, call.terminate_after_s, disk))
+        ended = attend(running, Limits(call.timeout_s, room.root, call.terminate_after_s, disk, call.kill))
     reproduce = shlex.join(["env", "-i", *(f"{n}={v}" for n, v in plain_environment.items()), *plain_argv])
     aliases = {} if isolated else {here: path for path, here in places.items()}
     return outcome(call, room, ended, reproduce, aliases)
@@ -101,7 +108,7 @@ def run(
 def outcome(call: Call, room: Room, ended: Ended, reproduce: str, aliases: Mapping[str, str]) -> Outcome:
     """What is observed in the room of a call that is over."""
     modes = listing(room.root)
-    view = View(room.root, modes, call.mounts, aliases)
+    view = View(room.root, modes, call.mounts, aliases, hashed=call.hashed)
     observed = destinations(call)
     return Outcome(
         ended=ended.ended,
@@ -117,6 +124,10 @@ def outcome(call: Call, room: Room, ended: Ended, reproduce: str, aliases: Mappi
         reproduce=reproduce,
         truncated=ended.truncated,
         ended_after_signal_s=ended.ended_after_signal_s,
+        killed=ended.killed,
+        began=ended.began,
+        waited_s=ended.finish.waited_s,
+        peak_disk=ended.peak_disk,
     )
 
 
@@ -127,12 +138,14 @@ class Process:
     program  its process id.
     init     the first process of its pid namespace; None where it has none of its own.
     room     what a process without a namespace is known by: the folder is in its environment.
+    small    whether its destination is a file system of its own, which goes with the namespace.
     """
 
     popen: subprocess.Popen[bytes]
     program: int
     init: int | None
     room: Room
+    small: bool = False
 
     def __post_init__(self) -> None:
         self.ending = os.pidfd_open(self.program)
@@ -165,23 +178,35 @@ class Process:
         """End the program; `finish` ends the rest."""
         signal.pidfd_send_signal(self.ending, signal.SIGKILL)
 
+    def kill_worker(self) -> bool:
+        """The busiest holds the most connections."""
+        workers = list(filter(proc.is_alive, proc.descendants(self.program)))
+        if workers:
+            os.kill(max(workers, key=proc.sockets), signal.SIGKILL)
+        return bool(workers)
+
     def peak_memory(self) -> int:
-        """In bytes."""
-        return max(map(proc.peak_memory, [self.program, *proc.descendants(self.program)]))
+        """In bytes. Pages that processes share are counted once."""
+        others = proc.descendants(self.program)
+        together = sum(map(proc.share_of_memory, [self.program, *others])) if others else 0
+        return max(together, *map(proc.peak_memory, [self.program, *others]), 0)
 
     def finish(self, patience_s: float) -> Finish:
         """Read the end off the zombie: its parent was stopped, or is this process, so that nobody has reaped it."""
         exit_code, cpu_s = proc.end_of(self.program)
+        waited_s = proc.waited(self.program)
         deadline = time.monotonic() + patience_s
         while (left := self._others()) and time.monotonic() < deadline:
             time.sleep(0.01)
         if self.init is not None:
+            if self.small:
+                shutil.copytree(f"/proc/{self.init}/root{DEST}", f"{self.room.root}{DEST}", True, dirs_exist_ok=True)
             os.kill(self.init, signal.SIGKILL)  # the kernel ends the rest of the namespace with it
         for other in left:
             with suppress(ProcessLookupError):
                 os.kill(other, signal.SIGKILL)
         self.popen.wait()
-        return Finish(exit_code, cpu_s, len(left))
+        return Finish(exit_code, cpu_s, len(left), waited_s)
 
     def _others(self) -> list[int]:
         if self.init is not None:
@@ -191,12 +216,13 @@ class Process:
         return [pid for pid in found if pid != self.program and proc.is_alive(pid)]
 
 
-def _start_sandbox(room: Room, argv: Sequence[str], environment: Mapping[str, str]) -> Process:
+def _start_sandbox(room: Room, argv: Sequence[str], environment: Mapping[str, str], space: int | None) -> Process:
     binds = [part for path, source in room.binds.items() for part in ("--ro-bind", str(source), path)]
     # Shells drop variables such as `HOST-headers`, so these are set behind it.
     unspeakable = [f"{name}={value}" for name, value in environment.items() if not name.isidentifier()]
     reading, writing = os.pipe()
-    bwrap = [str(shutil.which("bwrap")), "--bind", str(room.root), "/", *binds, *_NAMESPACES, *_SYSTEM]
+    small = [] if space is None else ["--size", str(space), "--tmpfs", DEST]
+    bwrap = [str(shutil.which("bwrap")), "--bind", str(room.root), "/", *binds, *small, *_NAMESPACES, *_SYSTEM]
     with os.fdopen(reading, "rb", buffering=0) as info:
         popen = subprocess.Popen(
             [*bwrap, "--info-fd", str(writing), "--", *_GATE, *unspeakable, *argv],
@@ -205,15 +231,18 @@ def _start_sandbox(room: Room, argv: Sequence[str], environment: Mapping[str, st
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=[writing],
+            process_group=lifeline.group(),
         )
         os.close(writing)
         init = _first_process(info.fileno(), popen)
     _wait_until(lambda: proc.children(init), popen)
     (program,) = proc.children(init)
+    # It sleeps once it waits for the program, and not before it has asked to die with its parent.
+    _wait_until(lambda: proc.sleeps(init), popen)
     # A stopped init neither reaps the program nor takes the namespace down before survivors are counted.
     os.kill(init, signal.SIGSTOP)
     _wait_until(lambda: proc.is_stopped(init), popen)
-    return Process(popen, program, init, room)
+    return Process(popen, program, init, room, small=space is not None)
 
 
 def _first_process(info: int, popen: subprocess.Popen[bytes]) -> int:
@@ -244,7 +273,7 @@ def _broken(popen: subprocess.Popen[bytes]) -> SandboxBroken:
 
 def _start_plain(room: Room, argv: Sequence[str], environment: Mapping[str, str]) -> Process:
     popen = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _PLAIN_GATE, *argv],
+        [sys.executable, "-I", "-S", "-c", _PLAIN_GATE, str(os.getpid()), *argv],
         env=environment,
         cwd=room.root,
         stdin=subprocess.PIPE,

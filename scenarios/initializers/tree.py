@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
 import stat
@@ -21,20 +22,19 @@ def listing(root: Path) -> dict[str, int]:
     the answer has the modes as they were.
     """
     modes: dict[str, int] = {}
-    pending = [(root, "")]
-    while pending:
-        folder, inside = pending.pop()
-        for entry in os.scandir(folder):
-            mode = entry.stat(follow_symlinks=False).st_mode
-            path = f"{inside}/{entry.name}"
-            modes[path] = mode
-            if stat.S_ISDIR(mode):
-                if mode & 0o700 != 0o700:
-                    Path(entry.path).chmod(stat.S_IMODE(mode) | 0o700)
-                pending.append((Path(entry.path), path))
-            elif stat.S_ISREG(mode) and not mode & 0o400:
-                Path(entry.path).chmod(stat.S_IMODE(mode) | 0o400)
+    # By descriptors: a hostile tree is deeper than a path may be long.
+    for folder, folders, files, at in os.fwalk(root, onerror=_raise):
+        for name in (*folders, *files):
+            mode = os.stat(name, dir_fd=at, follow_symlinks=False).st_mode
+            modes[f"{folder.removeprefix(str(root))}/{name}"] = mode
+            needed = 0o700 if stat.S_ISDIR(mode) else 0o400 if stat.S_ISREG(mode) else 0
+            if mode & needed != needed:
+                os.chmod(name, stat.S_IMODE(mode) | needed, dir_fd=at)
     return modes
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def strays(modes: Mapping[str, int], known: Collection[str], allowed: Sequence[str]) -> list[str]:
@@ -59,12 +59,14 @@ class View:
     modes    its `listing`.
     mounts   path inside -> file or folder of this machine.
     aliases  path of this machine -> path inside, where the initializer was told paths of this machine.
+    hashed   whether files are known by their sha256 instead of their content.
     """
 
     root: Path
     modes: Mapping[str, int]
     mounts: Mapping[str, Path] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    hashed: bool = False
 
     def tree(self, destination: str, open_to: Sequence[str]) -> dict[str, Entry]:
         """The entries below `destination`; links are followed as far as they lead below `open_to` or a mount."""
@@ -74,11 +76,11 @@ class View:
         return dict(self._entries(top, "", (top,), (*open_to, *self.mounts)))
 
     def _entries(
-        self, folder: str, relative: str, trail: tuple[str, ...], open_to: Sequence[str]
+        self, folder: str, relative: str, trail: tuple[str, ...], open_to: Sequence[str], linked: bool = False
     ) -> Iterator[tuple[str, Entry]]:
         try:
             names = sorted(path.name for path in self._place(folder).iterdir())
-        except PermissionError:  # only in a mount: all else is open since `listing`
+        except OSError:  # closed, which is in a mount only, or its path is longer than a path may be
             return
         for name in names:
             path, key = f"{folder}/{name}", f"{relative}{name}"
@@ -89,9 +91,18 @@ class View:
                 continue
             place = self._place(target)
             mode = self.modes.get(target) or place.lstat().st_mode
-            yield key, Entry(stat.S_IMODE(mode), _content(place) if stat.S_ISREG(mode) else None, link)
-            if stat.S_ISDIR(mode) and target not in trail:
-                yield from self._entries(target, f"{key}/", (*trail, target), open_to)
+            yield key, Entry(stat.S_IMODE(mode), self._content(place) if stat.S_ISREG(mode) else None, link)
+            # Links beside the folders they lead to double at every step what there is to see.
+            doubling = linked and link is not None and _below(target, trail[0])
+            if stat.S_ISDIR(mode) and target not in trail and not doubling:
+                yield from self._entries(target, f"{key}/", (*trail, target), open_to, linked or link is not None)
+
+    def _content(self, place: Path) -> bytes | None:
+        try:
+            with place.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").digest() if self.hashed else stream.read()
+        except PermissionError:  # only in a mount: all else is readable since `listing`
+            return None
 
     def _place(self, path: str) -> Path:
         """Where `path`, without links in it, lies on this machine."""
@@ -105,7 +116,7 @@ class View:
         if path in self.mounts:
             return None
         place = self._place(path)
-        if not place.is_symlink():
+        if not os.path.islink(place):  # noqa: PTH114 -- no error for a path that is too long to be asked
             return None
         text = str(place.readlink())
         for here in sorted(self.aliases, key=len, reverse=True):
@@ -138,13 +149,6 @@ class View:
             else:
                 return None
         return done or "/"
-
-
-def _content(place: Path) -> bytes | None:
-    try:
-        return place.read_bytes()
-    except PermissionError:  # only in a mount: all else is readable since `listing`
-        return None
 
 
 def _below(path: str, folder: str) -> bool:

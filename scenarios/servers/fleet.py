@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import socket
 import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from scenarios import gateway as gateways
 from scenarios.network import LOOPBACK, Gateway
@@ -18,6 +20,9 @@ from scenarios.servers.base import Endpoint, Server, Unavailable
 from scenarios.servers.process import Started, start
 
 log = logging.getLogger("conformance.setup")
+
+#: Seconds that a server may take to accept a connection, on a machine that is busy.
+ANSWER_WITHIN_S = 10.0
 
 
 class Running(Protocol):
@@ -69,6 +74,19 @@ class Fleet:
         log.info("%d servers run after %.1f s: %s", len(endpoints), time.monotonic() - began, ", ".join(endpoints))
         processes = (before.process, *(one.process for one, _ in started))
         return cls(folder, before.gateway, endpoints, unavailable, processes)
+
+    def lost(self, server: str) -> str:
+        """Which of the gateway and `server` (a name; "" for none) takes no connections any more; "" where both do."""
+        urls = {"the gateway": self.gateway.proxy_url}
+        if server in self.endpoints:
+            urls[server] = self.endpoints[server].direct_url
+        for name, url in urls.items():
+            address = urlsplit(url)
+            try:
+                socket.create_connection((address.hostname, address.port), ANSWER_WITHIN_S).close()
+            except OSError as error:
+                return f"{name} takes no connections any more: {error}"
+        return ""
 
     def stop(self) -> None:
         """End every process and remove the run's folder. Only in the process that called `start`."""

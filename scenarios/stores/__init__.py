@@ -10,13 +10,15 @@ from scenarios.stores.git import Git
 from scenarios.stores.hf import HuggingFace
 from scenarios.stores.http import HTTP
 from scenarios.stores.local import Local
+from scenarios.stores.model_registry import ModelRegistry
 from scenarios.stores.oci import OCI
 from scenarios.stores.pvc import PVC
 from scenarios.stores.s3 import S3
 from scenarios.stores.webhdfs import WebHDFS
 
 STORES: dict[str, type[Store]] = {
-    store.name: store for store in (S3, GCS, AzureBlob, AzureFiles, HTTP, HuggingFace, WebHDFS, Git, OCI, PVC, Local)
+    store.name: store
+    for store in (S3, GCS, AzureBlob, AzureFiles, HTTP, HuggingFace, WebHDFS, Git, OCI, PVC, Local, ModelRegistry)
 }
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Git",
     "HuggingFace",
     "Local",
+    "ModelRegistry",
     "Store",
     "WebHDFS",
 ]

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from scenarios.network import Gateway
 from scenarios.servers.azurite import Azurite
 from scenarios.servers.base import Endpoint, Mode, Server
-from scenarios.servers.process import free_ports
-from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree, put_each
+from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree, put_each
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient
@@ -79,10 +78,9 @@ class AzureBlob(Store):
     def missing(self) -> str:
         return self._at("blob.core.windows.net", f"{self.case}-that-is-not-there", "model")
 
-    def unreachable(self) -> tuple[str, Access]:
+    def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         """Host and port of an account are fixed, so it is the way there that is closed: the proxy's port."""
-        (port,) = free_ports(1)
-        nowhere = f"http://127.0.0.1:{port}"
+        nowhere = f"http://{address}"
         return self.uri("model"), self.access().plus(HTTPS_PROXY=nowhere, https_proxy=nowhere)
 
     def _at(self, domain: str, container: str, path: str) -> str:

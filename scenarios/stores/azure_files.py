@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 from scenarios.network import Gateway
 from scenarios.servers.azure_files import ACCOUNT, HOST, ZONED_HOST, AzureFilesServer, sas
 from scenarios.servers.base import Endpoint, Mode, Server
-from scenarios.stores.base import Access, AccessKind, NotOffered, Tree
-from scenarios.stores.standin import NOBODY, StandInStore
+from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Tree
+from scenarios.stores.standin import StandInStore
 
 
 class AzureFiles(StandInStore):
@@ -60,9 +60,9 @@ class AzureFiles(StandInStore):
     def missing(self) -> str:
         return f"https://{ACCOUNT}.{HOST}/{self.case}-missing/model"
 
-    def unreachable(self) -> tuple[str, Access]:
+    def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         # Only a host name of Azure leads to this store, so what refuses the connection is the proxy.
-        nowhere = f"http://{NOBODY}"
+        nowhere = f"http://{address}"
         return self.uri("model"), self.access().plus(HTTPS_PROXY=nowhere, https_proxy=nowhere)
 
     def _at(self, host: str, path: str) -> str:

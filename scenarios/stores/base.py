@@ -18,10 +18,16 @@ from scenarios.servers.base import Endpoint, Mode, Server
 #: A path that ends in `/` is a directory marker (an empty object), where the store can hold one.
 Tree = Mapping[str, bytes]
 
+#: A port of this machine on which nothing listens (discard).
+NOBODY = "127.0.0.1:9"
 #: From how many objects on threads pay.
 THREADS_FROM = 8
 
 AccessKind = Literal["valid", "anonymous", "none", "wrong", "denied", "session"]
+
+
+#: `Store.kserve` of a scheme that none of KServe's own initializers knows: only custom storage containers have it.
+NO_RELEASE = "<0"
 
 
 class NotOffered(Exception):
@@ -65,6 +71,10 @@ class Store(ABC):
     in_pods: ClassVar[bool] = True
     #: The server for each mode.
     servers: ClassVar[Mapping[Mode, type[Server]]] = {}
+    #: The kind of store that holds the content, where this one only names it.
+    behind: ClassVar[type[Store] | None] = None
+    #: The same corner of the store `behind`.
+    content: Store
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
         self.endpoint = endpoint
@@ -77,6 +87,21 @@ class Store(ABC):
     def available_in(cls, release: str) -> bool:
         """Whether KServe's own initializer of that release can download from this kind of store."""
         return SpecifierSet(cls.kserve).contains(release, prereleases=True)
+
+    @classmethod
+    def needed(cls, mode: Mode) -> list[type[Server] | None]:
+        """The servers that play it and the store behind it; None for one that nothing plays in this mode."""
+        own = [cls.servers.get(mode)] if cls.servers else []
+        return own + (cls.behind.needed(mode) if cls.behind else [])
+
+    @classmethod
+    def at(cls, endpoints: Mapping[str, Endpoint], mode: Mode, gateway: Gateway, case: str, scratch: Path) -> Store:
+        """A corner for one test, with that of the store behind it. `endpoints` by the names of their servers."""
+        server = cls.servers.get(mode)
+        store = cls(endpoints[server.name] if server else None, gateway, case, scratch)
+        if cls.behind:
+            store.content = cls.behind.at(endpoints, mode, gateway, case, scratch)
+        return store
 
     @abstractmethod
     def put(self, tree: Tree) -> None:
@@ -104,8 +129,8 @@ class Store(ABC):
         """A URI whose bucket (container, share, repository, host's project) does not exist."""
         raise NotOffered(f"{self.name} has no container that could be missing")
 
-    def unreachable(self) -> tuple[str, Access]:
-        """A URI and access that lead to an address where nothing listens (connection refused)."""
+    def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:  # noqa: ARG002 -- for those that override it
+        """A URI and access that lead to `address` (HOST:PORT), by default one where nothing listens."""
         raise NotOffered(f"{self.name} needs no connection")
 
     @property

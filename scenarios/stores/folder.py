@@ -27,6 +27,10 @@ class Folder(Store):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
 
+    def place(self, path: str) -> Path:
+        """Where `path` lies on this machine, for what no tree can hold: links, pipes."""
+        return self._root / path
+
     def access(self, kind: AccessKind = "valid") -> Access:
         if kind != "valid":
             raise NotOffered(f"{self.name} asks for no credentials")

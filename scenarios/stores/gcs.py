@@ -16,8 +16,7 @@ from scenarios.servers.fake_gcs_server import FakeGCSServer
 from scenarios.servers.gcp_storage_emulator import GCPStorageEmulator
 from scenarios.servers.google_accounts import EVERYBODY, TOKEN_HOST, admit
 from scenarios.servers.images import FakeGCSServerImage
-from scenarios.servers.process import free_ports
-from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
+from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree
 
 #: Where KServe's webhook mounts the service account's file.
 CREDENTIALS = "/var/secrets/gcloud-application-credentials.json"
@@ -72,10 +71,9 @@ class GCS(Store):
     def missing(self) -> str:
         return f"gs://{self.case}-that-is-not-there/model"
 
-    def unreachable(self) -> tuple[str, Access]:
+    def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         """The host is fixed, so it is the way there that is closed: the proxy's port."""
-        (port,) = free_ports(1)
-        nowhere = f"http://127.0.0.1:{port}"
+        nowhere = f"http://{address}"
         return self.uri("model"), self.access("none").plus(HTTPS_PROXY=nowhere, https_proxy=nowhere)
 
     def _with_file(self, email: str, private_key: str) -> Access:

@@ -10,20 +10,22 @@ import secrets
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, get_args
 from urllib.parse import quote
 
+from scenarios.hostile import GitEntry
 from scenarios.network import Gateway
 from scenarios.servers import accounts
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.servers.git_http import GitHttp
-from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
-from scenarios.stores.standin import NOBODY
+from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree
 
 HOST = GitHttp.hosts[0]
 BRANCH = "refs/heads/main"
+#: Mode of an entry that names a commit of another repository.
+SUBMODULE = "160000"
 #: Path segments that git refuses in a tree.
 NO_NAMES = frozenset({"", ".", "..", ".git"})
 GIT_ENVIRONMENT = {
@@ -58,6 +60,14 @@ class Git(Store):
         for repository, files in repositories.items():
             self._commit(f"{repository}.git", files)
 
+    def put_entries(self, repository: str, entries: Sequence[GitEntry]) -> None:
+        """One commit of exactly these entries, whatever git would say to them."""
+        folder = self._folder / f"{repository}.git"
+        _init(folder)
+        tree = _write_tree(folder, entries)
+        commit = _git(folder, "-c", "user.name=Suite", "-c", "user.email=suite@forge.example", "commit-tree", tree)
+        _git(folder, "update-ref", BRANCH, commit.decode().strip())
+
     def uri(self, path: str = "") -> str:
         repository, *inner = path.removesuffix("/").split("/")
         if not repository or inner:
@@ -80,8 +90,8 @@ class Git(Store):
     def missing(self) -> str:
         return self.uri("missing")
 
-    def unreachable(self) -> tuple[str, Access]:
-        return f"https://{NOBODY}/{self.case}/model.git", self.access()
+    def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
+        return f"https://{address}/{self.case}/model.git", self.access()
 
     def _login(self, kind: AccessKind) -> dict[str, str]:
         if kind in ("none", "anonymous"):
@@ -94,8 +104,7 @@ class Git(Store):
         """One more commit that adds `files`, in git's own import format: no work tree, no user's configuration."""
         folder = self._folder / repository
         if not folder.exists():
-            folder.mkdir(parents=True)
-            _git(folder, "init", "--quiet", "--bare", "--initial-branch", "main")
+            _init(folder)
         commit = f"commit {BRANCH}\ncommitter Suite <suite@forge.example> {int(time.time())} +0000\ndata 0\n"
         if parent := _git(folder, "for-each-ref", "--format", "%(objectname)", BRANCH):
             commit += f"from {parent.decode()}"
@@ -108,6 +117,29 @@ class Git(Store):
 def _git(folder: Path, *arguments: str, stdin: bytes = b"") -> bytes:
     argv = ["git", "--git-dir", str(folder), *arguments]
     return subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, env=GIT_ENVIRONMENT, check=True).stdout
+
+
+def _init(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    _git(folder, "init", "--quiet", "--bare", "--initial-branch", "main")
+
+
+def _write_tree(folder: Path, entries: Sequence[GitEntry]) -> str:
+    """A tree object, without any of git's checks; its id."""
+    parts = []
+    for mode, name, content in entries:
+        if mode == SUBMODULE:
+            one = "1" * 40
+        elif isinstance(content, bytes):
+            one = _write_object(folder, "blob", content)
+        else:
+            one = _write_tree(folder, content)
+        parts.append(f"{mode} {name}\0".encode() + bytes.fromhex(one))
+    return _write_object(folder, "tree", b"".join(parts))
+
+
+def _write_object(folder: Path, kind: str, content: bytes) -> str:
+    return _git(folder, "hash-object", "-t", kind, "-w", "--literally", "--stdin", stdin=content).decode().strip()
 
 
 def _quoted(path: str) -> str:

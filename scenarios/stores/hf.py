@@ -13,8 +13,8 @@ from typing import Any, ClassVar, get_args
 
 from scenarios.servers.base import Mode, Server
 from scenarios.servers.hub import MIRROR, Hub
-from scenarios.stores.base import Access, AccessKind, NotOffered, Tree
-from scenarios.stores.standin import NOBODY, StandInStore
+from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Tree
+from scenarios.stores.standin import StandInStore
 
 MAIN = "main"
 #: Suffixes of files that the hub keeps in LFS and sends from its CDN.
@@ -68,8 +68,8 @@ class HuggingFace(StandInStore):
     def missing(self) -> str:
         return self.uri("missing")
 
-    def unreachable(self) -> tuple[str, Access]:
-        return self.uri("model"), self.access().plus(HF_ENDPOINT=f"https://{NOBODY}")
+    def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
+        return self.uri("model"), self.access().plus(HF_ENDPOINT=f"https://{address}")
 
     def _commit(self, name: str, files: Mapping[str, bytes], revision: str) -> None:
         """A commit of what `revision` held before and `files`."""

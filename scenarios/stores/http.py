@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 
 from scenarios.servers.base import Mode, Server
 from scenarios.servers.http_server import HttpServer
-from scenarios.stores.base import Access, AccessKind, NotOffered, Tree
-from scenarios.stores.standin import NOBODY, StandInStore
+from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Tree
+from scenarios.stores.standin import StandInStore
 
 HOST = "models.files.example"
 #: Another host that serves the same files, for redirects across hosts.
@@ -104,8 +104,8 @@ class HTTP(StandInStore):
     def missing(self) -> str:
         return f"https://{HOST}/{self.case}-missing/model.bin"
 
-    def unreachable(self) -> tuple[str, Access]:
-        return f"https://{NOBODY}/{self.case}/model.bin", self._unnamed()
+    def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
+        return f"https://{address}/{self.case}/model.bin", self._unnamed()
 
     def _unnamed(self) -> Access:
         return Access(self.gateway.environment(), self.gateway.mounts)

@@ -26,8 +26,7 @@ from scenarios.servers import accounts
 from scenarios.servers.base import DIRECT, Endpoint, Mode, Server
 from scenarios.servers.images import DistributionImage
 from scenarios.servers.oci_registry import Distribution, OciRegistry
-from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
-from scenarios.stores.standin import NOBODY
+from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree
 
 HOST = OciRegistry.hosts[0]
 #: Where KServe's webhook mounts the pull secret (oci_fetch.go, 0.21).
@@ -73,6 +72,10 @@ class OCI(Store):
             self._layers[image].append((layer, _layer(files, gzipped=layer == "tar+gzip")))
             self._push(f"{self.case}/{image}", self._layers[image], ARCHITECTURES if index else ())
 
+    def put_layers(self, image: str, layers: Sequence[bytes]) -> None:
+        """An image of exactly these layers, tar archives from the lowest to the highest, whatever is in them."""
+        self._push(f"{self.case}/{self._valid(image)}", [("tar", layer) for layer in layers], ())
+
     def uri(self, path: str = "") -> str:
         return f"oci://{HOST}/{self.case}/{self._valid(path)}:latest"
 
@@ -101,8 +104,8 @@ class OCI(Store):
     def missing(self) -> str:
         return self.uri("missing")
 
-    def unreachable(self) -> tuple[str, Access]:
-        return f"oci://{NOBODY}/{self.case}/model:latest", self.access()
+    def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
+        return f"oci://{address}/{self.case}/model:latest", self.access()
 
     def _valid(self, image: str) -> str:
         if not NAME.fullmatch(image):

@@ -14,8 +14,7 @@ from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.servers.images import MinIOImage
 from scenarios.servers.minio import MinIO
 from scenarios.servers.moto import Moto
-from scenarios.servers.process import free_ports
-from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree, put_each
+from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree, put_each
 
 
 class S3(Store):
@@ -68,13 +67,17 @@ class S3(Store):
         """A key id that the server knows, with another secret: the signature does not match."""
         return self._keys(self.server.extra["valid_id"], "wrong/Secret/never/known/to/the/server00")
 
+    def over_tls(self) -> Access:
+        """Valid access, to the same endpoint over TLS."""
+        access = self.access()
+        endpoint = access.environment["AWS_ENDPOINT_URL"].replace("http://", "https://")
+        return access.plus(AWS_ENDPOINT_URL=endpoint, S3_USE_HTTPS="1")
+
     def missing(self) -> str:
         return f"s3://{self.case}-that-is-not-there/model"
 
-    def unreachable(self) -> tuple[str, Access]:
-        (port,) = free_ports(1)
-        nowhere = f"127.0.0.1:{port}"
-        access = self.access().plus(AWS_ENDPOINT_URL=f"http://{nowhere}", S3_ENDPOINT=nowhere)
+    def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
+        access = self.access().plus(AWS_ENDPOINT_URL=f"http://{address}", S3_ENDPOINT=address)
         return self.uri("model"), access
 
     def _keys(self, key_id: str, secret: str) -> Access:

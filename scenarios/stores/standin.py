@@ -11,8 +11,6 @@ from scenarios.servers.base import Endpoint
 from scenarios.servers.standin import Corner
 from scenarios.stores.base import AccessKind, NotOffered, Store, Tree
 
-#: A port of this machine on which nothing listens (discard).
-NOBODY = "127.0.0.1:9"
 TokenKind = Literal["reader", "stranger"]
 
 

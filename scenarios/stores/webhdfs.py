@@ -12,8 +12,8 @@ from typing import ClassVar, get_args
 
 from scenarios.servers.base import Mode, Server
 from scenarios.servers.webhdfs import NAME_NODE, WebHdfs
-from scenarios.stores.base import Access, AccessKind
-from scenarios.stores.standin import NOBODY, StandInStore
+from scenarios.stores.base import NOBODY, Access, AccessKind
+from scenarios.stores.standin import StandInStore
 
 #: Where KServe's webhook mounts the secret.
 SECRET = "/var/secrets/kserve-hdfscreds"  # noqa: S105 -- a folder
@@ -51,8 +51,8 @@ class WebHDFS(StandInStore):
     def missing(self) -> str:
         return f"webhdfs://{self.case}-missing/model"
 
-    def unreachable(self) -> tuple[str, Access]:
-        return self.uri("model"), self._mounted({"HDFS_NAMENODE": f"https://{NOBODY}"}, name="unreachable")
+    def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
+        return self.uri("model"), self._mounted({"HDFS_NAMENODE": f"https://{address}"}, name="unreachable")
 
     def _place(self, path: str) -> str:
         return f"{self.case}/{path}" if path else self.case

@@ -1,0 +1,114 @@
+"""What becomes of credentials, beyond CRED-025: in files, at other hosts, and when they travel in the URI."""
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from urllib.parse import quote
+
+from conformance import rule
+from conformance.fetching import Fetcher
+from conformance.fixtures import Sample
+from scenarios.network import Gateway
+from scenarios.stores import HTTP, S3, AzureBlob, AzureFiles, Git
+from scenarios.stores.base import Access, Store
+
+_USER, _PASSWORD = "user-of-the-suite", "canary/of+the~suite-4711"
+
+
+def _in_userinfo(store: Store, sample: Sample) -> tuple[str, Access]:
+    """`https://USER:PASSWORD@HOST/...`, as people paste it."""
+    if isinstance(store, Git):
+        access = store.access()
+        user, password = access.environment["GIT_USERNAME"], access.environment["GIT_PASSWORD"]
+        access = access.without("GIT_USERNAME", "GIT_PASSWORD")
+    else:
+        assert isinstance(store, HTTP)
+        user, password = _USER, f"{_PASSWORD}-{store.case}"
+        asked = {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+        store.serve("model/config.json", sample.tree["config.json"], headers_required=asked)
+        access = replace(store.access("anonymous"), secrets=(password,))
+    return sample.uri.replace("https://", f"https://{user}:{quote(password, safe='')}@"), access
+
+
+def _presigned(store: Store, _: Sample) -> tuple[str, Access]:
+    assert isinstance(store, HTTP | AzureBlob)
+    uri, signature = store.presigned("signed/m.bin", b"m")
+    return uri, Access(secrets=(signature,))
+
+
+def _with(kind: str) -> Callable[[Store, Sample], tuple[str, Access]]:
+    return lambda store, sample: (sample.uri, store.access(kind))  # type: ignore[arg-type]
+
+
+#: Ways in which a credential is given: the URI and the access for it.
+GIVEN: Mapping[str, Callable[[Store, Sample], tuple[str, Access]]] = {
+    "secret": _with("valid"),
+    "session": _with("session"),
+    "userinfo": _in_userinfo,
+    "presigned": _presigned,
+}
+
+
+def _forms(access: Access) -> list[str]:
+    """The credentials of an access as they are, and as a URI has them."""
+    return [form for secret in access.secrets for form in {secret, quote(secret, safe="")}]
+
+
+@rule("SEC-018")
+def test_no_credential_stays_in_a_file(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """The model server reads the destination, and so does everybody whom it serves."""
+    access = store.access("valid")
+    run = initializer.fetch(sample.uri, access=access)
+    assert run.tree == sample.tree
+    _assert_in_no_file(initializer, access)
+
+
+@rule("SEC-018", stores=("git", "http"))
+def test_no_credential_of_the_uri_stays_in_a_file(store: Git | HTTP, initializer: Fetcher, sample: Sample) -> None:
+    """Clients remember where a clone came from."""
+    uri, access = _in_userinfo(store, sample)
+    initializer.fetch(uri, access=access)
+    _assert_in_no_file(initializer, access)
+
+
+def _assert_in_no_file(initializer: Fetcher, access: Access) -> None:
+    secrets = [form.encode() for form in _forms(access)]
+    trees = (tree for fetch in initializer.fetches for tree in fetch.outcome.trees.values())
+    files = {path: entry.content for tree in trees for path, entry in tree.items() if entry.content}
+    holding = [path for path, content in files.items() if any(secret in content for secret in secrets)]
+    assert not holding, f"a credential stands in {', '.join(holding)}"
+
+
+@rule("SEC-019")
+def test_no_credential_goes_to_another_host(
+    store: Store, initializer: Fetcher, sample: Sample, gateway: Gateway
+) -> None:
+    """Neither to a host that is not the store's, nor to anybody as the address it was referred from."""
+    access, since = store.access("valid"), gateway.position()
+    assert initializer.fetch(sample.uri, access=access).tree == sample.tree
+    leaks = []
+    for request in gateway.requests(since):
+        told = request.path + "".join(request.headers.values()) if request.server != store.server.server else ""
+        if any(form in told + request.headers.get("referer", "") for form in _forms(access)):
+            leaks.append(request.host)
+    assert not leaks, f"a credential went to {', '.join(leaks)}"
+
+
+@rule("SEC-020", stores=("s3", "azure-blob", "azure-files"))
+def test_no_temporary_credential_is_printed(
+    store: S3 | AzureBlob | AzureFiles, initializer: Fetcher, sample: Sample
+) -> None:
+    """Session tokens and shared access signatures open as much as keys do, for as long as they last."""
+    _assert_not_printed(initializer, *GIVEN["session"](store, sample))
+
+
+@rule("SEC-020", stores=("http", "git"))
+def test_no_password_of_the_uri_is_printed(store: HTTP | Git, initializer: Fetcher, sample: Sample) -> None:
+    """`https://user:password@host/...`: the URI is printed at every step, without the password then."""
+    _assert_not_printed(initializer, *GIVEN["userinfo"](store, sample))
+
+
+def _assert_not_printed(initializer: Fetcher, uri: str, access: Access) -> None:
+    run = initializer.fetch(uri, access=access, timeout_s=150)
+    printed = [form for form in _forms(access) if form in run.output]
+    assert not printed, "a credential stands in the output"

@@ -1,0 +1,67 @@
+"""Faults of the machine: a disk that is full or read-only, and processes that are killed in the middle."""
+
+from pathlib import Path
+
+from conformance import rule
+from conformance.fetching import Broken, Fetcher, difference
+from conformance.fixtures import Sample
+from scenarios.faults import IMPATIENT, PART_BYTES, breaking
+from scenarios.initializers.base import DEST, Kill
+from scenarios.models import SHARD_BYTES
+from scenarios.stores.base import NotOffered, Store
+
+TOLD_S = 150.0
+#: Seconds that the parent of a lost worker has to notice.
+NOTICED_S = 60.0
+
+
+def _in_the_middle(store: Store) -> bool:
+    """Whether a file was stalled."""
+    return any(request.response_bytes == PART_BYTES for request in store.requests())
+
+
+@rule("FAULT-014")
+def test_a_full_disk(store: Store, initializer: Fetcher, shards: Sample) -> None:
+    """An emptyDir with a size limit on a RAM disk, and a model that is larger."""
+    initializer.own_disk()
+    room = SHARD_BYTES * 3 // 4
+    run = initializer.fetch(shards.uri, environment=IMPATIENT.get(store.name), space=room, timeout_s=TOLD_S)
+    run.assert_refused()
+
+
+@rule("FAULT-015")
+def test_a_read_only_destination(initializer: Fetcher, shards: Sample, tmp_path: Path) -> None:
+    """A claim that is mounted read-only where the model should go."""
+    initializer.observed_everywhere()
+    run = initializer.fetch(shards.uri, mounts={DEST: tmp_path / "calls"}, timeout_s=TOLD_S)
+    run.assert_refused()
+
+
+@rule("FAULT-016")
+def test_killed_and_started_again(store: Store, initializer: Fetcher, shards: Sample) -> None:
+    """Memory ran out; the container starts again on the volume that it has half filled."""
+    store.gateway.interfere(store.case, breaking("stall"))
+    kill = Kill(lambda: _in_the_middle(store))
+    killed = initializer.fetch(shards.uri, kill=kill, timeout_s=TOLD_S)
+    assert killed.outcome.killed, "it ended before anything of a file had come"
+    store.gateway.interfere(store.case)
+    run = initializer.fetch(shards.uri, again=True, timeout_s=TOLD_S)
+    if run.outcome.exit_code == 0:
+        arrived = {path: content for path, content in run.tree.items() if path in shards.tree}
+        wrong = "\n".join(difference(arrived, shards.tree))
+        assert not wrong, f"exit code 0 on what the killed call had left, but:\n{wrong}"
+    assert run.outcome.ended == "exit", "the second call did not end by itself"
+
+
+@rule("FAULT-017")
+def test_a_worker_is_killed(store: Store, initializer: Fetcher, shards: Sample) -> None:
+    """Memory ran out, and the kernel chose a child."""
+    store.gateway.interfere(store.case, breaking("stall", times=1))
+    kill = Kill(lambda: _in_the_middle(store), worker=True)
+    run = initializer.fetch(shards.uri, kill=kill, timeout_s=NOTICED_S)
+    if run.outcome.killed == "program":
+        raise NotOffered("this initializer has no processes of its own beside the program, at least for this store")
+    if run.outcome.ended != "exit":
+        raise Broken("one of its processes was killed, and the call waits for it")
+    if run.outcome.exit_code == 0:
+        assert run.tree == shards.tree

@@ -1,0 +1,82 @@
+"""Faults as mitmproxy can play them: other answers and late ones by its hooks, the rest on the client's connection."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable, Iterable
+
+from mitmproxy import ctx, http
+
+from scenarios.faults import Fault
+from scenarios.gateway.interference import Plan
+
+Stream = Callable[[bytes], bytes | Iterable[bytes]]
+#: SO_LINGER: closing sends a reset.
+_AT_ONCE = struct.pack("ii", 1, 0)
+
+
+async def before_body(plan: Plan, flow: http.HTTPFlow) -> Fault | None:
+    """Strike a response whose headers have come: wait, or put another answer in its place, which is returned."""
+    assert flow.response, "the headers have come"  # noqa: S101
+    length = 0 if flow.request.method == "HEAD" else int(flow.response.headers.get("content-length", 0))
+    for fault in plan.faults:
+        if fault.kind in {"answer", "slow"} and length >= fault.least and plan.strikes(fault):
+            if fault.kind == "slow":
+                await asyncio.sleep(fault.delay_s)
+            else:
+                _replace(flow, flow.response, fault)
+                return fault
+    return None
+
+
+def _replace(flow: http.HTTPFlow, response: http.Response, fault: Fault) -> None:
+    """Another answer; `stream` swallows the body that it comes instead of."""
+    bodiless = flow.request.method == "HEAD" or response.headers.get("content-length") == "0"
+    text = b"" if bodiless else fault.text.encode()
+    pending = [text] if text else []
+
+    def swallow(_: bytes) -> Iterable[bytes]:
+        return [pending.pop()] if pending else []
+
+    flow.response = http.Response.make(fault.status, b"", dict(fault.headers))
+    flow.response.headers["content-length"] = str(len(text))
+    flow.response.stream = swallow  # type: ignore[assignment]
+
+
+def in_body(plan: Plan, flow: http.HTTPFlow, passed: Stream, struck: Callable[[], None]) -> Stream:
+    """`passed` until a fault strikes the body; then no more of it, and `struck` is called."""
+    faults = [fault for fault in plan.faults if fault.kind in {"stall", "reset", "cut"}]
+    seen, over = 0, False
+
+    def stream(chunk: bytes) -> bytes | Iterable[bytes]:
+        nonlocal seen, over
+        if over:
+            return []
+        seen, before = seen + len(chunk), seen
+        for fault in faults:
+            if before < fault.after <= seen and plan.strikes(fault):
+                over = True
+                part = passed(chunk[: fault.after - before])
+                struck()
+                _end(flow, fault)
+                return part
+        return passed(chunk)
+
+    return stream
+
+
+def _end(flow: http.HTTPFlow, fault: Fault) -> None:
+    """Let nothing more reach the client, as the fault says."""
+    servers = ctx.master.addons.get("proxyserver")
+    writer = servers.connections[flow.client_conn.id].transports[flow.client_conn].writer
+    if fault.kind == "stall":
+        # mitmproxy reads on when its writers are drained, and this one never is again.
+        writer.transport.set_write_buffer_limits(high=1 << 30)
+        writer.transport.get_protocol().pause_writing()
+        return
+    if fault.kind == "reset":
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    end = writer.transport.abort if fault.kind == "reset" else writer.close
+    asyncio.get_running_loop().call_soon(end)  # after the last part has been written

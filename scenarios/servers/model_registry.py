@@ -1,0 +1,136 @@
+"""A stand-in of the Kubeflow model registry: what clients ask of its REST API v1alpha3 when they resolve a model.
+
+Every case is a registry of its own, at `CASE.registry.example` and, as the Service of a namespace, at
+`SERVICE.CASE.registry.example`. The facts of a case have its tables (`registered_models`, `model_versions`,
+`artifacts`): rows as the API shows them, with the id of what they belong to under `parent`; `status` answers everything
+with an error. Order, pages and errors are those of the registry's own server (release 0.2.22): by id, oldest first, all
+on one page unless asked otherwise. `/artifacts/PATH` has files: a registry's artifacts may lie on a web server.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from scenarios.servers.http_server import content_type
+from scenarios.servers.standin import Asked, Corner, Reply, StandIn, answer_file, answer_json, main
+
+DOMAIN = "registry.example"
+PREFIX = ("api", "model_registry", "v1alpha3")
+#: What may be asked for as `orderBy`, and the field that it means; anything else orders by id.
+ORDER = {"CREATE_TIME": "createTimeSinceEpoch", "LAST_UPDATE_TIME": "lastUpdateTimeSinceEpoch", "ID": "id"}
+
+Row = Mapping[str, Any]
+
+
+class ModelRegistryServer(StandIn):
+    """The read side of the registry, and a web server for artifacts."""
+
+    name = "model-registry"
+    hosts = (f"*.{DOMAIN}",)
+
+
+class Refused(Exception):
+    """An error answer."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def answer(asked: Asked, state: Path) -> Reply:
+    """The registry's answer, or a file."""
+    corner = Corner(state, asked.host.removesuffix(f".{DOMAIN}").rpartition(".")[2])
+    try:
+        return _route(asked, corner)
+    except Refused as refused:
+        return answer_json({"code": refused.status.phrase, "message": str(refused)}, refused.status)
+
+
+def _route(asked: Asked, corner: Corner) -> Reply:
+    facts = corner.facts()
+    if asked.segments[0] == "artifacts":
+        found = corner.find(asked.segments[1:])
+        if found is None or not found.is_file():
+            return Reply(HTTPStatus.NOT_FOUND)
+        return answer_file(found, asked, {"Content-Type": content_type(found.name)})
+    if status := facts.get("status"):
+        raise Refused(HTTPStatus(status), "refused")
+    if asked.segments[: len(PREFIX)] == PREFIX and (content := _resource(asked, facts)):
+        return answer_json(content)
+    return Reply(HTTPStatus.NOT_FOUND, {"Content-Type": "text/plain"}, b"404 page not found\n")
+
+
+def _resource(asked: Asked, facts: Mapping[str, Any]) -> Row | None:
+    """What a path of the API names; None for a path that is none."""
+    tables = ("registered_models", "model_versions", "artifacts")
+    models, versions, artifacts = (facts.get(table, []) for table in tables)
+    match asked.segments[len(PREFIX) :]:
+        case ("registered_model",):
+            return _found(asked, models, "registered models")
+        case ("registered_models",):
+            return _listed(asked, models)
+        case ("registered_models", parent, "versions"):
+            return _listed(asked, _of(versions, parent))
+        case ("model_version",):
+            return _found(asked, versions, "model versions", owner="registeredModelId")
+        case ("model_versions", parent, "artifacts"):
+            return _listed(asked, _of(artifacts, parent))
+    return None
+
+
+def _found(asked: Asked, rows: Sequence[Row], what: str, owner: str = "") -> Row:
+    """The one row of a name, among those of one parent where rows have an `owner`."""
+    name, parent = asked.query.get("name", ""), asked.query.get("parentResourceId", "")
+    if not name or (owner and not parent):
+        raise Refused(HTTPStatus.BAD_REQUEST, "invalid parameters call: bad request")
+    for row in rows:
+        if row["name"] == name and (not owner or row["parent"] == parent):
+            return _shown(row)
+    of = f"versionName={name}, {owner}={parent}" if owner else f"name={name}"
+    raise Refused(HTTPStatus.NOT_FOUND, f"no {what} found for {of}, externalId=: not found")
+
+
+def _of(rows: Sequence[Row], parent: str) -> Sequence[Row]:
+    if not parent.isdecimal():
+        raise Refused(HTTPStatus.BAD_REQUEST, f'strconv.ParseInt: parsing "{parent}": invalid syntax: bad request')
+    return [row for row in rows if row["parent"] == parent]
+
+
+def _listed(asked: Asked, rows: Sequence[Row]) -> dict[str, Any]:
+    """One page, in the order asked for."""
+    try:
+        size = int(asked.query.get("pageSize") or 0)
+    except ValueError:
+        raise Refused(HTTPStatus.BAD_REQUEST, "unable to parse pageSize: bad request") from None
+    field = ORDER.get(asked.query.get("orderBy", ""), "id")
+    descending = asked.query.get("sortOrder") == "DESC"
+    ordered = sorted(rows, key=lambda row: (int(row[field]), int(row["id"])), reverse=descending)
+    after = _cursor(asked.query.get("nextPageToken", ""))
+    ids = [row["id"] for row in ordered]
+    start = ids.index(after) + 1 if after in ids else 0
+    page = ordered[start : start + size] if size > 0 else ordered[start:]
+    more = bool(page) and start + len(page) < len(ordered)
+    token = base64.b64encode(f"{page[-1]['id']}:{page[-1][field]}".encode()).decode() if more else ""
+    items = [_shown(row) for row in page]
+    return {"items": items, "nextPageToken": token, "pageSize": size, "size": len(items)}
+
+
+def _cursor(token: str) -> str:
+    """The id of the last row that the client has seen; "" for none and for a token that is none."""
+    try:
+        return base64.b64decode(token, validate=True).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "parent"}
+
+
+if __name__ == "__main__":
+    main(answer, __doc__)

@@ -1,0 +1,22 @@
+"""The reference initializer with one mutant applied, or with none for the name `-`.
+
+`python tests/mutants tests/reference NAME SRC DEST [SRC DEST ...]`
+"""
+
+import sys
+import traceback
+from pathlib import Path
+
+if __name__ == "__main__":
+    _, reference, name, *arguments = sys.argv
+    sys.path[0:1] = [str(Path(__file__).parents[2]), reference]
+
+    from tests.mutants import registry  # where it lies is known only now
+
+    try:
+        if name != "-":
+            registry.load().mutants[name].breaks()
+        code = registry.part("program").main(arguments)
+    except Exception:
+        sys.exit(f"{traceback.format_exc()}\n{registry.CRASHED}")
+    sys.exit(code)

@@ -1,0 +1,313 @@
+"""Mutants that ignore, mix up or give away credentials and settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+from tests.mutants.registry import mutant, part, wrap
+
+
+def _environment(change: Callable[[dict[str, str]], object]) -> None:
+    """Something is done to the environment before any scheme reads it."""
+
+    def prepared(former: Callable[[], dict[str, str]]) -> dict[str, str]:
+        environment = former()
+        change(environment)
+        return environment
+
+    wrap(part("program"), "prepared", prepared)
+
+
+def _without(*names: str) -> None:
+    """Variables are ignored, by the SDKs too."""
+    for name in names:
+        os.environ.pop(name, None)
+
+
+@mutant("CRED-001", stores=("s3",))
+def keys_ignored() -> None:
+    """Asks S3 without signing anything."""
+    s3 = part("schemes.s3")
+    wrap(s3, "client", lambda former, environment: former({**environment, "awsAnonymousCredential": "true"}))
+
+
+@mutant("CRED-002", stores=("s3",))
+def anonymous_unknown() -> None:
+    """Wants keys for a public bucket too."""
+    _without("awsAnonymousCredential")
+
+
+@mutant("CRED-003")
+def session_token_ignored() -> None:
+    """Uses a temporary key without its token."""
+    _without("AWS_SESSION_TOKEN")
+
+
+@mutant("CRED-004", stores=("s3", "webhdfs"))
+def storage_config_ignored() -> None:
+    """Does not know STORAGE_CONFIG."""
+    _without("STORAGE_CONFIG")
+
+
+@mutant("CRED-005")
+def override_ignored() -> None:
+    """Does not know STORAGE_OVERRIDE_CONFIG."""
+    _without("STORAGE_OVERRIDE_CONFIG")
+
+
+@mutant("CRED-006")
+def storage_config_clears_the_rest() -> None:
+    """Clears what STORAGE_CONFIG does not have."""
+    credentials = part("credentials")
+
+    given = json.loads(os.environ.get("STORAGE_CONFIG", "{}"))
+    _without(*(name for key, name in credentials.S3_KEYS.items() if key not in given))
+
+
+@mutant("CRED-007", "CRED-011", stores=("s3", "http"))
+def ca_bundle_ignored() -> None:
+    """Trusts the usual authorities alone."""
+    _without("CA_BUNDLE_CONFIGMAP_NAME", "AWS_CA_BUNDLE")
+
+
+@mutant("CRED-007", cases=("aws-ca-bundle",))
+def aws_ca_bundle_ignored() -> None:
+    """Does not know AWS_CA_BUNDLE."""
+    _without("AWS_CA_BUNDLE")
+
+
+@mutant("CRED-008")
+def always_verifies() -> None:
+    """Does not know S3_VERIFY_SSL."""
+    _without("S3_VERIFY_SSL")
+
+
+@mutant("CRED-008", cases=("false", "False"))
+def a_word_does_not_switch_off() -> None:
+    """Knows S3_VERIFY_SSL as a number only."""
+    if os.environ.get("S3_VERIFY_SSL") != "0":
+        _without("S3_VERIFY_SSL")
+
+
+@mutant("CRED-009", "FAULT-012", stores=("http",))
+def tls_not_verified() -> None:
+    """Takes every certificate over HTTPS."""
+    wrap(
+        part("web").Web,
+        "__init__",
+        lambda former, self, *given, **named: former(self, *given, **named | {"verify": False}),
+    )
+
+
+@mutant("CRED-009", stores=("s3",))
+def s3_tls_not_verified() -> None:
+    """Takes every certificate of an S3 endpoint."""
+    part("schemes.s3").verification = lambda _environment: False
+
+
+@mutant("CRED-010")
+def missing_bundle_turns_verification_off() -> None:
+    """Takes every certificate where the CA bundle is missing."""
+    trust, s3 = part("trust"), part("schemes.s3")
+    failure = part("failure").Failure
+    wrap(trust, "install", lambda former, environment: former({**environment, "CA_BUNDLE_CONFIGMAP_NAME": ""}))
+
+    def verification(former: Callable[..., object], environment: Any) -> object:  # noqa: ANN401
+        try:
+            return former(environment) and trust.configured(environment)
+        except failure:
+            return False
+
+    wrap(s3, "verification", verification)
+
+
+@mutant("SEC-016", stores=("http",), cases=("missing",))
+def missing_bundle_ignored() -> None:
+    """Goes on with the usual authorities where the CA bundle is missing."""
+    point = os.environ.get("CA_BUNDLE_VOLUME_MOUNT_POINT", "")
+    for name, path in {
+        "AWS_CA_BUNDLE": os.environ.get("AWS_CA_BUNDLE", ""),
+        "CA_BUNDLE_CONFIGMAP_NAME": f"{point}/cabundle.crt",
+    }.items():
+        if not os.path.exists(path):  # noqa: PTH110
+            _without(name)
+
+
+@mutant("CRED-012", cases=("virtual-bucket", "legacy-endpoint"))
+def path_style_only() -> None:
+    """Never puts the bucket into the host name."""
+    wrap(part("schemes.s3"), "addressing", lambda former, given: {**former(given), "addressing_style": "path"})
+
+
+@mutant("CRED-012", cases=("accelerate",))
+def acceleration_unknown() -> None:
+    """Does not know S3_USE_ACCELERATE."""
+    _without("S3_USE_ACCELERATE")
+
+
+@mutant("CRED-013")
+def region_ignored() -> None:
+    """Signs for us-east-1 whatever the region is."""
+    part("schemes.s3").region = lambda _environment: "us-east-1"
+
+
+@mutant("CRED-014")
+def endpoint_pasted_together() -> None:
+    """Asks for another path where the endpoint ends with a slash."""
+
+    def change(environment: dict[str, str]) -> None:
+        endpoint = environment.get("AWS_ENDPOINT_URL", "")
+        environment["AWS_ENDPOINT_URL"] = f"{endpoint}s3" if endpoint.endswith("/") else endpoint
+
+    _environment(change)
+
+
+@mutant("CRED-015")
+def time_limits_ignored() -> None:
+    """Waits as long as it likes."""
+    wrap(part("limits"), "of", lambda former, *given: type(former(*given))())
+
+
+@mutant("CRED-016", stores=("s3", "azure-blob"))
+def one_connection_brings_one_file() -> None:
+    """Ends with the first file when it may have one connection only."""
+    wrap(
+        part("transfer"),
+        "side_by_side",
+        lambda former, work, todo, limits: former(work, todo[: None if limits.connections > 1 else 1], limits),
+    )
+
+
+@mutant("CRED-017", stores=("http",))
+def headers_ignored() -> None:
+    """Does not know HOST-headers."""
+    part("schemes.http").headers = lambda *_given: {}
+
+
+@mutant("CRED-018", "SEC-015", stores=("http", "hf"))
+def headers_follow_a_redirect() -> None:
+    """Sends a host's headers to wherever that host redirects to."""
+    part("web").carried = lambda headers, *_given: dict(headers)
+
+
+@mutant("CRED-021", "CRED-022", stores=("local", "s3"))
+def patterns_ignored() -> None:
+    """Does not know STORAGE_ALLOW_PATTERNS and STORAGE_IGNORE_PATTERNS."""
+    part("remote").is_wanted = lambda *_given: True
+
+
+@mutant("CRED-021", cases=("allow-commas", "both"))
+def patterns_in_json_only() -> None:
+    """Takes patterns that are no JSON for one pattern."""
+    remote = part("remote")
+
+    def patterns(former: Callable[[str], list[str]], text: str) -> list[str]:
+        return former(text) if text.startswith("[") else [text] * bool(text)
+
+    wrap(remote, "patterns", patterns)
+
+
+@mutant("CRED-021", cases=("allow-folder", "ignore"))
+def patterns_match_names() -> None:
+    """Matches patterns with the file's name, not with its path."""
+    wrap(part("remote"), "is_wanted", lambda former, path, given: former(path.rpartition("/")[2], given))
+
+
+@mutant("CRED-021", cases=("both",))
+def ignoring_forgotten() -> None:
+    """Does not look at what is to be ignored when it was told what is allowed."""
+    if "STORAGE_ALLOW_PATTERNS" in os.environ:
+        _without("STORAGE_IGNORE_PATTERNS")
+
+
+@mutant("CRED-022", stores=("local", "http", "s3"))
+def nothing_matches_so_everything_does() -> None:
+    """Delivers everything when no file passes the patterns."""
+    failure = part("failure").Failure
+
+    def chosen(former: Callable[..., list[Any]], files: Any, *given: object) -> list[Any]:  # noqa: ANN401
+        found = list(files)
+        try:
+            return former(found, *given)
+        except failure:
+            return found
+
+    wrap(part("remote"), "chosen", chosen)
+
+
+@mutant("CRED-023", stores=("http",))
+def query_dropped() -> None:
+    """Asks for the URI without its query."""
+    wrap(part("web").Web, "ask", lambda former, self, url, *given: former(self, url.partition("?")[0], *given))
+
+
+@mutant("CRED-025", "SEC-020", stores=("http",))
+def uri_printed() -> None:
+    """Prints the whole URI, with its signature."""
+    say = part("transfer").say
+    wrap(part("program"), "deliver", lambda former, uri, *given: (say(f"source: {uri}"), former(uri, *given)))
+
+
+@mutant("CRED-025", stores=("s3", "http"))
+def environment_printed() -> None:
+    """Prints its settings, to help."""
+    part("transfer").say(str(dict(os.environ)))
+
+
+@mutant("CRED-001", stores=("hf",))
+def credentials_of_another_backend() -> None:
+    """Shows the hub the key that is meant for S3."""
+    part("schemes.hf").headers = lambda given: {"Authorization": f"Bearer {given.get('AWS_SECRET_ACCESS_KEY', 'none')}"}
+
+
+@mutant("CRED-019")
+def mirror_ignored() -> None:
+    """Asks huggingface.co whatever HF_ENDPOINT says."""
+    hf = part("schemes.hf")
+    hf.endpoint = lambda _environment: hf.HUB
+
+
+@mutant("CRED-020")
+def user_in_the_url_ignored() -> None:
+    """Takes the user's name for git from the environment alone."""
+    git = part("schemes.git")
+    wrap(git, "login", lambda former, uri, given: former(re.sub("//[^/@]*@", "//", uri), given))
+
+
+@mutant("CRED-024")
+def service_principal_ignored() -> None:
+    """Knows Azure's keys alone."""
+    part("azure").principal = lambda *_given: ""
+
+
+@mutant("CRED-024", cases=("legacy",))
+def older_names_of_a_principal_unknown() -> None:
+    """Does not know the variables AZ_CLIENT_ID and the like."""
+    _without("AZ_CLIENT_ID")
+
+
+@mutant("CRED-026", cases=("not-allowed",))
+def every_registry_is_insecure() -> None:
+    """Uses a registry that cannot be verified without being told to."""
+    os.environ["KSERVE_OCI_INSECURE_REGISTRY"] = "true"
+
+
+@mutant("CRED-026", cases=("allowed",))
+def no_registry_is_insecure() -> None:
+    """Does not know KSERVE_OCI_INSECURE_REGISTRY."""
+    _without("KSERVE_OCI_INSECURE_REGISTRY")
+
+
+@mutant("CRED-027")
+def tls_settings_of_hdfs_ignored() -> None:
+    """Does not know TLS_CA and TLS_SKIP_VERIFY of the HDFS Secret."""
+    hdfs = part("schemes.webhdfs")
+    wrap(
+        hdfs,
+        "settings",
+        lambda former, given: {name: text for name, text in former(given).items() if not name.startswith("TLS_")},
+    )

@@ -1,0 +1,94 @@
+"""Work in processes of its own: forked when its turn comes, so many at a time, and gone with this process."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Generic, TypeVar
+
+PR_SET_PDEATHSIG = 1
+Key = TypeVar("Key")
+_FORK = multiprocessing.get_context("fork")
+
+
+@dataclass(frozen=True)
+class Died:
+    """A process ended without an answer."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class _Working(Generic[Key]):
+    key: Key
+    process: BaseProcess
+    answer: Connection
+    until: float
+
+
+def each(
+    keys: Iterable[Key], work: Callable[[Key], object], *, at_a_time: int, within_s: float
+) -> Iterator[tuple[Key, object]]:
+    """`(key, work(key))` as they come, each computed in a fork of this process; Died for one that gave no answer.
+
+    at_a_time  processes that run side by side.
+    within_s   seconds that one may take before it is killed.
+    """
+    waiting = iter(keys)
+    working: dict[Connection, _Working[Key]] = {}
+    try:
+        while True:
+            while len(working) < at_a_time and (key := next(waiting, None)) is not None:
+                one = _begin(key, work, within_s)
+                working[one.answer] = one
+            if not working:
+                return
+            ready = wait(working, timeout=max(0.0, min(one.until for one in working.values()) - time.monotonic()))
+            for answer, one in list(working.items()):
+                if answer in ready:
+                    said = _answer(one)
+                elif time.monotonic() >= one.until:
+                    said = Died(f"no answer within {within_s:g} s")
+                else:
+                    continue
+                _end(working.pop(answer))
+                yield one.key, said
+    finally:
+        for one in working.values():
+            _end(one)
+
+
+def _begin(key: Key, work: Callable[[Key], object], within_s: float) -> _Working[Key]:
+    here, there = _FORK.Pipe(duplex=False)
+    process = _FORK.Process(target=_work, args=(key, work, there, os.getpid()))
+    process.start()
+    there.close()
+    return _Working(key, process, here, time.monotonic() + within_s)
+
+
+def _work(key: Key, work: Callable[[Key], object], answer: Connection, parent: int) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() == parent:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
+        answer.send(work(key))
+
+
+def _answer(one: _Working[Key]) -> object:
+    try:
+        return one.answer.recv()
+    except EOFError:
+        one.process.join()
+        return Died(f"ended with status {one.process.exitcode}")
+
+
+def _end(one: _Working[Key]) -> None:
+    one.process.kill()
+    one.process.join()
+    one.answer.close()

@@ -1,0 +1,150 @@
+"""`python -m tests.mutants.run`: whether the suite notices what it is there to notice.
+
+Runs every mutant of the reference initializer against the cases that concern it, and the reference against all cases.
+The exit status is 0 when every mutant was killed by every rule that it names and the reference passed, 1 when not,
+and 2 for a command line that cannot be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+import pytest
+
+from conformance.selection import workers
+from conformance.spec import Spec, current
+from scenarios.initializers import newest
+from tests.mutants import matrix, registry
+from tests.mutants.killing import Killing, command
+from tests.mutants.registry import Mutant, Registry, RegistryError
+from tests.mutants.verdict import disgraced
+
+KILLED, SURVIVED, USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line says; returns the exit status."""
+    asked = _parser().parse_args(arguments)
+    spec, known = current(), registry.load()
+    try:
+        known.check(spec)
+    except RegistryError as error:
+        _say(f"tests/mutants: {error}")
+        return SURVIVED
+    chosen = _chosen(known, asked.only, asked.rule)
+    if not chosen:
+        _say("no mutant is chosen; see --list")
+        return USAGE
+    if asked.list:
+        print("\n".join(f"{one.name}  {', '.join(one.rules)}  {one.says}" for one in chosen))  # noqa: T201
+        return KILLED
+    whole = not (asked.only or asked.rule)
+    if asked.write and not whole:
+        _say("--write needs a run over all mutants: leave out --only and --rule")
+        return USAGE
+    killing = Killing(chosen, at_a_time=asked.numprocesses, whole=whole)
+    status = pytest.main(_session(chosen, spec, asked.report_dir, whole=whole), plugins=[killing])
+    if status == pytest.ExitCode.USAGE_ERROR:
+        return USAGE
+    wrong = _wrong(killing, known, spec, whole=whole)
+    if whole and not wrong and status == pytest.ExitCode.OK:
+        wrong = _page(killing, known, spec, write=asked.write)
+    for line in wrong:
+        _say(line)
+    killed = sum(verdict.killed for verdict in killing.verdicts)
+    passed = len(killing.reference) - len(disgraced(killing.reference))
+    _say(f"{killed} of {len(chosen)} mutants killed; the reference passed {passed} of {len(killing.reference)} cases")
+    return KILLED if status == pytest.ExitCode.OK and not wrong and killed == len(chosen) else SURVIVED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mutants.run",
+        description="Run the mutants of the reference initializer: each must be noticed by the rules that it names.",
+        epilog="One mutant by hand: python tests/mutants tests/reference NAME SRC DEST [SRC DEST ...]",
+    )
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="only this mutant, or mutants like flat*"
+    )
+    parser.add_argument(
+        "--rule", action="append", default=[], metavar="ID", help="only mutants of this rule, or of rules like ERR-*"
+    )
+    parser.add_argument(
+        "-n",
+        "--numprocesses",
+        type=int,
+        default=workers(),
+        metavar="N",
+        help="processes side by side (default: %(default)s, four for each core)",
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="bring docs/mutants.md up to date, where everything was killed"
+    )
+    parser.add_argument("--list", action="store_true", help="list the chosen mutants, and run nothing")
+    parser.add_argument(
+        "--report-dir",
+        default="mutants-report",
+        metavar="DIR",
+        help="where the reference's own conformance report goes (default: %(default)s/)",
+    )
+    return parser
+
+
+def _chosen(known: Registry, names: Sequence[str], rules: Sequence[str]) -> list[Mutant]:
+    return [
+        one
+        for one in known
+        if (not names or any(fnmatchcase(one.name, name) for name in names))
+        and (not rules or any(fnmatchcase(rule, pattern) for rule in one.rules for pattern in rules))
+    ]
+
+
+def _session(chosen: Sequence[Mutant], spec: Spec, reports: str, *, whole: bool) -> list[str]:
+    """The command line of the pytest session in which all of it runs."""
+    suite = str(matrix.PAGE.parents[1] / "conformance")
+    line = [
+        suite,
+        "-q",
+        "--no-header",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+        "-o",
+        "tmp_path_retention_policy=none",
+    ]
+    line += [f"--initializer=command:{command('-')}", "--known-failures=none", f"--report-dir={reports}"]
+    if whole:
+        profiles = (f"--profile={profile}" for profile in registry.PROFILES)
+        return [*line, *profiles, *(f"--store={store}" for store in registry.QUICKEST)]
+    rules = dict.fromkeys(rule for one in chosen for rule in one.rules)
+    stores = dict.fromkeys(store for one in chosen for rule in one.rules for store in one.stores_of(spec[rule]))
+    return [*line, *(f"--rule={rule}" for rule in rules), *(f"--store={store}" for store in stores if store)]
+
+
+def _wrong(killing: Killing, known: Registry, spec: Spec, *, whole: bool) -> list[str]:
+    """Why this run proves less than it should, a line each."""
+    survivors = [verdict for verdict in killing.verdicts if not verdict.killed]
+    lines = [f"SURVIVED {verdict.mutant.name}: {reason}" for verdict in survivors for reason in verdict.wrong]
+    lines += [f"the reference is wrong: {line}" for line in disgraced(killing.reference)]
+    if whole:
+        lines += [f"no mutant shows that {rule} notices" for rule in known.without_mutant(spec, newest())]
+    return lines
+
+
+def _page(killing: Killing, known: Registry, spec: Spec, *, write: bool) -> list[str]:
+    if write:
+        matrix.PAGE.write_text(matrix.page(killing.verdicts, spec))
+    committed = matrix.PAGE.read_text() if matrix.PAGE.exists() else ""
+    return [f"docs/mutants.md is out of date: {line}; run with --write" for line in matrix.stale(committed, known)]
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201 - a command's words
+
+
+if __name__ == "__main__":
+    sys.exit(main())

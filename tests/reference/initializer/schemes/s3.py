@@ -1,0 +1,138 @@
+"""`s3://BUCKET/KEY`, with boto3. Its own retries are off: `transfer` tries again, for every store alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+import boto3  # type: ignore[import-untyped]
+import botocore.exceptions as trouble  # type: ignore[import-untyped]
+from botocore import UNSIGNED
+from botocore.config import Config  # type: ignore[import-untyped]
+
+from initializer import credentials, limits, remote, transfer, trust, web
+from initializer.failure import RETRYABLE, Failure, Transient, denied, not_found, unauthenticated
+from initializer.limits import Environment
+from initializer.remote import RemoteFile
+
+BACKEND = "S3"
+REMEDY = "Check bucket and key, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or set awsAnonymousCredential=true."
+LEGACY = "https://s3.amazonaws.com"
+UNKNOWN_KEYS = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidClientTokenId")
+AGAIN = ("SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "InternalError", "ServiceUnavailable")
+
+Result = TypeVar("Result")
+
+
+def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
+    """The object, or all objects below the prefix."""
+    bucket, _, path = uri.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise Failure(uri, "malformed: the bucket is missing", "Expected s3://BUCKET/PATH.")
+    s3 = client(environment)
+    found = False
+    for name, entry in remote.named(path, listing(s3, bucket, path, uri)):
+        found = True
+        wanted = {"Bucket": bucket, "Key": entry["Key"], "IfMatch": entry["ETag"]}
+        yield RemoteFile(name, entry["Size"], partial(read, s3, wanted, uri))
+    if not found:
+        raise not_found(uri, f"No model found in the bucket {bucket} at {path!r}. {REMEDY}")
+
+
+def client(environment: Environment) -> Any:  # noqa: ANN401 -- boto3 makes its classes at run time
+    """A client as the environment wants it; threads may share it."""
+    bounds = limits.of(environment, BACKEND)
+    config = Config(
+        connect_timeout=bounds.connect_s,
+        read_timeout=bounds.stall_s,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=bounds.connections,
+        signature_version=UNSIGNED if credentials.is_true(environment, "awsAnonymousCredential") else None,
+        response_checksum_validation="when_required",
+        s3=addressing(environment),
+    )
+    return boto3.client(
+        "s3",
+        endpoint_url=environment.get("AWS_ENDPOINT_URL") or None,
+        aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID") or None,
+        aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY") or None,
+        aws_session_token=environment.get("AWS_SESSION_TOKEN") or None,
+        region_name=region(environment),
+        verify=verification(environment),
+        config=config,
+    )
+
+
+def region(environment: Environment) -> str | None:
+    """The region that requests are signed for."""
+    return environment.get("AWS_DEFAULT_REGION") or None
+
+
+def addressing(environment: Environment) -> dict[str, object]:
+    """Where the bucket stands in the address. The legacy endpoint knows other regions by host name only (#4157)."""
+    elsewhere = environment.get("AWS_DEFAULT_REGION", "us-east-1") != "us-east-1"
+    legacy = environment.get("AWS_ENDPOINT_URL", "").rstrip("/") == LEGACY and elsewhere
+    virtual = legacy or credentials.is_true(environment, "S3_USER_VIRTUAL_BUCKET")
+    return {
+        "use_accelerate_endpoint": credentials.is_true(environment, "S3_USE_ACCELERATE"),
+        **({"addressing_style": "virtual"} if virtual else {}),
+    }
+
+
+def verification(environment: Environment) -> bool | str:
+    """Whose certificates count: a bundle's, the usual ones, or (False) anybody's."""
+    if environment.get("S3_VERIFY_SSL", "").lower() in ("0", "false"):
+        return False
+    if environment.get("AWS_CA_BUNDLE"):
+        return trust.checked(environment["AWS_CA_BUNDLE"])
+    return environment.get("REQUESTS_CA_BUNDLE") or True
+
+
+def listing(s3: Any, bucket: str, prefix: str, uri: str) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401
+    """The keys that start with the prefix, in order."""
+    pages = iter(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
+    while page := asking(lambda: next(pages, None), uri):
+        for entry in page.get("Contents", []):
+            yield entry["Key"], entry
+
+
+def read(s3: Any, wanted: dict[str, str], uri: str, start: int, stop: int | None) -> Iterator[bytes]:  # noqa: ANN401
+    """The object's bytes; it has to be the one that was listed."""
+    body = asking(lambda: s3.get_object(**wanted, Range=web.span(start, stop)), uri)["Body"]
+    with body:
+        while chunk := asking(lambda: body.read(transfer.CHUNK), uri):
+            yield chunk
+
+
+def asking(request: Callable[[], Result], uri: str) -> Result:
+    """The request's result. Raises Transient, Failure."""
+    try:
+        return request()
+    except trouble.ClientError as error:
+        raise refused(error, uri) from error
+    except (trouble.NoCredentialsError, trouble.PartialCredentialsError, trouble.TokenRetrievalError) as error:
+        raise unauthenticated(uri, REMEDY) from error
+    except trouble.SSLError as error:
+        raise web.certificate(error, uri) from error
+    except (trouble.HTTPClientError, trouble.ConnectionError, trouble.IncompleteReadError) as error:
+        raise Transient(uri, f"no connection to the endpoint ({type(error).__name__})") from error
+    except (trouble.BotoCoreError, ValueError) as error:
+        raise Failure(uri, f"invalid request ({type(error).__name__})", REMEDY) from error
+
+
+def refused(error: Any, uri: str) -> Failure:  # noqa: ANN401
+    """What an error answer means."""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    answer = error.response.get("ResponseMetadata", {})
+    status = answer.get("HTTPStatusCode", 0)
+    if status in RETRYABLE or code in AGAIN:
+        waiting = web.retry_after(answer.get("HTTPHeaders", {}))
+        return Transient(uri, f"the store is unavailable, it answers {status} {code}", retry_after_s=waiting)
+    if code in UNKNOWN_KEYS or status == 401:
+        return unauthenticated(uri, REMEDY)
+    if status == 403:
+        return denied(uri, REMEDY)
+    if status == 404:
+        return not_found(uri, REMEDY)
+    return Failure(uri, f"the store answers {status} {code}", REMEDY)

@@ -1,0 +1,202 @@
+"""Faults: the gateway plays what a case has planned and leaves others alone; what dies under a run is no verdict."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import json
+import os
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from scenarios import gateway as gateways
+from scenarios.faults import PART_BYTES, Fault, answering
+from scenarios.network import CROOKED, Gateway
+from scenarios.servers.fleet import Fleet
+from scenarios.servers.http_server import HttpServer
+
+FILE = bytes(range(256)) * 8192
+SUITE = Path(__file__).parent.parent
+
+
+class Files(http.server.BaseHTTPRequestHandler):
+    """`file` and `chunked` are 2 MiB; everything else is short."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        name = self.path.rpartition("/")[2]
+        self.send_response(200)
+        if name == "chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(FILE), FILE))
+            return
+        body = FILE if name == "file" else b"listing"
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@dataclass
+class Stage:
+    """A gateway before one server that is offered as `files.test`."""
+
+    gateway: Gateway
+    url: str
+
+    def get(self, path: str, timeout_s: float = 10) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=timeout_s)
+        connection.request("GET", path)
+        return connection.getresponse()
+
+    def statuses(self, path: str, requests: int) -> list[int]:
+        answers = [self.get(path) for _ in range(requests)]
+        for answer in answers:
+            answer.read()
+        return [answer.status for answer in answers]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        folder = tmp_path_factory.mktemp("gateway")
+        route = gateways.Route("files", f"http://127.0.0.1:{server.server_address[1]}", ("files.test",), "", folder)
+        started = gateways.start([route], folder)
+        yield Stage(started.gateway, started.urls["files"])
+        started.process.stop()
+        server.shutdown()
+
+
+def test_answers_are_counted(stage: Stage) -> None:
+    """Two are spared, two are struck, and the rest passes; listings do not count."""
+    stage.gateway.interfere("case-t-1", Fault("answer", times=2, skip=2, least=1000, status=503, text="later"))
+    assert stage.statuses("/case-t-1/list", 3) == [200] * 3
+    assert stage.statuses("/case-t-1/file", 6) == [200, 200, 503, 503, 200, 200]
+    assert stage.statuses("/case-t-11/file", 3) == [200] * 3
+
+
+def test_another_answer_is_whole(stage: Stage) -> None:
+    """With its own headers and text, and in the log with its own status."""
+    since = stage.gateway.position()
+    stage.gateway.interfere("case-t-2", answering(429, "wait", file=False, Retry_After="7"))
+    answer = stage.get("/case-t-2/file")
+    assert (answer.status, answer.headers["Retry-After"], answer.read()) == (429, "7", b"wait")
+    assert [(r.status, r.response_bytes) for r in stage.gateway.requests(since)] == [(429, 4)]
+
+
+def test_a_plan_is_replaced(stage: Stage) -> None:
+    """The counters start anew; an empty plan lifts the fault."""
+    stage.gateway.interfere("case-t-3", answering(500, file=False))
+    assert stage.statuses("/case-t-3/list", 2) == [500, 200]
+    stage.gateway.interfere("case-t-3", answering(500, file=False))
+    assert stage.statuses("/case-t-3/list", 2) == [500, 200]
+    stage.gateway.interfere("case-t-3")
+    assert stage.statuses("/case-t-3/list", 1) == [200]
+
+
+@pytest.mark.parametrize("path", ["file", "chunked"])
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("cut", http.client.IncompleteRead), ("reset", ConnectionResetError), ("stall", TimeoutError)],
+)
+def test_a_body_breaks(stage: Stage, kind: str, error: type[Exception], path: str) -> None:
+    """So many bytes arrive (a reset loses some on the way), never the end; the log has it, and the next one passes."""
+    since, case = stage.gateway.position(), f"case-t{kind}{path}-4"
+    stage.gateway.interfere(case, Fault(kind, times=1, after=PART_BYTES))  # type: ignore[arg-type]
+    answer = stage.get(f"/{case}/{path}", timeout_s=1)
+    if kind != "reset":
+        assert answer.read(PART_BYTES) == FILE[:PART_BYTES]
+    with pytest.raises(error):
+        answer.read()
+    assert [r.response_bytes for r in stage.gateway.requests(since)] == [PART_BYTES]
+    assert stage.get(f"/{case}/{path}").read() == FILE
+
+
+def test_a_slow_first_byte(stage: Stage) -> None:
+    """The answer begins late and is whole; nobody else waits."""
+    stage.gateway.interfere("case-t-5", Fault("slow", times=1, delay_s=1.0))
+    began = time.monotonic()
+    late = threading.Thread(target=lambda: stage.get("/case-t-5/file").read())
+    late.start()
+    assert stage.get("/case-t-6/file").read() == FILE
+    assert time.monotonic() - began < 1.0
+    late.join()
+    assert 1.0 <= time.monotonic() - began < 5.0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    list(zip(CROOKED, ["certificate has expired", "Hostname mismatch", "self.signed certificate|issuer"], strict=True)),
+    ids=CROOKED,
+)
+def test_certificates_are_wrong_in_one_way(stage: Stage, wrong: str, complaint: str) -> None:
+    """By way of the proxy and without it; the sound proxy still presents sound ones."""
+    context = ssl.create_default_context(cafile=str(stage.gateway.ca))
+    for proxy, host in ((stage.gateway.crooked[wrong], "files.test"), (stage.gateway.crooked[wrong], None)):
+        address = urlsplit(proxy)
+        connection = http.client.HTTPSConnection("localhost", address.port, timeout=10, context=context)
+        if host:
+            connection.set_tunnel(host, 443)
+        with pytest.raises(ssl.SSLCertVerificationError, match=complaint):
+            connection.connect()
+    connection = http.client.HTTPSConnection(urlsplit(stage.gateway.proxy_url).netloc, timeout=10, context=context)
+    connection.set_tunnel("files.test", 443)
+    connection.request("GET", "/list")
+    assert connection.getresponse().read() == b"listing"
+
+
+def test_what_has_died_is_named(tmp_path: Path) -> None:
+    """A server first, then the gateway."""
+    fleet = Fleet.start([HttpServer], tmp_path / "fleet")
+    try:
+        assert fleet.lost("") == fleet.lost(HttpServer.name) == ""
+        gateway, server = fleet._processes
+        server.stop()
+        assert fleet.lost("") == ""
+        assert fleet.lost(HttpServer.name).startswith(f"{HttpServer.name} takes no connections any more")
+        gateway.stop()
+        assert fleet.lost("").startswith("the gateway takes no connections any more")
+    finally:
+        fleet.stop()
+
+
+KILLER = """
+from conformance.run import RUN
+def pytest_runtest_call(item):
+    item.config.stash[RUN].fleet._processes[{number}].stop()
+"""
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "the gateway"), (1, HttpServer.name)], ids=["gateway", "server"])
+@pytest.mark.parametrize("rule", ["PLACE-014", "ERR-001"])
+def test_what_dies_under_a_case_is_an_error(tmp_path: Path, number: int, name: str, rule: str) -> None:
+    """Neither a failure of the initializer nor, where a refusal is asked for, its success."""
+    (tmp_path / "killer.py").write_text(KILLER.format(number=number))
+    honest = f"command:{sys.executable} {SUITE / 'tests' / 'initializers' / 'honest.py'}"
+    options = ["-p", "killer", "-p", "no:cacheprovider", "--store=http", f"--rule={rule}", f"--initializer={honest}"]
+    subprocess.run(
+        [sys.executable, "-m", "pytest", str(SUITE / "conformance"), f"--report-dir={tmp_path / 'reports'}", *options],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    results = json.loads((tmp_path / "reports" / "report.json").read_text())["results"]
+    assert {result["outcome"] for result in results} == {"error"}
+    assert f"{name} takes no connections any more" in results[0]["reason"]

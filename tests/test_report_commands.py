@@ -1,0 +1,67 @@
+"""Two reports side by side, and the commands that work on reports."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reports import compare, writer
+from reports.__main__ import main
+from tests.sample_report import ERROR, FAILED, KNOWN, MIXED, NOT_RUN, report_of, result
+
+
+def test_compare() -> None:
+    """Conduct counts, not whether a list excused it; a case that was not judged is absent."""
+    old = report_of(
+        result(case="a"), result(FAILED, case="b"), result(KNOWN, case="c"), result(case="d"), result(NOT_RUN, case="e")
+    )
+    new = report_of(
+        result(KNOWN, case="a"), result(case="b"), result(FAILED, case="c"), result(ERROR, case="d"), result(case="e")
+    )
+    found = compare.compare(old, new)
+    assert [(d.change.value, d.case.case) for d in found] == [
+        ("broke", "a"),
+        ("fixed", "b"),
+        ("new", "e"),
+        ("gone", "d"),
+    ]
+    text = "\n".join(compare.render(old, new, found))
+    assert "BROKE: 1\n  PLACE-001  The tree lands unchanged\n    s3  test_a[a]: passed -> known-failure" in text
+    assert "No case changed." in "\n".join(compare.render(old, old, compare.compare(old, old)))
+
+
+def test_compare_sees_through_servers() -> None:
+    """The same case on another server is the same case."""
+    old, new = report_of(result()), report_of(result(FAILED, server="minio"))
+    assert [d.change for d in compare.compare(old, new)] == [compare.Change.BROKE]
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, report in (("good", report_of(result())), ("bad", report_of(*MIXED))):
+        writer.write(report, tmp_path / name)
+    good, bad = (str(tmp_path / name / writer.REPORT) for name in ("good", "bad"))
+    assert main(["check", good]) == 0
+    assert main(["compare", good, good]) == 0
+    assert main(["compare", bad, good]) == 0
+    assert main(["compare", good, str(tmp_path / "none.json")]) == 2
+    assert "download/s3: conformant" in capsys.readouterr().out
+
+    assert main(["render", bad, "-o", str(tmp_path / "elsewhere")]) == 0
+    assert 'href="../bad/evidence/' in (tmp_path / "elsewhere" / writer.PAGE).read_text()
+    assert main(["render", bad]) == 0
+    assert 'href="evidence/' in (tmp_path / "bad" / writer.PAGE).read_text()
+
+
+def test_help() -> None:
+    """The module runs as a program, and each command explains itself."""
+    for command in ([], ["compare"], ["render"], ["check"], ["recover"]):
+        shown = subprocess.run(
+            [sys.executable, "-m", "reports", *command, "--help"],
+            cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONWARNINGS": "error"},
+        )  # fmt: skip
+        assert shown.stdout.startswith("usage: python -m reports")

@@ -1,0 +1,147 @@
+"""`python -m tests.webhook_mutants`: whether the rules on injection and flow notice what they are there to notice."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+import pytest
+
+from clusters.kserve import installable, newest_installable
+from conformance.selection import workers
+from conformance.spec import Spec, current
+from tests.webhook_mutants import matrix
+from tests.webhook_mutants.groups import load
+from tests.webhook_mutants.registry import PROFILES, Mutant, Registry, RegistryError
+from tests.webhook_mutants.verdict import Collector, Verdict, What, faults, judge, unproven
+
+PROVEN, UNPROVEN, USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line says; returns the exit status."""
+    asked = _parser().parse_args(arguments)
+    spec, known = current(), load()
+    try:
+        known.check(spec)
+    except RegistryError as error:
+        _say(str(error))
+        return UNPROVEN
+    chosen = _chosen(known, asked.only, asked.rule)
+    whole = not (asked.only or asked.rule)
+    if not chosen or (asked.write and not whole):
+        _say("--write needs all mutants" if chosen else "no mutant is chosen; see --list")
+        return USAGE
+    if asked.list:
+        print("\n".join(f"{one.name}  {', '.join(one.rules)}  {one.says}" for one in chosen))  # noqa: T201
+        return PROVEN
+    collector = Collector()
+    with tempfile.TemporaryDirectory() as temporary:
+        status = pytest.main(_session(asked, chosen, asked.report_dir or temporary), plugins=[collector])
+    if status not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+        return USAGE if status == pytest.ExitCode.USAGE_ERROR else UNPROVEN
+    verdicts = list(judge(chosen, collector.seen, spec, asked.kserve))
+    wrong = [*faults(verdicts), *unproven(collector.seen, spec)]
+    if whole:
+        wrong += [f"no mutant shows that {rule} notices" for rule in known.without_mutant(spec)]
+    if asked.write and not wrong:
+        wrong += _write(verdicts, known, spec, asked.kserve)
+    for line in wrong:
+        _say(line)
+    _say(_summary(verdicts, asked.kserve))
+    return UNPROVEN if wrong else PROVEN
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.webhook_mutants",
+        description="Alter what KServe answers, in one way at a time, on a kind cluster: each rule that a mutant names "
+        "must fail on it, unless the release breaks the rule by itself.",
+        epilog="Exit status: 0 everything was noticed; 1 something was not, or could not be shown; 2 a command line "
+        "that cannot be.",
+    )
+    parser.add_argument(
+        "--kserve",
+        default=newest_installable(),
+        choices=installable(),
+        metavar="VERSION",
+        help="the release whose answers are altered (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="only this mutant, or mutants like the_server*"
+    )
+    parser.add_argument(
+        "--rule", action="append", default=[], metavar="ID", help="only these rules of the mutants; ID or CSC-*"
+    )
+    parser.add_argument(
+        "-n",
+        "--numprocesses",
+        default=str(workers()),
+        metavar="N",
+        help="processes side by side (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--keep-cluster", action="store_true", help="leave the kind cluster for the next run, and use it"
+    )
+    parser.add_argument("--write", action="store_true", help="add what this release showed to docs/webhook-mutants.md")
+    parser.add_argument("--list", action="store_true", help="list the chosen mutants, and run nothing")
+    parser.add_argument(
+        "--report-dir", metavar="DIR", help="keep the report of the unaltered cases, with all evidence (default: none)"
+    )
+    return parser
+
+
+def _chosen(known: Registry, names: Sequence[str], rules: Sequence[str]) -> list[Mutant]:
+    """The mutants asked for, with the rules asked for."""
+    found = [one for one in known if not names or any(fnmatchcase(one.name, name) for name in names)]
+    return [some for one in found if (some := one.within(rules)).rules]
+
+
+def _session(asked: argparse.Namespace, chosen: Sequence[Mutant], reports: str) -> list[str]:
+    """The command line of the pytest session in which all of it runs."""
+    suite = str(matrix.PAGE.parents[1] / "conformance")
+    line = [
+        suite,
+        "-q",
+        "--no-header",
+        "--tb=no",
+        "-rN",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "tests.webhook_mutants.plugin",
+    ]
+    line += ["--cluster=kind", f"--kserve={asked.kserve}", "--known-failures=none", f"--report-dir={reports}"]
+    line += ["-n", asked.numprocesses, *(f"--mutant={one.name}" for one in chosen)]
+    if asked.keep_cluster:
+        line.append("--keep-cluster")
+    if asked.only or asked.rule:
+        return [*line, *(f"--rule={rule}" for rule in dict.fromkeys(rule for one in chosen for rule in one.rules))]
+    return [*line, *(f"--profile={profile}" for profile in PROFILES)]
+
+
+def _write(verdicts: Sequence[Verdict], known: Registry, spec: Spec, release: str) -> list[str]:
+    """Bring the page up to date; what no release has shown yet, a line each."""
+    before = matrix.read(matrix.PAGE.read_text()) if matrix.PAGE.exists() else {}
+    pairs = matrix.merged(before, verdicts, release, known)
+    matrix.PAGE.write_text(matrix.page(pairs, known, spec))
+    return matrix.gaps(pairs, known)
+
+
+def _summary(verdicts: Sequence[Verdict], release: str) -> str:
+    count = {what: sum(one.what is what for one in verdicts) for what in What}
+    rules = {one.rule for one in verdicts}
+    return f"KServe {release}: {len(rules)} rules in force, {len(verdicts)} pairs of rule and mutant: " + ", ".join(
+        f"{number} {what}" for what, number in count.items() if number
+    )
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201 - a command's words
+
+
+if __name__ == "__main__":
+    sys.exit(main())
