@@ -42,10 +42,10 @@ class Existing(Provider):
         try:
             version = client._client._client.get("/version").json()["gitVersion"]  # noqa: SLF001 -- no other way to it
             missing = [" ".join(right) for right in _RIGHTS if not _allowed(client, *right)]
-        except (httpx.HTTPError, OSError) as error:
-            raise NoCluster(f"{cluster.name} does not answer: {error}; check --kubeconfig and --context") from error
         except (ApiError, KeyError, ValueError) as error:
             raise NoCluster(f"{cluster.name} lets nobody in: {error}; log in, or give another --context") from error
+        except (httpx.HTTPError, OSError) as error:
+            raise NoCluster(f"{cluster.name} does not answer: {error}; check --kubeconfig and --context") from error
         if missing:
             raise NoCluster(f"{cluster.name}: this user may not {', '.join(missing)}; use one who may")
         return Cluster(**{**cluster.__dict__, "version": version})

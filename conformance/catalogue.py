@@ -25,6 +25,8 @@ def explain(spec: Spec, rule: Rule) -> list[str]:
     lines += textwrap.wrap(rule.statement, 100)
     lines += ["", f"profile     {rule.profile}", f"stores      {', '.join(rule.stores) or 'none needed'}"]
     lines += [f"releases    {rule.kserve or 'all'}", f"references  {', '.join(rule.references)}"]
+    if rule.budget:
+        lines += [f"budget      {rule.budget.quantity}, {rule.budget.text()}"]
     if rule.cause:
         lines += ["", f"a refusal tells the cause ({rule.cause}), in words that match:"]
         lines += [f"  {spec.causes[rule.cause].pattern}"]

@@ -35,6 +35,7 @@ class Controller:
         self._calls, self._initializer_wall_s, self._peak_memory_bytes = 0, 0.0, 0
         self._report: Report | None = None
         self._unmatched: list[KnownFailure] = []
+        self._leaking: list[str] = []
         self._journal = writer.Journal(run.options.report_dir)
         self._journal.begin(run.draft())
 
@@ -104,8 +105,9 @@ class Controller:
             self._report = writer.write(report, self.run.options.report_dir, self._secrets)
         finally:
             self.stop()
+        self._leaking = writer.leaking(self.run.options.report_dir, self._secrets)
         self._unmatched = [] if missing or not complete else self._unused_entries()
-        if self._unmatched:
+        if self._unmatched or self._leaking:
             return pytest.ExitCode.TESTS_FAILED
         executed = any(result.outcome in EXECUTED for result in self._results.values())
         return pytest.ExitCode.OK if executed else pytest.ExitCode.NO_TESTS_COLLECTED
@@ -131,6 +133,8 @@ class Controller:
         lines = summary(self._report, path=self.run.options.report_dir / writer.PAGE, colour=colour, width=width)
         for entry in self._unmatched:
             lines.append(f"STALE known failure {entry}: it covers no case of this run; remove it from the list")
+        for name in self._leaking:
+            lines.append(f"LEAK {name} holds a credential that the suite planted; keep it, and report this bug")
         return lines
 
     def stop(self) -> None:

@@ -17,7 +17,7 @@ from conformance.judging import FETCHER, MEASUREMENTS, keeps
 from conformance.measuring import Bench
 from conformance.metering import Meter
 from conformance.run import RUN, Run, case_of, rule_of
-from reports.model import Measurement
+from reports.measurement import Measurement
 from scenarios.models import MODEL, SHARDED, under
 from scenarios.network import Gateway
 from scenarios.stores import HTTP, STORES, AzureFiles

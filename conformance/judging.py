@@ -12,7 +12,8 @@ from conformance.admission import Witness
 from conformance.fetching import Fetcher, Tree, difference
 from conformance.known_failures import Case
 from conformance.run import Run, case_of, rule_of, store_of
-from reports.model import Level, Measurement, Outcome, Result, to_json
+from reports.measurement import Measurement
+from reports.model import Level, Outcome, Result, to_json
 from reports.redact import redact
 from reports.writer import save_evidence
 
@@ -61,6 +62,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
     evidence: tuple[str, ...] = ()
     if outcome in {Outcome.FAILED, Outcome.KNOWN_FAILURE, Outcome.ERROR} and (fetcher or WITNESS in item.stash):
         evidence = (_save_evidence(run, item, fetcher, message),)
+    measured: list[Measurement] = item.stash.get(MEASUREMENTS, [])
     result = Result(
         rule=rule.id,
         level=Level(rule.level),
@@ -77,7 +79,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
         reference=reference,
         reproduce=_reproduce(run, item),
         evidence=evidence,
-        measurements=tuple(item.stash.get(MEASUREMENTS, [])),
+        measurements=tuple(measured),
     )
     calls = [fetch.outcome for fetch in fetcher.fetches] if fetcher and call.when == "call" else []
     report.user_properties.append((

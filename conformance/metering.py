@@ -11,7 +11,7 @@ from conformance.fetching import Broken
 from conformance.measuring import Bench, Sample, Series
 from conformance.spec import Budget
 from conformance.workloads import LARGE, MIB, TINY, Workload
-from reports.model import Measurement
+from reports.measurement import Measurement
 from scenarios.clients import description
 from scenarios.stores.base import NotOffered
 

@@ -157,6 +157,8 @@ class Pages:
         yield f"- Profile: {rule.profile}"
         yield f"- Stores: {', '.join(rule.stores) or 'none needed'}"
         yield f"- KServe: {f'`{rule.kserve}`' if str(rule.kserve) else 'all releases'}"
+        if rule.budget:
+            yield f"- Budget ([how it is held](throughput.md)): {rule.budget.quantity}, {rule.budget.text()}"
         if rule.cause:
             yield f"- A refusal says, in any words: {rule.cause} (matches `{self.spec.causes[rule.cause].pattern}`)"
         if rule.messages:

@@ -1,7 +1,6 @@
 """What becomes of credentials, beyond CRED-025: in files, at other hosts, and when they travel in the URI."""
 
 import base64
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -10,43 +9,23 @@ from conformance.fetching import Fetcher
 from conformance.fixtures import Sample
 from scenarios.network import Gateway
 from scenarios.stores import HTTP, S3, AzureBlob, AzureFiles, Git
-from scenarios.stores.base import Access, Store
+from scenarios.stores.base import Access, NotOffered, Store
 
 _USER, _PASSWORD = "user-of-the-suite", "canary/of+the~suite-4711"
 
 
-def _in_userinfo(store: Store, sample: Sample) -> tuple[str, Access]:
+def _in_userinfo(store: Git | HTTP, sample: Sample) -> tuple[str, Access]:
     """`https://USER:PASSWORD@HOST/...`, as people paste it."""
     if isinstance(store, Git):
         access = store.access()
         user, password = access.environment["GIT_USERNAME"], access.environment["GIT_PASSWORD"]
         access = access.without("GIT_USERNAME", "GIT_PASSWORD")
     else:
-        assert isinstance(store, HTTP)
         user, password = _USER, f"{_PASSWORD}-{store.case}"
         asked = {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
         store.serve("model/config.json", sample.tree["config.json"], headers_required=asked)
         access = replace(store.access("anonymous"), secrets=(password,))
     return sample.uri.replace("https://", f"https://{user}:{quote(password, safe='')}@"), access
-
-
-def _presigned(store: Store, _: Sample) -> tuple[str, Access]:
-    assert isinstance(store, HTTP | AzureBlob)
-    uri, signature = store.presigned("signed/m.bin", b"m")
-    return uri, Access(secrets=(signature,))
-
-
-def _with(kind: str) -> Callable[[Store, Sample], tuple[str, Access]]:
-    return lambda store, sample: (sample.uri, store.access(kind))  # type: ignore[arg-type]
-
-
-#: Ways in which a credential is given: the URI and the access for it.
-GIVEN: Mapping[str, Callable[[Store, Sample], tuple[str, Access]]] = {
-    "secret": _with("valid"),
-    "session": _with("session"),
-    "userinfo": _in_userinfo,
-    "presigned": _presigned,
-}
 
 
 def _forms(access: Access) -> list[str]:
@@ -94,18 +73,37 @@ def test_no_credential_goes_to_another_host(
     assert not leaks, f"a credential went to {', '.join(leaks)}"
 
 
+@rule("SEC-024")
+def test_no_host_is_asked_but_the_sources(store: Store, initializer: Fetcher, sample: Sample, gateway: Gateway) -> None:
+    """What else is asked learns what is fetched where, and a cluster without a way out waits for it."""
+    since = gateway.position()
+    run = initializer.fetch(sample.uri, access=store.access("valid"), environment=gateway.named(store.case))
+    assert run.tree == sample.tree
+    mine = [request for request in gateway.requests(since) if request.caller == store.case]
+    if not mine and not isinstance(store, S3):  # which is asked without the proxy
+        raise NotOffered("this client does not name itself to the proxy, so nobody knows whose requests are whose")
+    known = {_provider(request.host) for request in mine if request.server == store.server.server}
+    others = sorted({request.host for request in mine if _provider(request.host) not in known})
+    assert not others, f"asked: {', '.join(others)}"
+
+
+def _provider(host: str) -> str:
+    """Whose host it is, by the last two parts of its name: clouds have a host for each of their services."""
+    return ".".join(host.partition(":")[0].split(".")[-2:])
+
+
 @rule("SEC-020", stores=("s3", "azure-blob", "azure-files"))
 def test_no_temporary_credential_is_printed(
     store: S3 | AzureBlob | AzureFiles, initializer: Fetcher, sample: Sample
 ) -> None:
     """Session tokens and shared access signatures open as much as keys do, for as long as they last."""
-    _assert_not_printed(initializer, *GIVEN["session"](store, sample))
+    _assert_not_printed(initializer, sample.uri, store.access("session"))
 
 
 @rule("SEC-020", stores=("http", "git"))
 def test_no_password_of_the_uri_is_printed(store: HTTP | Git, initializer: Fetcher, sample: Sample) -> None:
     """`https://user:password@host/...`: the URI is printed at every step, without the password then."""
-    _assert_not_printed(initializer, *GIVEN["userinfo"](store, sample))
+    _assert_not_printed(initializer, *_in_userinfo(store, sample))
 
 
 def _assert_not_printed(initializer: Fetcher, uri: str, access: Access) -> None:

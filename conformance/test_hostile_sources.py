@@ -37,9 +37,7 @@ def outside(tmp_path: Path) -> Path:
 )
 def test_secrets_of_the_pod_are_no_models(store: Local, initializer: Fetcher, outside: Path, uri: str) -> None:
     """Whoever may name a storageUri would read the credentials of the ServiceAccount through the model server."""
-    run = initializer.fetch(
-        uri, access=store.access(), mounts={TOKEN: outside / "secret"}, environment={"PLANTED": MARK}
-    )
+    run = initializer.fetch(uri, access=store.access(), mounts={TOKEN: outside / "secret"})
     assert run.outcome.exit_code != 0, "exit code 0, as if it were a model"
     assert not run.entries(), f"delivered: {', '.join(run.entries())}"
 
@@ -110,6 +108,7 @@ def test_link_local_addresses_are_not_asked(store: HTTP, initializer: Fetcher, w
 @rule("SEC-012")
 def test_no_shell_reads_a_uri(store: Store, initializer: Fetcher) -> None:
     """Names are chosen by whoever publishes a model; none of them is a command."""
+    initializer.observed_everywhere()
     store.put(under("model", MODEL))
     separator = ":" if store.name in {"hf", "oci"} else "-" if store.name == "git" else "/"
     uri = f"{store.uri('model').removesuffix('.git')}{separator}{SHELL}"

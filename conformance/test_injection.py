@@ -71,6 +71,7 @@ def test_nothing_without_a_source(admission: Admission) -> None:
     """A server whose model is in its image."""
     pod = admission.inject(None)
     assert pod.init_names == []
+    assert pod.volumes == {}
     assert pod.model_server.mounts == {}
 
 

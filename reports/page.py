@@ -11,7 +11,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.junit import headline
-from reports.model import Outcome, Profile, Report, Result, Rule, Server, spread
+from reports.measurement import spread
+from reports.model import Outcome, Profile, Report, Result, Rule, Server
 from reports.redact import printable
 from reports.verdict import members
 

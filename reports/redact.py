@@ -28,8 +28,12 @@ def printable(text: str) -> str:
 
 def redact(value: T, secrets: Iterable[str]) -> T:
     """JSON data with every string printable and free of the secrets, also in their percent-encoded and JSON form."""
-    forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
-    return cast("T", _redact(value, forms))
+    return cast("T", _redact(value, forms_of(secrets)))
+
+
+def forms_of(secrets: Iterable[str]) -> list[str]:
+    """What to look for, the longest first: the secrets, and how URIs and JSON write them."""
+    return sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
 
 
 def _redact(value: object, forms: list[str]) -> object:

@@ -9,7 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from reports.junit import headline
-from reports.model import Measurement, Outcome, Profile, Report, Result, Verdict
+from reports.measurement import Measurement
+from reports.model import Outcome, Profile, Report, Result, Verdict
 from reports.page import groups, servers_of
 from reports.redact import printable
 
@@ -144,9 +145,9 @@ def _measured(report: Report, colour: bool, width: int) -> Iterator[str]:
             "",
             _paint("MEASURED (reference client in brackets; rates are those of bounded lines)", _HEADING, colour),
         )
-    for store, told in by_store.items():
-        if told:
-            yield from _wrapped(f"{store}: {'; '.join(told)}", width, "  ", len(store) + 2)
+    for store, lines in by_store.items():
+        if lines:
+            yield from _wrapped(f"{store}: {'; '.join(lines)}", width, "  ", len(store) + 2)
 
 
 def _told(one: Measurement, title: str) -> str:

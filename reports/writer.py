@@ -15,7 +15,7 @@ from typing import Any
 from reports import junit, page
 from reports.model import KIND, Report, Result, from_json, seal, to_json
 from reports.reader import CorruptReport, UnreadableReport, validate
-from reports.redact import redact
+from reports.redact import forms_of, redact
 from reports.verdict import finish
 
 REPORT, JUNIT, PAGE, EVIDENCE = "report.json", "junit.xml", "report.html", "evidence"
@@ -103,6 +103,13 @@ def write(report: Report, directory: Path, secrets: Iterable[str] = ()) -> Repor
             if _JOURNALS.fullmatch(path.name):
                 path.unlink()
     return report
+
+
+def leaking(directory: Path, secrets: Iterable[str]) -> list[str]:
+    """The files of the report in which one of the secrets stands, by their names below `directory`."""
+    forms = forms_of(secrets)
+    texts = ((path, path.read_text(encoding="utf-8", errors="replace")) for path in _known_files(directory))
+    return sorted(str(path.relative_to(directory)) for path, text in texts if any(form in text for form in forms))
 
 
 def render(report: Report, directory: Path, evidence_root: str = "") -> None:

@@ -88,9 +88,7 @@ def long_chain() -> bytes:
         path += f"{folder}/"
     steps = "/".join("abcdefghijklmnop")
     last = f"{steps}/{'l' * (NAME_MAX - 1)}"
-    out = link("escape", f"{last}/../../../../../../../mnt")
-    beyond = link("flag", f"escape/{MARK}", hard=True)
-    return with_good(*members, link(last, "../" * 16), out, beyond, member("flag"), member(f"escape/{MARK}"))
+    return with_good(*members, link(last, "../" * 16), link("escape", f"{last}/../../mnt"), member(f"escape/{MARK}"))
 
 
 def chain_of_links() -> bytes:

@@ -15,8 +15,8 @@ LOOPBACK = "127.0.0.1"
 CA_PATH = "/run/conformance/ca.pem"
 #: Variables that make common clients trust that authority.
 TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-#: What can be wrong with a certificate: it is out of date, another host's, or of an authority that nobody trusts.
-CROOKED = ("expired", "other-host", "unknown-authority")
+#: What can be wrong with a certificate of an authority that is trusted: it is out of date, or another host's.
+CROOKED = ("expired", "other-host")
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Request:
     server  the server it was for; None for a host that the suite does not serve (answered 502).
     path    as sent, with its query.
     headers names in lower case.
+    caller  who sent it, if the client named itself to the forward proxy (see `Gateway.named`).
     """
 
     time: float
@@ -37,6 +38,7 @@ class Request:
     request_bytes: int = 0
     response_bytes: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
+    caller: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,11 @@ class Gateway:
         if trust:
             env |= dict.fromkeys(TRUST, CA_PATH)
         return env
+
+    def named(self, caller: str) -> dict[str, str]:
+        """Proxy variables with a user, so that every request tells who sent it."""
+        proxy = self.proxy_url.replace("://", f"://{caller}:any@")
+        return {name: proxy for name, value in self.environment(trust=False).items() if value == self.proxy_url}
 
     @property
     def mounts(self) -> dict[str, Path]:

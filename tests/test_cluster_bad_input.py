@@ -58,7 +58,7 @@ class Api:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815 -- its name there
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- its name there
                 """Nothing: tests look at the answers."""
@@ -89,17 +89,14 @@ def _status(code: int, message: str) -> tuple[int, Any]:
     return code, {"kind": "Status", "status": "Failure", "code": code, "message": message}
 
 
-def _manager(image: str, **labels: str) -> dict[str, Any]:
-    """The Deployment of KServe's manager, with an image of some release."""
-    template = {"spec": {"containers": [{"name": "manager", "image": image}]}}
-    metadata = {"name": MANAGER, "namespace": "kserve", "labels": {"control-plane": MANAGER, **labels}}
-    selector = {"matchLabels": {"control-plane": MANAGER}}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata,
-        "spec": {"template": template, "selector": selector},
-    }
+def _has_a_kserve(api: Api, release: str) -> None:
+    """One that somebody else installed."""
+    containers = [{"name": "manager", "image": f"kserve/kserve-controller:v{release}"}]
+    metadata = {"name": MANAGER, "namespace": "kserve", "labels": {"control-plane": MANAGER}}
+    api.lists(DEPLOYMENTS, {"metadata": metadata, "spec": {"template": {"spec": {"containers": containers}}}})
+    home = "/api/v1/namespaces/kserve"
+    api.answers[home] = (200, {"kind": "Namespace", "metadata": {"name": "kserve"}})
+    api.answers[f"{home}/configmaps/inferenceservice-config"] = (200, {"kind": "ConfigMap", "data": {}})
 
 
 @pytest.mark.parametrize(
@@ -138,8 +135,7 @@ def test_an_existing_cluster_without_kserve(api: Api) -> None:
 
 
 def test_an_existing_cluster_with_another_release(api: Api) -> None:
-    api.lists(DEPLOYMENTS, _manager("kserve/kserve-controller:v0.15.2"))
-    api.answers["/api/v1/namespaces/kserve"] = (200, {"kind": "Namespace", "metadata": {"name": "kserve"}})
+    _has_a_kserve(api, "0.15.2")
     with pytest.raises(NoKServe, match=r"theirs has KServe 0\.15\.2, not 0\.20\.0: give --kserve 0\.15\.2"):
         _installation(_options("0.20.0"), Existing(None, None), api.cluster)
 
@@ -152,8 +148,7 @@ def _options(release: str) -> Options:
 
 
 def test_a_kserve_of_somebody_else_is_not_replaced(api: Api) -> None:
-    api.lists(DEPLOYMENTS, _manager("kserve/kserve-controller:v0.15.2"))
-    api.answers["/api/v1/namespaces/kserve"] = (200, {"kind": "Namespace", "metadata": {"name": "kserve"}})
+    _has_a_kserve(api, "0.15.2")
     with pytest.raises(NoKServe, match=r"KServe 0\.15\.2 is already installed in namespace kserve, and not by"):
         _refuse_foreign(api.cluster)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lightkube.operators import exists
 from lightkube.resources.core_v1 import Namespace
 
 from clusters import gc
@@ -144,10 +145,7 @@ def test_one_of_several_failed_cases_is_kept(kept_cluster: Cluster, tmp_path: Pa
     options = ("--cluster", "kind", "--keep-cluster", "--keep-failed", "1", "--kserve", "0.20.0", "--rule", "PLACE-009")
     done = run_suite(tmp_path, *options, "--store", "s3,azure-blob", "--known-failures", "none", timeout_s=1200)
     assert [result["outcome"] for result in done.report["results"]].count("failed") >= 2, done.text
-    run = {
-        space.metadata.labels[RUN_LABEL]
-        for space in kept_cluster.client().list(Namespace)
-        if space.metadata and RUN_LABEL in (space.metadata.labels or {})
-    }
-    services = [*kept_cluster.client().list(INFERENCE_SERVICE, namespace="*", labels={RUN_LABEL: run.pop()})]
+    spaces = [space.metadata for space in kept_cluster.client().list(Namespace, labels={RUN_LABEL: exists()})]
+    (run,) = {metadata.labels[RUN_LABEL] for metadata in spaces if metadata and metadata.labels}
+    services = [*kept_cluster.client().list(INFERENCE_SERVICE, namespace="*", labels={RUN_LABEL: run})]
     assert len(services) == 1, json.dumps([one["metadata"]["name"] for one in services])

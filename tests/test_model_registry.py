@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,7 +24,7 @@ from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
 from scenarios.stores.model_registry import ModelRegistry
 
 # The official client; the untyped way, because its own types differ from release to release.
-mr_openapi = pytest.importorskip("mr_openapi", reason="the model-registry package is missing")
+mr_openapi: Any = pytest.importorskip("mr_openapi", reason="the model-registry package is missing")
 
 
 class Shelf(Store):
@@ -59,23 +61,28 @@ def store(fleet: Fleet, tmp_path: Path) -> ModelRegistry:
     return made
 
 
-def ask(store: ModelRegistry, question: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401 -- the client's classes
+def ask(store: ModelRegistry, question: Callable[[Any], Awaitable[Any]], *, host: str = "", api: str = "v1") -> Any:  # noqa: ANN401 -- the client's classes
     """What the official client understands, asking through the gateway as an initializer does."""
 
+    class Client(mr_openapi.ApiClient):  # type: ignore[misc]
+        def param_serialize(self, method: str, resource_path: str, *rest: Any, **named: Any) -> Any:  # noqa: ANN401
+            return super().param_serialize(method, resource_path.replace("/v1/", f"/{api}/"), *rest, **named)
+
     async def asking() -> object:
-        settings = mr_openapi.Configuration(host=f"http://{store.host}")
+        settings = mr_openapi.Configuration(host=f"http://{host or store.host}")
         settings.proxy = store.gateway.proxy_url
-        async with mr_openapi.ApiClient(settings) as client:
+        async with Client(settings) as client:
             return await question(mr_openapi.ModelRegistryServiceApi(client))
 
     return asyncio.run(asking())
 
 
-def test_a_model_is_resolved_to_its_artifact(store: ModelRegistry) -> None:
+@pytest.mark.parametrize("api", ["v1alpha3", "v1"])
+def test_a_model_is_resolved_to_its_artifact(store: ModelRegistry, api: str) -> None:
     store.put({"model/a.bin": b"a"})
-    model = ask(store, lambda api: api.find_registered_model(name="model"))
-    version = ask(store, lambda api: api.find_model_version(name="v1", parent_resource_id=model.id))
-    artifacts = ask(store, lambda api: api.get_model_version_artifacts(version.id))
+    model = ask(store, lambda of: of.find_registered_model(name="model"), api=api)
+    version = ask(store, lambda of: of.find_model_version(name="v1", parent_resource_id=model.id), api=api)
+    artifacts = ask(store, lambda of: of.get_model_version_artifacts(version.id), api=api)
     assert (model.name, version.name, version.registered_model_id) == ("model", "v1", model.id)
     (artifact,) = (item.actual_instance for item in artifacts.items)
     assert (artifact.artifact_type, artifact.uri) == ("model-artifact", f"shelf://{store.case}/model/v1")
@@ -106,32 +113,39 @@ def test_versions_come_in_the_order_asked_for(store: ModelRegistry, asked: dict[
     assert listed.size == len(names)
 
 
+async def _models(api: Any, asked: dict[str, str | None]) -> Any:  # noqa: ANN401
+    return await api.get_registered_models(**asked)
+
+
 @pytest.mark.parametrize("order", ["ASC", "DESC"])
 def test_pages_follow_each_other(store: ModelRegistry, order: str) -> None:
     every = [f"model-{number}" for number in range(5)]
     for name in every:
         store.add_model(name)
-    seen, token = [], None
+    asked = {"page_size": "2", "sort_order": order, "order_by": "CREATE_TIME"}
+    seen: list[str] = []
+    token = None
     while token != "":
-        page = ask(
-            store,
-            lambda api, token=token: api.get_registered_models(
-                page_size="2", sort_order=order, order_by="CREATE_TIME", next_page_token=token
-            ),
-        )
+        page = ask(store, functools.partial(_models, asked={**asked, "next_page_token": token}))
         seen += [model.name for model in page.items]
         token = page.next_page_token
     assert seen == (every if order == "ASC" else every[::-1])
 
 
-@pytest.mark.parametrize("what", ["model", "version"])
-def test_what_is_not_registered_is_not_found(store: ModelRegistry, what: str) -> None:
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        (lambda api: api.find_registered_model(name="missing"), "no registered models found for name=missing"),
+        (lambda api: api.find_model_version(name="missing", parent_resource_id="1"), "no model versions found"),
+    ],
+    ids=["model", "version"],
+)
+def test_what_is_not_registered_is_not_found(
+    store: ModelRegistry, question: Callable[[Any], Awaitable[Any]], words: str
+) -> None:
     store.add_model("model")
-    with pytest.raises(mr_openapi.exceptions.NotFoundException, match="no (registered models|model versions) found"):
-        if what == "model":
-            ask(store, lambda api: api.find_registered_model(name="missing"))
-        else:
-            ask(store, lambda api: api.find_model_version(name="missing", parent_resource_id="1"))
+    with pytest.raises(mr_openapi.exceptions.NotFoundException, match=words):
+        ask(store, question)
 
 
 def test_cases_are_registries_of_their_own(store: ModelRegistry, fleet: Fleet, tmp_path: Path) -> None:
@@ -143,24 +157,17 @@ def test_cases_are_registries_of_their_own(store: ModelRegistry, fleet: Fleet, t
 
 def test_a_forced_status_answers_everything(store: ModelRegistry) -> None:
     store.add_model("model")
-    store.fail(503)
+    store.fail(HTTPStatus.SERVICE_UNAVAILABLE)
     with pytest.raises(mr_openapi.exceptions.ServiceException):
         ask(store, lambda api: api.get_registered_models())
 
 
 def test_a_registry_answers_as_the_service_of_a_namespace(store: ModelRegistry) -> None:
     store.add_model("model")
-    env = store.in_namespace().environment
-    settings = mr_openapi.Configuration(
-        host=f"http://{env['MODEL_REGISTRY_SERVICE_NAME']}.{store.case}.{env['MODEL_REGISTRY_CLUSTER_DOMAIN']}:8080"
-    )
-    settings.proxy = store.gateway.proxy_url
-
-    async def asking() -> Any:  # noqa: ANN401
-        async with mr_openapi.ApiClient(settings) as client:
-            return await mr_openapi.ModelRegistryServiceApi(client).get_registered_models()
-
-    assert [model.name for model in asyncio.run(asking()).items] == ["model"]
+    told = store.in_namespace().environment
+    host = f"{told['MODEL_REGISTRY_SERVICE_NAME']}.{store.case}.{told['MODEL_REGISTRY_CLUSTER_DOMAIN']}:8080"
+    listed = ask(store, lambda api: api.get_registered_models(), host=host)
+    assert [model.name for model in listed.items] == ["model"]
 
 
 def test_versions_of_a_model_lie_apart(store: ModelRegistry) -> None:

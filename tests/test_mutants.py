@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,13 @@ def test_nothing_but_a_failure_notices(outcome: Outcome) -> None:
     verdict = judge(only(declared("PLACE-001")), seen, SPEC)
     assert not verdict.killed
     assert verdict.wrong == [f"PLACE-001 on local did not notice: 1 {outcome}; because"]
+
+
+def test_a_mutant_that_stumbles_is_not_noticed() -> None:
+    """A mistake in the mutant itself fails calls too, and proves nothing."""
+    seen = [replace(result("PLACE-001", "local", Outcome.FAILED), message=f"exit code 1\n  | {registry.CRASHED}")]
+    verdict = judge(only(declared("PLACE-001")), seen, SPEC)
+    assert verdict.wrong == ["PLACE-001 on local did not notice: 1 the mutant crashed"]
 
 
 def test_every_rule_named_must_notice() -> None:
@@ -152,9 +160,14 @@ def test_a_page_of_other_mutants_is_stale() -> None:
 
 
 def test_the_reference_must_pass() -> None:
-    """What it was not run on proves as little as what it failed."""
-    seen = [result("ERR-001", "s3", outcome, reason="x") for outcome in (Outcome.PASSED, Outcome.NOT_RUN)]
-    assert disgraced(seen) == ["ERR-001 s3 not-run: x"]
+    """Nothing may fail, and of each rule something has to pass; what a server cannot play is nobody's fault."""
+    seen = [
+        result("ERR-001", "s3", Outcome.PASSED),
+        result("ERR-001", "gcs", Outcome.NOT_RUN, reason="x"),
+        result("ERR-002", "s3", Outcome.NOT_RUN, reason="y"),
+        result("ERR-003", "s3", Outcome.ERROR, reason="z"),
+    ]
+    assert disgraced(seen) == ["ERR-003 s3 error: z", "ERR-002: no case of it passed: y"]
 
 
 def test_work_is_done_side_by_side() -> None:
@@ -162,6 +175,18 @@ def test_work_is_done_side_by_side() -> None:
     answers = dict(pool.each("abc", lambda key: (key * 2, os.getpid()), at_a_time=2, within_s=30))
     assert {key: answer[0] for key, answer in answers.items()} == {"a": "aa", "b": "bb", "c": "cc"}  # type: ignore[index]
     assert os.getpid() not in {answer[1] for answer in answers.values()}  # type: ignore[index]
+
+
+def test_few_of_a_kind_are_done_side_by_side() -> None:
+    """The others go past those that have to wait."""
+    keys = [f"few-{number}" for number in range(4)] + ["other"]
+    done = pool.each(keys, _nap, at_a_time=5, within_s=30, few=lambda key: key != "other")
+    assert next(iter(done))[0] == "other"
+    assert {key for key, _ in done} == set(keys) - {"other"}
+
+
+def _nap(key: str) -> None:
+    time.sleep(0 if key == "other" else 0.5)
 
 
 def _misbehave(how: str) -> object:

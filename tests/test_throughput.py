@@ -22,7 +22,8 @@ from conformance.metering import QUANTITIES
 from conformance.spec import Budget, current
 from conformance.workloads import ARCHIVE, LARGE, SHARDS
 from reports import page, reader, verdict, writer
-from reports.model import Measurement, Report, to_json
+from reports.measurement import Measurement
+from reports.model import Report, to_json
 from reports.summary import summary
 from scenarios.clients import client
 from scenarios.initializers import proc, sandbox
@@ -42,7 +43,7 @@ TWICE = Budget("transfer time", "s", 2, of="that of the reference client", plus=
         ((0.5, 0.52), None, "within"),
         ((1.9, 2.0), None, "over"),
         ((0.9, 0.95), None, "undecided"),
-        ((0.9, 0.95, 0.92, 0.93), None, "within"),
+        ((0.85, 0.9, 0.87, 0.88), None, "within"),
         ((0.5, 3.0, 0.4), None, "undecided"),
         ((1.0,), 0.0, "within"),
         ((1.01,), 0.0, "over"),
@@ -70,7 +71,7 @@ def test_shares_of_a_budget() -> None:
 
 
 def test_every_budget_can_be_measured() -> None:
-    """A rule with a budget names a quantity of the suite, and one to multiply where it says so; PERF has nothing else."""
+    """Every rule of PERF has a budget; a budget names a quantity of the suite, and what it multiplies can be had."""
     rules = [rule for rule in current() if rule.budget or rule.area == "PERF"]
     for rule in rules:
         assert rule.budget, rule.id
@@ -79,7 +80,7 @@ def test_every_budget_can_be_measured() -> None:
 
 @pytest.mark.parametrize(
     ("starts", "connections"),
-    [((0, 0, 0, 0), 4), ((0, 1, 2, 3), 1), ((0, 0, 1, 1), 2), ((0, 0.25, 0.5, 0.75), 2.5), ((), 0)],
+    [((0, 0, 0, 0), 4), ((0, 1, 2, 3), 1), ((0, 0, 1, 1), 2), ((0, 0.25, 0.5, 0.75), 3), ((), 0)],
     ids=["at-once", "one-by-one", "two-and-two", "staggered", "nothing"],
 )
 def test_parallelism(starts: tuple[float, ...], connections: float) -> None:
@@ -131,10 +132,10 @@ def test_memory_of_several_processes_is_added(tmp_path: Path) -> None:
     """Two children with 60 MiB each; what they share with their parent counts once."""
     code = """
 import os, time
-shared = bytearray(os.urandom(64 << 20))
+shared = bytearray(b"x") * (64 << 20)
 for _ in range(2):
     if os.fork() == 0:
-        own = bytearray(os.urandom(60 << 20)); time.sleep(0.6); os._exit(0)
+        own = bytearray(b"x") * (60 << 20); time.sleep(1.5); os._exit(0)
 os.wait(); os.wait()
 """
     outcome = sandbox.run([sys.executable, "-c", code], [Path(sys.prefix), Path(sys.base_prefix)], Call([], tmp_path))
@@ -145,7 +146,12 @@ os.wait(); os.wait()
 def test_a_busy_machine_is_told_from_a_slow_program() -> None:
     """The kernel counts how long a process was ready to run and did not."""
     core = min(os.sched_getaffinity(0))
-    spin = f"import os, time; os.sched_setaffinity(0, {{{core}}}); end = time.monotonic() + 1\nwhile time.monotonic() < end: pass"
+    spin = f"""
+import os, time
+os.sched_setaffinity(0, {{{core}}})
+end = time.monotonic() + 1
+while time.monotonic() < end: pass
+"""
     both = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(2)]
     waited = 0.0
     while both[0].poll() is None:
@@ -181,8 +187,8 @@ def test_a_reference_client_without_a_server_fails(tmp_path: Path) -> None:
 
 
 MEASURED = Measurement(
-    "transfer time", "s", (2.0, 2.2, 2.4), (1.0, 1.1, 1.2), "boto3 1.0, download_file", TWICE.text(), (0.6, 0.8), "within",
-    moved_bytes=10 << 20,
+    "transfer time", "s", (2.0, 2.2, 2.4), (1.0, 1.1, 1.2), "boto3 1.0, download_file", TWICE.text(), (0.6, 0.8),
+    "within", moved_bytes=10 << 20,
 )  # fmt: skip
 
 
@@ -197,7 +203,6 @@ def test_every_sample_is_in_the_report(tmp_path: Path) -> None:
     assert reader.load(tmp_path / "report.json") == written
     assert to_json(written)["results"][0]["measurements"][0]["samples"] == [2.0, 2.2, 2.4]
     text = page.page(written)
-    assert "2 2.2 2.4" not in text
     assert "2.0 2.2 2.4 beside 1.0 1.1 1.2" in text
     assert "boto3 1.0, download_file" in text
 

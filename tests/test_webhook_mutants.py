@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from conformance.fetching import Broken
 from conformance.injection import InjectedPod
 from conformance.spec import current
 from reports.model import Level, Outcome, Result
@@ -149,6 +150,15 @@ def test_answers_are_altered_in_copies() -> None:
     altered = load().mutants["injects_nothing"].alter(Answer({}, pod))
     assert pod == _downloading()
     assert InjectedPod(altered.stored, str).init_names == ["first", "second"]
+
+
+def test_what_a_pod_lacks_is_a_failure_of_the_webhook() -> None:
+    """A KeyError would be taken for an error of the suite."""
+    pod = InjectedPod(_on_a_claim(), str)
+    with pytest.raises(Broken, match="no mount in kserve-container: /mnt/pvc, only: /mnt/models"):
+        _ = pod.model_server.mounts["/mnt/pvc"]
+    with pytest.raises(Broken, match="no source in volume claim: emptyDir"):
+        _ = pod.volumes["claim"]["emptyDir"]
 
 
 def test_every_rule_has_a_mutant() -> None:

@@ -8,13 +8,14 @@ the line is written before the last byte of the response leaves.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from mitmproxy import ctx, http
+from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.tls import TlsData
@@ -53,14 +54,19 @@ class Addon:
         self.authorities = {
             route["server"]: Authority(Path(route["state"])) for route in self.routes if route["authority"]
         }
+        self.callers: dict[str, str] = {}
         self.interference = Interference(Path(ctx.options.suite_interference))
         self.crooked = Crooked(Path(ctx.options.confdir), json.loads(ctx.options.suite_crooked))
         self.log = Path(ctx.options.suite_log).open("ab", buffering=0)  # noqa: SIM115 -- open as long as the process
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        self.callers.pop(client.id, None)
 
     def tls_start_client(self, data: TlsData) -> None:
         self.crooked.present(data)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
+        self.callers[flow.client_conn.id] = _caller(flow)
         if self._named(flow.request.host) is None:
             self._refuse(flow)
 
@@ -98,13 +104,13 @@ class Addon:
     async def responseheaders(self, flow: http.HTTPFlow) -> None:
         passage = self._passage(flow)
         if flow.response and not passage.logged:
-            if passage.plan and (replaced := await faults.before_body(passage.plan, flow)):
-                passage.response_bytes = len(replaced.text)
+            if passage.plan and await faults.before_body(passage.plan, flow):
+                passage.response_bytes = int(flow.response.headers["content-length"])
                 self._write(flow)
                 return
             if passage.plan and passage.plan.renaming and passage.plan.renaming.concerns(flow.response):
                 return  # it has to be here as a whole, so `response` shows it
-            stream = self._count_response(flow, flow.response.headers.get("content-length"))
+            stream: faults.Stream = self._count_response(flow, flow.response.headers.get("content-length"))
             if passage.plan:
                 stream = faults.in_body(passage.plan, flow, stream, lambda: self._write(flow))
             flow.response.stream = stream
@@ -182,9 +188,16 @@ class Addon:
             "status": flow.response.status_code if flow.response else None,
             "request_bytes": passage.request_bytes,
             "response_bytes": passage.response_bytes,
+            "caller": _caller(flow) or self.callers.get(flow.client_conn.id, ""),
             "headers": {name.lower(): flow.request.headers[name] for name in flow.request.headers},
         }
         self.log.write(json.dumps(line).encode() + b"\n")
+
+
+def _caller(flow: http.HTTPFlow) -> str:
+    """The user that the client gave to the forward proxy; "" for none."""
+    kind, _, given = flow.request.headers.get("proxy-authorization", "").partition(" ")
+    return base64.b64decode(given).decode().partition(":")[0] if kind.lower() == "basic" else ""
 
 
 addons = [Addon()]

@@ -31,7 +31,7 @@ class Crooked:
         wrong = self._listeners.get(str(data.context.client.sockname[1]))
         if wrong is None:
             return
-        ctx.master.addons.get("tlsconfig").tls_start_client(data)
+        ctx.master.addons.get("tlsconfig").tls_start_client(data)  # type: ignore[no-untyped-call]
         assert data.ssl_conn, "mitmproxy has just made it"  # noqa: S101
         certificate, key = self._issue(wrong, data.context.client.sni or OTHER_HOST)
         data.ssl_conn.use_certificate(certificate)
@@ -39,7 +39,7 @@ class Crooked:
 
     def _new(self, wrong: str, host: str) -> tuple[x509.Certificate, Any]:
         pem = self._pem.read_bytes()
-        authority = trustme.CA() if wrong == "unknown-authority" else trustme.CA.from_pem(pem, pem)
+        authority = trustme.CA.from_pem(pem, pem)
         until = datetime.now(UTC) + (-_DAY if wrong == "expired" else _DAY)
         leaf = authority.issue_cert(
             OTHER_HOST if wrong == "other-host" else host, not_before=until - 30 * _DAY, not_after=until

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import struct
 from collections.abc import Callable, Iterable
@@ -17,18 +18,24 @@ Stream = Callable[[bytes], bytes | Iterable[bytes]]
 _AT_ONCE = struct.pack("ii", 1, 0)
 
 
-async def before_body(plan: Plan, flow: http.HTTPFlow) -> Fault | None:
-    """Strike a response whose headers have come: wait, or put another answer in its place, which is returned."""
+async def before_body(plan: Plan, flow: http.HTTPFlow) -> bool:
+    """Strike a response whose headers have come: wait, or put another answer in its place; whether it is another."""
     assert flow.response, "the headers have come"  # noqa: S101
-    length = 0 if flow.request.method == "HEAD" else int(flow.response.headers.get("content-length", 0))
+    length = _length(flow.request, flow.response)
     for fault in plan.faults:
         if fault.kind in {"answer", "slow"} and length >= fault.least and plan.strikes(fault):
             if fault.kind == "slow":
                 await asyncio.sleep(fault.delay_s)
             else:
                 _replace(flow, flow.response, fault)
-                return fault
-    return None
+                return True
+    return False
+
+
+def _length(request: http.Request, response: http.Response) -> float:
+    """Bytes of a body. Git sends its packs, which are asked for by POST, without telling."""
+    unknown = math.inf if request.method == "POST" else 0
+    return 0 if request.method == "HEAD" else int(response.headers.get("content-length", 0)) or unknown
 
 
 def _replace(flow: http.HTTPFlow, response: http.Response, fault: Fault) -> None:
@@ -42,7 +49,7 @@ def _replace(flow: http.HTTPFlow, response: http.Response, fault: Fault) -> None
 
     flow.response = http.Response.make(fault.status, b"", dict(fault.headers))
     flow.response.headers["content-length"] = str(len(text))
-    flow.response.stream = swallow  # type: ignore[assignment]
+    flow.response.stream = swallow
 
 
 def in_body(plan: Plan, flow: http.HTTPFlow, passed: Stream, struck: Callable[[], None]) -> Stream:
@@ -69,7 +76,7 @@ def in_body(plan: Plan, flow: http.HTTPFlow, passed: Stream, struck: Callable[[]
 
 def _end(flow: http.HTTPFlow, fault: Fault) -> None:
     """Let nothing more reach the client, as the fault says."""
-    servers = ctx.master.addons.get("proxyserver")
+    servers = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
     writer = servers.connections[flow.client_conn.id].transports[flow.client_conn].writer
     if fault.kind == "stall":
         # mitmproxy reads on when its writers are drained, and this one never is again.

@@ -1,7 +1,7 @@
 """Other names for what a store holds: listings show a name that no server would take, and requests for it are answered.
 
 The server keeps a placeholder. JSON and XML that name it pass with the hostile name in its place, escaped as the format
-asks. A request whose path has the mark of the hostile name goes to the placeholder, whatever the client made of the rest.
+asks. A request whose path has the mark of the hostile name goes to the placeholder, whatever became of the rest.
 """
 
 from __future__ import annotations

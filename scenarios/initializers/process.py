@@ -146,8 +146,7 @@ def attend(running: Running, limits: Limits) -> Ended:
                 signalled = time.monotonic()
                 running.terminate(as_first_process=True)
             killed = killed or _kill(running, limits.kill)
-            if ended == "exit" and elapsed > _UNWATCHED_S:
-                most = max(most, written(limits.watched))
+            most = max(most, written(limits.watched)) if elapsed > _UNWATCHED_S else most
             if ended == "exit" and most >= limits.disk:
                 ended = "disk"
                 running.kill()

@@ -1,4 +1,4 @@
-"""A stand-in of the Kubeflow model registry: what clients ask of its REST API v1alpha3 when they resolve a model.
+"""A stand-in of the Kubeflow model registry: what clients ask of its REST API when they resolve a model.
 
 Every case is a registry of its own, at `CASE.registry.example` and, as the Service of a namespace, at
 `SERVICE.CASE.registry.example`. The facts of a case have its tables (`registered_models`, `model_versions`,
@@ -20,7 +20,8 @@ from scenarios.servers.http_server import content_type
 from scenarios.servers.standin import Asked, Corner, Reply, StandIn, answer_file, answer_json, main
 
 DOMAIN = "registry.example"
-PREFIX = ("api", "model_registry", "v1alpha3")
+#: What is asked here is the same in all versions of the API.
+PREFIXES = [("api", "model_registry", version) for version in ("v1alpha3", "v1")]
 #: What may be asked for as `orderBy`, and the field that it means; anything else orders by id.
 ORDER = {"CREATE_TIME": "createTimeSinceEpoch", "LAST_UPDATE_TIME": "lastUpdateTimeSinceEpoch", "ID": "id"}
 
@@ -60,7 +61,7 @@ def _route(asked: Asked, corner: Corner) -> Reply:
         return answer_file(found, asked, {"Content-Type": content_type(found.name)})
     if status := facts.get("status"):
         raise Refused(HTTPStatus(status), "refused")
-    if asked.segments[: len(PREFIX)] == PREFIX and (content := _resource(asked, facts)):
+    if asked.segments[:3] in PREFIXES and (content := _resource(asked, facts)):
         return answer_json(content)
     return Reply(HTTPStatus.NOT_FOUND, {"Content-Type": "text/plain"}, b"404 page not found\n")
 
@@ -69,7 +70,7 @@ def _resource(asked: Asked, facts: Mapping[str, Any]) -> Row | None:
     """What a path of the API names; None for a path that is none."""
     tables = ("registered_models", "model_versions", "artifacts")
     models, versions, artifacts = (facts.get(table, []) for table in tables)
-    match asked.segments[len(PREFIX) :]:
+    match asked.segments[3:]:
         case ("registered_model",):
             return _found(asked, models, "registered models")
         case ("registered_models",):

@@ -13,10 +13,12 @@ if __name__ == "__main__":
 
     from tests.mutants import registry  # where it lies is known only now
 
+    program = registry.part("program")
+    program.unexpected = registry.stumbled
     try:
         if name != "-":
             registry.load().mutants[name].breaks()
-        code = registry.part("program").main(arguments)
+        code = program.main(arguments)
     except Exception:
         sys.exit(f"{traceback.format_exc()}\n{registry.CRASHED}")
     sys.exit(code)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,11 @@ class Task:
     items: Sequence[pytest.Item]
 
     @property
+    def measured(self) -> bool:
+        """Whether it measures time or memory. Most of these wait for each other anyway."""
+        return any(rule_of(item).profile == "throughput" for item in self.items)
+
+    @property
     def slow(self) -> bool:
         """Whether it waits for time limits."""
         return any(rule_of(item).id in SLOW for item in self.items)
@@ -56,7 +62,7 @@ def tasks(mutants: Sequence[Mutant], items: Sequence[pytest.Item], *, whole: boo
         *(Task(f"r{number}", None, [item]) for number, item in enumerate(wanted)),
         *(Task(f"m{number}", *pair) for number, pair in enumerate(zip(mutants, asked, strict=True))),
     ]
-    return sorted(found, key=lambda task: not task.slow)
+    return sorted(found, key=lambda task: (not task.measured, not task.slow))
 
 
 def concerns(mutant: Mutant, item: pytest.Item) -> bool:
@@ -86,7 +92,8 @@ class Killing:
         todo = {task.id: task for task in tasks(self._mutants, session.items, whole=self._whole)}
         terminal.write_line(f"{len(self._mutants)} mutants, {len(todo)} tasks")
         work = partial(self._perform, session)
-        for task, answer in each(todo.values(), work, at_a_time=self._at_a_time, within_s=WITHIN_S):
+        few = attrgetter("measured")
+        for task, answer in each(todo.values(), work, at_a_time=self._at_a_time, within_s=WITHIN_S, few=few):
             reports = [_died(task, answer)] if isinstance(answer, Died) else _received(session.config, answer)
             results = [result for report in reports if (result := _result(report))]
             if task.mutant is None:

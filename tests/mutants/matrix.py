@@ -25,7 +25,7 @@ Pairs = set[tuple[str, str]]
 
 
 def page(verdicts: Iterable[Verdict], spec: Spec) -> str:
-    """The page on mutants that were all killed."""
+    """The page on a run over all mutants."""
     known = sorted(verdicts, key=lambda verdict: verdict.mutant.name)
     rules = [rule for rule in spec if any(rule.id in verdict.mutant.rules for verdict in known)]
     lines = [HEAD, f"{len(known)} mutants, {len(rules)} rules.\n", "## Which rule notices which mutant"]
@@ -38,16 +38,13 @@ def page(verdicts: Iterable[Verdict], spec: Spec) -> str:
 
 
 def _rows(rule: Rule, verdicts: Sequence[Verdict]) -> list[str]:
+    """A row for each mutant that the rule noticed."""
+    seen = [(verdict, [kill for kill in verdict.kills if kill.rule == rule.id]) for verdict in verdicts]
     return [
-        f"| {rule.id} | {rule.level} | `{verdict.mutant.name}` | {_where(rule, verdict)} |"
-        for verdict in verdicts
-        if rule.id in verdict.mutant.rules
+        f"| {rule.id} | {rule.level} | `{verdict.mutant.name}` | {', '.join(map(str, kills))} |"
+        for verdict, kills in seen
+        if kills
     ]
-
-
-def _where(rule: Rule, verdict: Verdict) -> str:
-    mine = [kill for kill in verdict.kills if kill.rule == rule.id]
-    return ", ".join(f"{kill.store} {kill.failed} of {kill.ran}".strip() for kill in mine)
 
 
 def pairs_on(text: str) -> Pairs:

@@ -313,9 +313,15 @@ def revision_ignored() -> None:
 
 
 @mutant("PLACE-020")
-def first_image_of_an_index() -> None:
-    """Takes the first image of an index for this machine's."""
-    part("schemes.oci").for_this_machine = lambda manifests, _uri: manifests[0]
+def image_of_another_machine() -> None:
+    """Takes the first image of an index that is for another kind of machine."""
+    oci = part("schemes.oci")
+
+    def another(former: Callable[..., object], manifests: list[object], uri: str) -> object:
+        mine = former(manifests, uri)
+        return next(one for one in manifests if one != mine)
+
+    wrap(oci, "for_this_machine", another)
 
 
 @mutant("PLACE-021", cases=("tar",))

@@ -7,13 +7,14 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
 PR_SET_PDEATHSIG = 1
+FEW = 2
 Key = TypeVar("Key")
 _FORK = multiprocessing.get_context("fork")
 
@@ -34,19 +35,25 @@ class _Working(Generic[Key]):
 
 
 def each(
-    keys: Iterable[Key], work: Callable[[Key], object], *, at_a_time: int, within_s: float
+    keys: Iterable[Key],
+    work: Callable[[Key], object],
+    *,
+    at_a_time: int,
+    within_s: float,
+    few: Callable[[Key], bool] = lambda _: False,
 ) -> Iterator[tuple[Key, object]]:
     """`(key, work(key))` as they come, each computed in a fork of this process; Died for one that gave no answer.
 
     at_a_time  processes that run side by side.
     within_s   seconds that one may take before it is killed.
+    few        keys of which no more than FEW run side by side.
     """
-    waiting = iter(keys)
+    waiting = list(keys)
     working: dict[Connection, _Working[Key]] = {}
     try:
         while True:
-            while len(working) < at_a_time and (key := next(waiting, None)) is not None:
-                one = _begin(key, work, within_s)
+            while len(working) < at_a_time and (number := _next(waiting, working.values(), few)) is not None:
+                one = _begin(waiting.pop(number), work, within_s)
                 working[one.answer] = one
             if not working:
                 return
@@ -63,6 +70,12 @@ def each(
     finally:
         for one in working.values():
             _end(one)
+
+
+def _next(waiting: Sequence[Key], working: Collection[_Working[Key]], few: Callable[[Key], bool]) -> int | None:
+    """Which of those that wait may begin."""
+    full = sum(few(one.key) for one in working) >= FEW
+    return next((number for number, key in enumerate(waiting) if not (full and few(key))), None)
 
 
 def _begin(key: Key, work: Callable[[Key], object], within_s: float) -> _Working[Key]:

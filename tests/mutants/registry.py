@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:  # the program that runs one mutant starts without the suite
     from conformance.spec import Rule, Spec
@@ -145,6 +145,11 @@ def wrap(owner: object, name: str, new: Callable[..., object]) -> None:
         return new(former, *given, **named)
 
     setattr(owner, name, replaced)
+
+
+def stumbled(error: Exception) -> NoReturn:
+    """What the reference does not expect is an error of the mutant: no message makes a defect of it."""
+    raise error
 
 
 def load() -> Registry:

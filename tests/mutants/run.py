@@ -16,6 +16,7 @@ import pytest
 
 from conformance.selection import workers
 from conformance.spec import Spec, current
+from reports.model import Outcome
 from scenarios.initializers import newest
 from tests.mutants import matrix, registry
 from tests.mutants.killing import Killing, command
@@ -50,12 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if status == pytest.ExitCode.USAGE_ERROR:
         return USAGE
     wrong = _wrong(killing, known, spec, whole=whole)
-    if whole and not wrong and status == pytest.ExitCode.OK:
-        wrong = _page(killing, known, spec, write=asked.write)
+    if whole and status != pytest.ExitCode.INTERRUPTED:
+        wrong += _page(killing, known, spec, write=asked.write)
     for line in wrong:
         _say(line)
     killed = sum(verdict.killed for verdict in killing.verdicts)
-    passed = len(killing.reference) - len(disgraced(killing.reference))
+    passed = sum(result.outcome is Outcome.PASSED for result in killing.reference)
     _say(f"{killed} of {len(chosen)} mutants killed; the reference passed {passed} of {len(killing.reference)} cases")
     return KILLED if status == pytest.ExitCode.OK and not wrong and killed == len(chosen) else SURVIVED
 
@@ -80,9 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="processes side by side (default: %(default)s, four for each core)",
     )
-    parser.add_argument(
-        "--write", action="store_true", help="bring docs/mutants.md up to date, where everything was killed"
-    )
+    parser.add_argument("--write", action="store_true", help="bring docs/mutants.md up to date")
     parser.add_argument("--list", action="store_true", help="list the chosen mutants, and run nothing")
     parser.add_argument(
         "--report-dir",
@@ -139,7 +138,7 @@ def _page(killing: Killing, known: Registry, spec: Spec, *, write: bool) -> list
     if write:
         matrix.PAGE.write_text(matrix.page(killing.verdicts, spec))
     committed = matrix.PAGE.read_text() if matrix.PAGE.exists() else ""
-    return [f"docs/mutants.md is out of date: {line}; run with --write" for line in matrix.stale(committed, known)]
+    return [f"docs/mutants.md is out of date: {line}" for line in matrix.stale(committed, known)]
 
 
 def _say(line: str) -> None:

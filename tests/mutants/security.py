@@ -108,7 +108,7 @@ def link_local_asked() -> None:
     part("web").permitted = lambda *_given: None
 
 
-@mutant("SEC-012", stores=("local", "http"))
+@mutant("SEC-012")
 def uri_in_a_shell() -> None:
     """Logs the URI with `echo`."""
 
@@ -160,7 +160,7 @@ def _phones_home(**headers: str) -> None:
     wrap(part("program"), "deliver", deliver)
 
 
-@mutant("CRED-019", stores=("hf",))
+@mutant("CRED-019", "SEC-024", stores=("hf",))
 def unasked_host_contacted() -> None:
     """Counts downloads at a host of its own."""
     _phones_home()

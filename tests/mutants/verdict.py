@@ -23,6 +23,9 @@ class Kill:
     failed: int
     ran: int
 
+    def __str__(self) -> str:
+        return f"{self.store} {self.failed} of {self.ran}".strip()
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -78,7 +81,7 @@ def disgraced(results: Collection[Result]) -> list[str]:
         result.rule: result for result in results if result.outcome is Outcome.NOT_RUN and result.rule not in passed
     }
     return broken + [
-        f"{rule}: no case of it ran: {result.reason}" for rule, result in others.items() if rule not in UNPROVEN
+        f"{rule}: no case of it passed: {result.reason}" for rule, result in others.items() if rule not in UNPROVEN
     ]
 
 

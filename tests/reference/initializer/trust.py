@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
+import warnings
 from pathlib import Path
 
 from initializer.failure import Failure
@@ -22,6 +23,7 @@ def configured(environment: Environment) -> str | None:
 
 def install(environment: Environment) -> dict[str, str]:
     """Variables that make every client trust the configured bundle too; they are set for this process as well."""
+    warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # it was asked for
     bundle = configured(environment)
     if bundle is None:
         usual = environment.get("SSL_CERT_FILE") or environment.get("REQUESTS_CA_BUNDLE")
