@@ -178,6 +178,7 @@ class Fetcher:
         space: int | None = None,
         kill: Kill | None = None,
         hashed: bool = False,
+        offline: bool = False,
     ) -> Fetch:
         """Call the initializer for one URI into `dest`, or for several into `dest/0`, `dest/1`, ...
 
@@ -189,7 +190,10 @@ class Fetcher:
         again        on the destination as the last call left it.
         space        bytes that fit into the destination.
         hashed       whether the tree is to have the sha256 of every file instead of its content.
+        offline      whether there is no network at all.
         """
+        if offline and self._initializer.isolation == "none":
+            raise NotOffered("a call without network needs bubblewrap or a container")
         access = access or (self.store.access() if self.store else Access())
         uris = tuple(uri + "?" + access.query if access.query and "?" not in uri else uri for uri in uris)
         pairs = [(uris[0], dest)] if len(uris) == 1 else [(uri, f"{dest}/{n}") for n, uri in enumerate(uris)]
@@ -210,6 +214,7 @@ class Fetcher:
                 space=space,
                 kill=kill,
                 hashed=hashed,
+                offline=offline,
             ),
             access.secrets,
         )

@@ -14,7 +14,7 @@ from conformance.spec import Spec
 
 #: Rules some of whose cases wait for time limits of the initializer, the longest first.
 SLOW = (
-    *("ERR-009", "CRED-009", "ERR-003", "CRED-025", "CONTRACT-010", "CRED-024", "CRED-015"),
+    *("ERR-009", "CRED-009", "ERR-003", "CRED-025", "CONTRACT-010", "CRED-024", "CRED-015", "MR-010"),
     *("FAULT-007", "FAULT-012", "FAULT-011", "FAULT-008", "FAULT-009", "FAULT-006", "FAULT-010", "FAULT-017"),
 )
 QUICK_BEHIND_SLOW = 6

@@ -131,3 +131,9 @@ def test_nothing_outlives_the_call(initializer: Fetcher, sample: Sample) -> None
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
     assert run.outcome.survivors == 0, f"{run.outcome.survivors} processes were still running"
+
+
+@rule("CONTRACT-014")
+def test_no_network(initializer: Fetcher, sample: Sample) -> None:
+    """An air-gapped cluster; clients that look for credentials or a newer release of theirs find nobody."""
+    assert initializer.fetch(sample.uri, offline=True).tree == sample.tree

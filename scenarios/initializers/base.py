@@ -64,6 +64,7 @@ class Call:
     space        bytes that fit into `/mnt/models`; None for what the machine has. Only with bubblewrap.
     kill         when it is killed, if at all.
     hashed       whether the files are observed by their sha256 alone: models of hundreds of MiB stay on disk.
+    offline      whether it has no network at all. Not without isolation.
     """
 
     pairs: Sequence[tuple[str, str]]
@@ -77,6 +78,7 @@ class Call:
     space: int | None = None
     kill: Kill | None = None
     hashed: bool = False
+    offline: bool = False
 
     @property
     def argv(self) -> list[str]:

@@ -118,6 +118,8 @@ class Injected(Initializer):
         """What a user makes for this call, in the order of making."""
         if call.arguments is not None or call.present or call.terminate_after_s is not None or not call.pairs:
             raise NotOffered("in a pod the initializer is called by KServe alone, on an empty volume")
+        if call.offline:
+            raise NotOffered("what a pod may reach is for the cluster's network to say")
         if not _plain(call) and Version(self.place.release) < _SEVERAL:
             raise NotOffered(f"KServe {self.place.release} knows one URI and the destination {DEST} only")
         ways = delivery(call.environment, call.mounts, self.place.release)

@@ -92,7 +92,7 @@ def run(
     plain_argv = [*program, *(rewrite(argument, places) for argument in call.argv)]
     plain_environment = {name: rewrite(value, places) for name, value in environment.items()}
     if isolated:
-        running = _start_sandbox(room, [*program, *call.argv], environment, call.space)
+        running = _start_sandbox(room, [*program, *call.argv], environment, call)
     else:
         plain_environment = {n: show_parents(call, room, value) for n, value in plain_environment.items()}
         running = _start_plain(room, plain_argv, plain_environment)
@@ -216,13 +216,14 @@ class Process:
         return [pid for pid in found if pid != self.program and proc.is_alive(pid)]
 
 
-def _start_sandbox(room: Room, argv: Sequence[str], environment: Mapping[str, str], space: int | None) -> Process:
+def _start_sandbox(room: Room, argv: Sequence[str], environment: Mapping[str, str], call: Call) -> Process:
     binds = [part for path, source in room.binds.items() for part in ("--ro-bind", str(source), path)]
     # Shells drop variables such as `HOST-headers`, so these are set behind it.
     unspeakable = [f"{name}={value}" for name, value in environment.items() if not name.isidentifier()]
     reading, writing = os.pipe()
-    small = [] if space is None else ["--size", str(space), "--tmpfs", DEST]
-    bwrap = [str(shutil.which("bwrap")), "--bind", str(room.root), "/", *binds, *small, *_NAMESPACES, *_SYSTEM]
+    binds += [] if call.space is None else ["--size", str(call.space), "--tmpfs", DEST]
+    namespaces = [*_NAMESPACES, *(["--unshare-net"] if call.offline else [])]
+    bwrap = [str(shutil.which("bwrap")), "--bind", str(room.root), "/", *binds, *namespaces, *_SYSTEM]
     with os.fdopen(reading, "rb", buffering=0) as info:
         popen = subprocess.Popen(
             [*bwrap, "--info-fd", str(writing), "--", *_GATE, *unspeakable, *argv],
@@ -242,7 +243,7 @@ def _start_sandbox(room: Room, argv: Sequence[str], environment: Mapping[str, st
     # A stopped init neither reaps the program nor takes the namespace down before survivors are counted.
     os.kill(init, signal.SIGSTOP)
     _wait_until(lambda: proc.is_stopped(init), popen)
-    return Process(popen, program, init, room, small=space is not None)
+    return Process(popen, program, init, room, small=call.space is not None)
 
 
 def _first_process(info: int, popen: subprocess.Popen[bytes]) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from scenarios.network import LOOPBACK
 from tests.mutants.registry import mutant, part, wrap
 
 
@@ -178,6 +181,20 @@ def outlives_the_call() -> None:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        former(*given)
+
+    wrap(part("program"), "deliver", deliver)
+
+
+@mutant("CONTRACT-014", stores=("local",))
+def asks_for_a_newer_release() -> None:
+    """Looks for a newer release of itself first, and fails where nobody answers."""
+
+    def deliver(former: Callable[..., None], *given: object) -> None:
+        try:
+            socket.create_connection((LOOPBACK, urlsplit(os.environ["HTTP_PROXY"]).port), timeout=5).close()
+        except OSError as error:
+            raise part("failure").Failure("the newest release", "nobody answers", "Try again.") from error
         former(*given)
 
     wrap(part("program"), "deliver", deliver)

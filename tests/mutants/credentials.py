@@ -192,51 +192,6 @@ def headers_follow_a_redirect() -> None:
     part("web").carried = lambda headers, *_given: dict(headers)
 
 
-@mutant("CRED-021", "CRED-022", stores=("local", "s3"))
-def patterns_ignored() -> None:
-    """Does not know STORAGE_ALLOW_PATTERNS and STORAGE_IGNORE_PATTERNS."""
-    part("remote").is_wanted = lambda *_given: True
-
-
-@mutant("CRED-021", cases=("allow-commas", "both"))
-def patterns_in_json_only() -> None:
-    """Takes patterns that are no JSON for one pattern."""
-    remote = part("remote")
-
-    def patterns(former: Callable[[str], list[str]], text: str) -> list[str]:
-        return former(text) if text.startswith("[") else [text] * bool(text)
-
-    wrap(remote, "patterns", patterns)
-
-
-@mutant("CRED-021", cases=("allow-folder", "ignore"))
-def patterns_match_names() -> None:
-    """Matches patterns with the file's name, not with its path."""
-    wrap(part("remote"), "is_wanted", lambda former, path, given: former(path.rpartition("/")[2], given))
-
-
-@mutant("CRED-021", cases=("both",))
-def ignoring_forgotten() -> None:
-    """Does not look at what is to be ignored when it was told what is allowed."""
-    if "STORAGE_ALLOW_PATTERNS" in os.environ:
-        _without("STORAGE_IGNORE_PATTERNS")
-
-
-@mutant("CRED-022", stores=("local", "http", "s3"))
-def nothing_matches_so_everything_does() -> None:
-    """Delivers everything when no file passes the patterns."""
-    failure = part("failure").Failure
-
-    def chosen(former: Callable[..., list[Any]], files: Any, *given: object) -> list[Any]:  # noqa: ANN401
-        found = list(files)
-        try:
-            return former(found, *given)
-        except failure:
-            return found
-
-    wrap(part("remote"), "chosen", chosen)
-
-
 @mutant("CRED-023", stores=("http",))
 def query_dropped() -> None:
     """Asks for the URI without its query."""

@@ -116,9 +116,10 @@ class Killing:
         folder.mkdir(parents=True)
         os.environ |= {"PYTEST_XDIST_WORKER": task.id, "PYTEST_DEBUG_TEMPROOT": str(folder)}
         program = Command(command(task.mutant.name if task.mutant else "-"))
-        options = replace(run.options, initializer=program, report_dir=folder)
-        fleet = replace(run.fleet, folder=folder) if task.mutant else run.fleet  # measurements are kept there
-        config.stash[RUN] = replace(run, initializer=program, options=options, fleet=fleet)
+        mine = replace(run, initializer=program, options=replace(run.options, initializer=program))
+        if task.mutant:  # its evidence and measurements are nobody else's
+            mine.options, mine.fleet = replace(mine.options, report_dir=folder), replace(run.fleet, folder=folder)
+        config.stash[RUN] = mine
         for item, following in zip(task.items, [*task.items[1:], None], strict=True):
             config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         return self._sent

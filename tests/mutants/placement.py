@@ -6,7 +6,7 @@ import os
 import posixpath
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,86 +142,6 @@ def left_over_temporary_files() -> None:
     wrap(staging, "discard", lambda former, self: None if self.tree.exists() else former(self))
 
 
-@mutant("PLACE-002", "PLACE-005", "PLACE-016", stores=("s3",))
-def takes_siblings() -> None:
-    """Takes every key that starts with the path: `model-2/` comes along with `model/`, and `m.bin.bak` with `m.bin`."""
-
-    def named(path: str, entries: Entries) -> Iterator[tuple[str, Any]]:
-        for key, entry in entries:
-            yield (
-                key.removeprefix(posixpath.dirname(path)).lstrip("/") if key != path else posixpath.basename(key),
-                entry,
-            )
-
-    def by_folder(former: Any, path: str, entries: Entries) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-        listed = list(entries)
-        inside = list(former(path, listed))
-        yield from inside
-        known = {id(entry) for _, entry in inside}
-        yield from named(path, [(key, entry) for key, entry in listed if id(entry) not in known])
-
-    wrap(part("remote"), "named", by_folder)
-
-
-@mutant("PLACE-003", stores=("s3",))
-def trailing_slash_matters() -> None:
-    """Looks for `model//` when it is asked for `model/`."""
-    wrap(part("remote"), "named", lambda former, path, entries: former(path, entries if path[-1:] != "/" else []))
-
-
-@mutant("PLACE-004", stores=("s3",))
-def single_file_keeps_its_folders() -> None:
-    """Puts the object `tf/1/saved_model.pb` at `tf/1/saved_model.pb`."""
-    wrap(
-        part("remote"),
-        "named",
-        lambda former, path, entries: (
-            (path if path.endswith(f"/{name}") else name, e) for name, e in former(path, entries)
-        ),
-    )
-
-
-@mutant("PLACE-006", stores=("s3",))
-def root_is_nothing() -> None:
-    """Finds nothing when no path is named."""
-    wrap(part("remote"), "named", lambda former, path, entries: former(path, entries if path.strip("/") else []))
-
-
-@mutant("PLACE-007", stores=("s3",))
-def every_segment_of_that_name_cut() -> None:
-    """Cuts the folder's name out of keys wherever it stands."""
-
-    def named(former: Any, path: str, entries: Entries) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-        for name, entry in former(path, entries):
-            yield name.replace(f"{posixpath.basename(path)}/", ""), entry
-
-    wrap(part("remote"), "named", named)
-
-
-@mutant("PLACE-008", stores=("s3",))
-def file_named_like_its_folder_moved() -> None:
-    """Puts a file that is called like the folder into another folder of that name."""
-
-    def named(former: Any, path: str, entries: Entries) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-        folder = posixpath.basename(path)
-        for name, entry in former(path, entries):
-            yield f"{folder}/{name}" if name.partition(".")[0] == folder else name, entry
-
-    wrap(part("remote"), "named", named)
-
-
-@mutant("PLACE-010", stores=("s3",))
-def markers_are_files() -> None:
-    """Delivers the placeholder `model/1/` as a file `1`."""
-
-    def named(path: str, entries: Entries) -> Iterator[tuple[str, Any]]:
-        for key, entry in entries:
-            if key.startswith(f"{path}/") and key != f"{path}/":
-                yield key.removeprefix(f"{path}/").rstrip("/"), entry
-
-    part("remote").named = named
-
-
 @mutant("PLACE-016", stores=("http", "s3"))
 def downloaded_twice() -> None:
     """Fetches every file once more, to be sure."""
@@ -322,6 +242,12 @@ def image_of_another_machine() -> None:
         return next(one for one in manifests if one != mine)
 
     wrap(oci, "for_this_machine", another)
+
+
+@mutant("PLACE-020")
+def index_unknown() -> None:
+    """Takes an index for an image without layers."""
+    wrap(part("schemes.oci").Registry, "manifest", lambda former, *given: {**former(*given), "manifests": []})
 
 
 @mutant("PLACE-021", cases=("tar",))

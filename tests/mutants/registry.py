@@ -14,7 +14,10 @@ if TYPE_CHECKING:  # the program that runs one mutant starts without the suite
     from conformance.spec import Rule, Spec
 
 #: The modules that declare mutants.
-AREAS = ("placement", "archives", "contract", "errors", "credentials", "faults", "security", "throughput")
+AREAS = (
+    "placement", "listings", "archives", "contract", "errors", "credentials", "patterns", "faults", "security",
+    "throughput",
+)  # fmt: skip
 #: Levels and profiles of the rules that need a mutant. Rules on injection have mutants of another kind of program.
 LEVELS = ("MUST", "SHOULD")
 PROFILES = ("download", "faults", "throughput", "security")

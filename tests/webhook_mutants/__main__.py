@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return PROVEN
     collector = Collector()
     with tempfile.TemporaryDirectory() as temporary:
-        status = pytest.main(_session(asked, chosen, asked.report_dir or temporary), plugins=[collector])
+        status = pytest.main(_session(asked, chosen, temporary), plugins=[collector])
     if status not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
         return USAGE if status == pytest.ExitCode.USAGE_ERROR else UNPROVEN
     verdicts = list(judge(chosen, collector.seen, spec, asked.kserve))
@@ -61,7 +61,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Alter what KServe answers, in one way at a time, on a kind cluster: each rule that a mutant names "
         "must fail on it, unless the release breaks the rule by itself.",
         epilog="Exit status: 0 everything was noticed; 1 something was not, or could not be shown; 2 a command line "
-        "that cannot be.",
+        "that cannot be. One mutant by hand: pytest conformance -p tests.webhook_mutants.plugin --mutant NAME "
+        "--rule ID --cluster kind",
     )
     parser.add_argument(
         "--kserve",
@@ -88,9 +89,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--write", action="store_true", help="add what this release showed to docs/webhook-mutants.md")
     parser.add_argument("--list", action="store_true", help="list the chosen mutants, and run nothing")
-    parser.add_argument(
-        "--report-dir", metavar="DIR", help="keep the report of the unaltered cases, with all evidence (default: none)"
-    )
     return parser
 
 
@@ -103,17 +101,8 @@ def _chosen(known: Registry, names: Sequence[str], rules: Sequence[str]) -> list
 def _session(asked: argparse.Namespace, chosen: Sequence[Mutant], reports: str) -> list[str]:
     """The command line of the pytest session in which all of it runs."""
     suite = str(matrix.PAGE.parents[1] / "conformance")
-    line = [
-        suite,
-        "-q",
-        "--no-header",
-        "--tb=no",
-        "-rN",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "tests.webhook_mutants.plugin",
-    ]
+    line = [suite, "-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "tests.webhook_mutants.plugin"]
+    line += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # the suite's plugins are imported by this program
     line += ["--cluster=kind", f"--kserve={asked.kserve}", "--known-failures=none", f"--report-dir={reports}"]
     line += ["-n", asked.numprocesses, *(f"--mutant={one.name}" for one in chosen)]
     if asked.keep_cluster:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import pytest
 
+from conformance.controller import CONTROLLER
 from conformance.judging import PROPERTY as RESULT
 from conformance.spec import Spec
 from reports.model import Outcome, Result, from_json
@@ -43,10 +44,30 @@ class Collector:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep a phase's result, if it has one; an error while cleaning up outweighs what the test came to."""
-        told = dict(report.user_properties)
-        if RESULT in told:
-            one = Seen(str(told.get(MUTANT, "")), from_json(Result, told[RESULT]["result"]))  # type: ignore[index]
+        if one := _seen(report):
             self._seen[one.mutant, one.case] = one
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Spare the eye a summary that mixes what is altered with what is not; everything was stopped already."""
+        if CONTROLLER in session.config.stash:
+            del session.config.stash[CONTROLLER]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """A mutant that was noticed is no failure to the eye."""
+        one = _seen(report)
+        noticed = one is not None and one.mutant and one.result.outcome is Outcome.FAILED
+        return ("noticed", "n", "NOTICED") if noticed else None
+
+
+def _seen(report: pytest.TestReport) -> Seen | None:
+    """What a phase's report says of its case; None for a phase that decides nothing."""
+    told = dict(report.user_properties)
+    sent = told.get(RESULT)
+    if not isinstance(sent, dict):
+        return None
+    return Seen(str(told.get(MUTANT, "")), from_json(Result, sent["result"]))
 
 
 class What(StrEnum):
