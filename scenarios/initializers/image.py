@@ -87,7 +87,8 @@ class Image(Initializer):
     @staticmethod
     def _options(engine: Engine, call: Call, room: Room) -> list[str]:
         uid, gid = (os.getuid(), os.getgid()) if os.getuid() else (_UID, _UID)
-        options = [f"--network={'none' if call.offline else 'host'}", f"--user={uid}:{gid}", f"--ulimit=fsize={DISK_BYTES}"]
+        network = "none" if call.offline else "host"
+        options = [f"--network={network}", f"--user={uid}:{gid}", f"--ulimit=fsize={DISK_BYTES}"]
         options += [f"--ulimit={limit}" for limit in engine.ulimits]
         options += ["--security-opt=label=disable", "--pull=never"]
         if engine.name == "podman":
