@@ -118,8 +118,8 @@ class Controller:
 
     def _unused_entries(self) -> list[KnownFailure]:
         """Entries of the list that covered nothing in a run that left nothing out: they are stale."""
-        install = self.run.install
-        cases = [Case(r.rule, r.store, r.case, r.server, r.route, install) for r in self._results.values()]
+        place = (self.run.install, self.run.initializer.python)
+        cases = [Case(r.rule, r.store, r.case, r.server, r.route, *place) for r in self._results.values()]
         return [
             entry
             for entry in self.run.options.known

@@ -159,6 +159,7 @@ class Run:
         return (
             (not entry.servers or bool(entry.servers & set(self.fleet.endpoints)))
             and (not entry.installs or self.install in entry.installs)
+            and entry.on(self.initializer.python)
             and any(self.options.judges(self.spec[entry.rule], store) for store in entry.stores or (None,))
             and (not entry.routes or self.options.route_of(self.spec[entry.rule]) in entry.routes)
         )

@@ -9,6 +9,7 @@ import pytest
 from conformance import rule
 from conformance.containment import assert_contained
 from conformance.fetching import Fetcher
+from conformance.fixtures import Sample
 from scenarios.hostile import EVIL, MARK, SHELL
 from scenarios.models import MODEL, under
 from scenarios.stores import HTTP, PVC, Local
@@ -106,12 +107,11 @@ def test_link_local_addresses_are_not_asked(store: HTTP, initializer: Fetcher, w
 
 
 @rule("SEC-012")
-def test_no_shell_reads_a_uri(store: Store, initializer: Fetcher) -> None:
+def test_no_shell_reads_a_uri(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Names are chosen by whoever publishes a model; none of them is a command."""
     initializer.observed_everywhere()
-    store.put(under("model", MODEL))
     separator = ":" if store.name in {"hf", "oci"} else "-" if store.name == "git" else "/"
-    uri = f"{store.uri('model').removesuffix('.git')}{separator}{SHELL}"
+    uri = f"{sample.uri.rstrip('/').removesuffix('.git')}{separator}{SHELL}"
     run = initializer.fetch(uri)
     assert_contained(run)
     made = [path for path in [*run.outcome.strays, *run.entries()] if path.removeprefix("/").startswith(f"{MARK}-")]

@@ -23,12 +23,12 @@ def _write(folder: Path, *entries: dict[str, object]) -> Path:
 def test_an_entry_covers_what_it_is_narrowed_to(tmp_path: Path) -> None:
     """Everything that is not narrowed is covered; cases are patterns."""
     narrowed = ENTRY | {"stores": ["s3"], "cases": ["tar*"], "servers": ["moto"], "routes": ["pod"]}
-    narrowed |= {"installs": ["helm"]}
+    narrowed |= {"installs": ["helm"], "python": "<3.11.13"}
     (entry,) = known_failures.load(_write(tmp_path, narrowed), spec.current(), None, TODAY)
-    covered = Case("PLACE-002", "s3", "tar.gz", "moto", "pod", "helm")
+    covered = Case("PLACE-002", "s3", "tar.gz", "moto", "pod", "helm", "3.11.7")
     assert entry.covers(covered)
     others = {"rule": "PLACE-003", "store": "gcs", "case": "zip", "server": "minio", "route": "process"}
-    for name, value in (others | {"install": "manifests"}).items():
+    for name, value in (others | {"install": "manifests", "python": "3.11.13"}).items():
         assert not entry.covers(replace(covered, **{name: value})), name
 
 

@@ -42,6 +42,12 @@ def version_of(environment: Path) -> str:
     return next((environment / "lib").glob("python3*")).name.removeprefix("python")
 
 
+def release_of(environment: Path) -> str:
+    """The Python release of a virtual environment, such as `3.11.7`."""
+    said = dict(line.split(" = ", 1) for line in (environment / "pyvenv.cfg").read_text().splitlines())
+    return said["version_info"]
+
+
 @cache
 def _interpreter(python: str) -> str:
     if sys.version_info[:2] == tuple(map(int, python.split("."))):

@@ -25,7 +25,10 @@ class KnownFailuresError(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """Where a result was found; `store`, `server` and `install` are "" where there is none."""
+    """Where a result was found; `store`, `server` and `install` are "" where there is none.
+
+    python  the release of Python below the initializer, where it is the machine's.
+    """
 
     rule: str
     store: str
@@ -33,12 +36,13 @@ class Case:
     server: str
     route: str
     install: str = ""
+    python: str = ""
 
 
 @dataclass(frozen=True)
 class KnownFailure:
     """One entry. It covers results of `rule` on `stores` whose case matches one of `cases`, on `servers` and `routes`,
-    with KServe installed in one of the ways `installs`; what is empty stands for all.
+    with KServe installed in one of the ways `installs`, on releases of `python`; what is empty stands for all.
 
     fixed  the release that keeps the rule again, if there is one.
     """
@@ -49,6 +53,7 @@ class KnownFailure:
     servers: frozenset[str]
     routes: frozenset[str]
     installs: frozenset[str]
+    python: SpecifierSet
     reason: str
     reference: str
     fixed: str | None
@@ -61,8 +66,13 @@ class KnownFailure:
             and (not self.servers or result.server in self.servers)
             and (not self.routes or result.route in self.routes)
             and (not self.installs or result.install in self.installs)
+            and self.on(result.python)
             and (not self.cases or any(fnmatchcase(result.case, pattern) for pattern in self.cases))
         )
+
+    def on(self, python: str) -> bool:
+        """Whether it is about initializers on that release of Python."""
+        return not self.python or (bool(python) and self.python.contains(python))
 
     def __str__(self) -> str:
         where = [*sorted(self.stores), *sorted(self.servers), *sorted(self.routes), *sorted(self.installs), *self.cases]
@@ -77,6 +87,7 @@ def _entry(raw: dict[str, Any], expires: str) -> KnownFailure:
         servers=frozenset(raw.get("servers", [])),
         routes=frozenset(raw.get("routes", [])),
         installs=frozenset(raw.get("installs", [])),
+        python=SpecifierSet(raw.get("python", "")),
         reason=" ".join(raw["reason"].split()),
         reference=raw["reference"],
         fixed=raw.get("fixed"),

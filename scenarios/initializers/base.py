@@ -136,6 +136,8 @@ class Initializer(ABC):
     #: sha256 of what runs: package files and entrypoint, the executable, or the image.
     digest: str
     route: Route
+    #: The release of Python that it runs on, where that is this machine's and not its own; else "".
+    python: str = ""
     #: Sentences for the report, such as an entrypoint taken from another release.
     notes: Sequence[str] = ()
     #: Store -> why this machine's installation of the initializer cannot serve it.

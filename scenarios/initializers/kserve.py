@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from clusters.toolchain.cache import ToolFailed
-from clusters.toolchain.venv import version_of
+from clusters.toolchain.venv import release_of, version_of
 from scenarios.initializers import sandbox
 from scenarios.initializers.base import DEST, PVC, Call, Initializer, NoInitializer, Outcome
 from scenarios.initializers.releases import PYTHON, known_releases, releases
@@ -52,7 +52,7 @@ class KServe(Initializer):
         environment, entrypoint, self.lacks = installed.environment, installed.entrypoint, installed.lacks
         if source != self.version:
             notes.append(f"The entrypoint is that of {source}: the source of {self.version} has none.")
-        python = version_of(environment)
+        self.python, python = release_of(environment), version_of(environment)
         intended = "3.9" if Version(self.version) < _SINCE_PYTHON else PYTHON
         if python != intended:
             notes.append(f"It runs on Python {python}; the image of {self.version} has Python {intended}.")

@@ -48,4 +48,6 @@ if __name__ == "__main__":
     objects._make_object_resource = resource  # noqa: SLF001
     server.Request = Request
     http.server.HTTPServer = http.server.ThreadingHTTPServer  # type: ignore[misc]
+    # Each request is a connection here; of those beyond the five that it lets wait, some come seconds later.
+    http.server.ThreadingHTTPServer.request_queue_size = 128
     server.create_server("127.0.0.1", int(sys.argv[1]), in_memory=True).run()

@@ -36,7 +36,10 @@ log = logging.getLogger("conformance.setup")
 
 REACHED_WITHIN_S = 15.0
 #: What the servers of `--servers native` import, and the toolchain behind them.
-PACKAGES = ("aiohttp", "azure-storage-blob", "boto3", "cryptography", "filelock", "minio", "mitmproxy", "uv")
+PACKAGES = (
+    *("aiohttp", "azure-storage-blob", "boto3", "cryptography", "filelock"),
+    *("minio", "mitmproxy", "trustme", "uv"),
+)
 #: Kinds of cache folders that hold programs of servers; Python and Node are the image's own.
 _PROGRAMS = frozenset({"go", "npm"})
 

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if status == pytest.ExitCode.USAGE_ERROR:
         return USAGE
     wrong = _wrong(killing, known, spec, whole=whole)
-    if whole and status != pytest.ExitCode.INTERRUPTED:
+    if whole and len(killing.verdicts) == len(chosen):
         wrong += _page(killing, known, spec, write=asked.write)
     for line in wrong:
         _say(line)

@@ -17,6 +17,7 @@ TABLE: dict[str, str] = {
     r"hf://": "hf",
     r"(web)?hdfs://": "webhdfs",
     r"oci://": "oci",
+    r"model-registry://": "model_registry",
     r"file://|/": "local",
     r"https://[^/@]+\.blob\.(core\.windows\.net|storage\.azure\.net)(/|$)": "azure_blob",
     r"https://[^/@]+\.file\.(core\.windows\.net|storage\.azure\.net)(/|$)": "azure_files",
@@ -39,5 +40,5 @@ def of(uri: str) -> Scheme:
     for pattern, name in TABLE.items():
         if re.match(pattern, uri):
             return cast("Scheme", importlib.import_module(f"{__name__}.{name}"))
-    known = "s3, gs, hf, hdfs, webhdfs, oci, file, http, https"
+    known = "s3, gs, hf, hdfs, webhdfs, oci, model-registry, file, http, https"
     raise Failure(printable(uri), "unsupported: this scheme is not known", f"Known are {known} and absolute paths.")
