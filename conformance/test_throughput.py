@@ -55,7 +55,7 @@ def test_a_large_object_takes_few_requests(meter: Meter) -> None:
 
 @rule("PERF-009")
 def test_many_files_take_few_requests_each(meter: Meter) -> None:
-    """A thousand files, each fetched without looking it up three times."""
+    """Five hundred files, each fetched without looking it up three times."""
     meter.keeps_budget(MANY)
 
 

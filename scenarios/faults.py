@@ -56,7 +56,7 @@ def breaking(kind: Literal["stall", "reset", "cut"], *, times: int | None = None
 
 
 #: Store -> how its clients are told to be less patient than they are by default, so that a run is shorter.
-#: KServe reads the settings for S3 since 0.17 (PR 4995); the hub's client has had its own since its release 0.15.
+#: KServe reads those for S3 since 0.17, the hub's client those for `hf` in every release that has it.
 IMPATIENT: Mapping[str, Mapping[str, str]] = {
     "s3": {"S3_CONNECT_TIMEOUT": "5", "S3_READ_TIMEOUT": "8", "S3_MAX_ATTEMPTS": "3"},
     "hf": {"HF_HUB_DOWNLOAD_TIMEOUT": "8", "HF_HUB_ETAG_TIMEOUT": "8"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import functools
 import ipaddress
 import json
 import socket
@@ -116,17 +117,11 @@ def check(answer: requests.Response, site: Web) -> None:
 
 
 def json_of(answer: requests.Response, resource: str) -> Any:  # noqa: ANN401 -- JSON
-    """The content of an answer that is JSON. Raises Transient where it broke off."""
+    """The content of an answer that is JSON. Raises Transient where it broke off, Failure for anything else."""
     try:
-        return parsed(answer.content, resource)
+        return json.loads(answer.content)
     except (requests.exceptions.RequestException, OSError) as error:
         raise Transient(resource, f"the connection broke off ({type(error).__name__})") from error
-
-
-def parsed(content: bytes, resource: str) -> Any:  # noqa: ANN401 -- JSON
-    """JSON. Raises Failure."""
-    try:
-        return json.loads(content)
     except ValueError:
         raise Failure(resource, "invalid answer: no JSON", "Check that this is the store that is meant.") from None
 
@@ -162,15 +157,23 @@ def carried(headers: Mapping[str, str], url: str, target: str) -> dict[str, str]
 def permitted(url: str, resource: str) -> None:
     """Raises Failure for a link-local host: cloud metadata, with credentials of the node."""
     host = urlsplit(url).hostname or ""
-    for address in addresses(host):
-        if ipaddress.ip_address(address.partition("%")[0]).is_link_local:
-            raise Failure(resource, f"refused: {host} is link-local (cloud metadata)", "Ask a store for the model.")
+    if any(map(is_link_local, addresses(host, proxied=bool(requests.utils.get_environ_proxies(url))))):
+        raise Failure(resource, f"refused: {host} is link-local (cloud metadata)", "Ask a store for the model.")
 
 
-def addresses(host: str) -> list[str]:
-    """What the host name stands for, as far as this machine knows: behind a proxy it need not."""
+def is_link_local(address: str) -> bool:
+    """Also as an IPv4 address within an IPv6 one."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    inner = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (inner or found).is_link_local
+
+
+@functools.lru_cache
+def addresses(host: str, *, proxied: bool) -> list[str]:
+    """What the host stands for; a name is looked up by the proxy, where there is one, and by nobody else."""
+    flags = socket.AI_NUMERICHOST if proxied else 0
     try:
-        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
+        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None, flags=flags)})
     except (OSError, UnicodeError):
         return []
 

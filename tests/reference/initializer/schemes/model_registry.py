@@ -48,7 +48,7 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
 
 
 def parse(uri: str) -> Name:
-    """The parts of the URI. A first segment is a host only with a port: a model's name is never contacted. Raises Failure."""
+    """The parts of the URI; a first segment is a host only with a port, so that no model's name is. Raises Failure."""
     path, _, query = uri.removeprefix("model-registry://").partition("?")
     parts = [unquote(part) for part in path.removesuffix("/").split("/")]
     host = parts.pop(0) if re.fullmatch(r"[^:]+:\d+", parts[0]) else ""
@@ -57,7 +57,7 @@ def parse(uri: str) -> Name:
     namespace = parse_qs(query, keep_blank_values=True).get("namespace", [""])[0]
     if "namespace=" in query and not LABEL.fullmatch(namespace):
         raise Failure(printable(uri), "malformed: the namespace cannot be one", FORM)
-    return Name(host, parts[0], (parts + [""])[1], namespace)
+    return Name(host, parts[0], "/".join(parts[1:]), namespace)
 
 
 def address(name: Name, environment: Environment) -> str:

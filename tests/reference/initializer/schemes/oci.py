@@ -110,10 +110,11 @@ class Registry:
         """The manifest or index of a tag or digest; one that was asked for by digest has to match it."""
         accepted = {"Accept": ", ".join((*INDEXES, *MANIFESTS))}
         with self.ask(f"{self.url}/manifests/{reference}", accepted) as answer:
-            content = b"".join(self.site.chunks(answer))
+            manifest = web.json_of(answer, self.site.resource)
+            content = answer.content
         if reference.startswith("sha256:") and hashlib.sha256(content).hexdigest() != reference[7:]:
             raise Failure(self.site.resource, "the manifest does not match its digest", "Push the image again.")
-        return dict(web.parsed(content, self.site.resource))
+        return dict(manifest)
 
     def read(self, digest: str, start: int, stop: int | None) -> Iterator[bytes]:
         """A blob's bytes."""
