@@ -8,6 +8,7 @@ from conformance import rule
 from conformance.fetching import Fetcher
 from conformance.fixtures import Sample
 from scenarios.initializers.base import DEST
+from scenarios.models import under
 from scenarios.stores import HTTP
 from scenarios.stores.base import Store
 
@@ -27,12 +28,12 @@ def test_wrong_arguments_are_refused_with_the_usage(initializer: Fetcher, argume
 
 
 @rule("CONTRACT-002")
-def test_several_pairs(store: Store, initializer: Fetcher, sample: Sample) -> None:
+def test_several_pairs(store: Store, initializer: Fetcher) -> None:
     """Two sources of one store, each into its own destination."""
-    store.put({"other/only.bin": b"other"})
-    other = store.uri("other/only.bin" if isinstance(store, HTTP) else "other")
-    run = initializer.fetch(sample.uri, other)
-    assert run.tree_at(f"{DEST}/0") == sample.tree
+    store.put({"first/only.bin": b"first", "other/only.bin": b"other"})
+    sources = ("first/only.bin", "other/only.bin") if isinstance(store, HTTP) else ("first", "other")
+    run = initializer.fetch(*map(store.uri, sources))
+    assert run.tree_at(f"{DEST}/0") == {"only.bin": b"first"}
     assert run.tree_at(f"{DEST}/1") == {"only.bin": b"other"}
 
 
@@ -137,3 +138,12 @@ def test_nothing_outlives_the_call(initializer: Fetcher, sample: Sample) -> None
 def test_no_network(initializer: Fetcher, sample: Sample) -> None:
     """An air-gapped cluster; clients that look for credentials or a newer release of theirs find nobody."""
     assert initializer.fetch(sample.uri, offline=True).tree == sample.tree
+
+
+@rule("CONTRACT-015")
+def test_a_newer_version(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """The model was trained anew and has the same names and sizes; the container starts a second time."""
+    assert initializer.fetch(sample.uri).tree == sample.tree
+    newer = {path: content[::-1] for path, content in sample.tree.items()}
+    store.put(newer if sample.uri.endswith("/") else under("model", newer))
+    assert initializer.fetch(sample.uri, again=True).tree == newer

@@ -24,7 +24,7 @@ _PRINCIPAL = {
 @rule("CRED-001")
 def test_valid_credentials_open_private_content(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """The environment and files of the store's Secret, as the webhook injects them."""
-    assert initializer.fetch(sample.uri, access=store.access("valid")).tree == sample.tree
+    assert initializer.fetch(sample.uri, access=store.private()).tree == sample.tree
 
 
 @rule("CRED-002")

@@ -25,13 +25,13 @@ MALFORMED = [
 ]
 
 
-def _missing(store: Store, name: str = "missing") -> str:
+def _missing(store: Store, name: str = "absent") -> str:
     return store.uri(f"{name}/model.bin" if isinstance(store, HTTP) else name)
 
 
 @rule("ERR-001")
 @pytest.mark.usefixtures("sample")
-@pytest.mark.parametrize("name", ["missing"])
+@pytest.mark.parametrize("name", ["absent"])
 def test_what_does_not_exist(store: Store, initializer: Fetcher, name: str) -> None:
     """The bucket (share, owner, host) is there, the path in it is not."""
     initializer.fetch(_missing(store, name)).assert_refused(names=name)

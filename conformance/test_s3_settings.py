@@ -1,6 +1,7 @@
 """S3: the environment that KServe's webhook composes from Secret, ServiceAccount and ConfigMap."""
 
 import json
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -57,11 +58,10 @@ def test_storage_override_config_wins(store: S3, initializer: Fetcher, sample: S
 def test_what_storage_config_leaves_out_stays(store: S3, initializer: Fetcher, sample: Sample) -> None:
     """The endpoint comes from the environment, the keys from the JSON, which has no endpoint."""
     access = store.access()
-    environment = {
-        "AWS_ENDPOINT_URL": access.environment["AWS_ENDPOINT_URL"],
-        "STORAGE_CONFIG": json.dumps(_config(access, "endpoint_url")),
-    }
+    endpoint = access.environment["AWS_ENDPOINT_URL"]
+    environment = {"AWS_ENDPOINT_URL": endpoint, "STORAGE_CONFIG": json.dumps(_config(access, "endpoint_url"))}
     assert initializer.fetch(sample.uri, access=_alone(access, **environment)).tree == sample.tree
+    assert {request.host for request in store.requests()} == {urlsplit(endpoint).netloc}
 
 
 @rule("CRED-012")

@@ -65,8 +65,10 @@ def test_an_unknown_authority_is_refused(store: Store, initializer: Fetcher, sam
 @pytest.mark.parametrize("given", GIVEN)
 def test_a_missing_ca_bundle_is_an_error(store: S3, initializer: Fetcher, sample: Sample, given: str) -> None:
     """The ConfigMap lacks the key, or the path has a typing error."""
-    environment = CONFIGMAP if given == "configmap" else {"AWS_CA_BUNDLE": f"{CUSTOM_CERTS}/missing.crt"}
-    initializer.fetch(sample.uri, access=store.over_tls(), environment=environment, trust=False).assert_refused()
+    file = "cabundle.crt" if given == "configmap" else "missing.crt"
+    environment = CONFIGMAP if given == "configmap" else {"AWS_CA_BUNDLE": f"{CUSTOM_CERTS}/{file}"}
+    run = initializer.fetch(sample.uri, access=store.over_tls(), environment=environment, trust=False)
+    run.assert_refused(names=file)
 
 
 @rule("CRED-011")

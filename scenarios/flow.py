@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -76,6 +77,7 @@ class Theatre:
         self._place = injected.place
         self._folder = folder
         self._watched: dict[str, Pods] = {}
+        self._numbers = itertools.count(1)
 
     def runtime(self, namespace: str) -> None:
         """Have the inspector as a runtime in a namespace."""
@@ -175,7 +177,7 @@ class Theatre:
         """
         where = namespace or self.workspace.ordinary
         self.runtime(where)
-        name = self.workspace.name("service")
+        name = self.workspace.name(f"service{next(self._numbers)}")
         arguments = [*(f"--write={file}={content}" for file, content in (write or {}).items()), *look_at]
         source = {"storageUri": uri} if uri is not None else {}
         described = {"args": arguments, **source, **(model or {})}

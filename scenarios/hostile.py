@@ -41,7 +41,7 @@ AWKWARD: Mapping[str, str] = {
 #: A name that would write a line of its own into a log.
 FORGING = "weights\nFORGED {}"
 #: A word in which a shell finds several commands, each of which makes a file with MARK in its name.
-SHELL = f"$(touch${{IFS}}{MARK}-a)`touch${{IFS}}{MARK}-b`;touch${{IFS}}{MARK}-c;|touch${{IFS}}{MARK}-d"
+SHELL = f"$(touch${{IFS}}{MARK}-a)`touch${{IFS}}{MARK}-b`;touch${{IFS}}{MARK}-c|touch${{IFS}}{MARK}-d"
 
 
 def member(name: str, *, kind: bytes = tarfile.REGTYPE, mode: int = 0o644) -> tarfile.TarInfo:

@@ -125,6 +125,10 @@ class Store(ABC):
         Raises NotOffered.
         """
 
+    def private(self) -> Access:
+        """Valid credentials, and content that nobody reads without them. Raises NotOffered."""
+        return self.access("valid")
+
     def missing(self) -> str:
         """A URI whose bucket (container, share, repository, host's project) does not exist."""
         raise NotOffered(f"{self.name} has no container that could be missing")

@@ -86,6 +86,9 @@ class HTTP(StandInStore):
         token = self._token("anonymous" if kind == "valid" else kind)
         return self.sending({"Authorization": f"Bearer {token}"}) if token else self._unnamed()
 
+    def private(self) -> Access:
+        return self.sending({"Authorization": f"Bearer {self._token('valid')}"})
+
     def sending(self, headers: Mapping[str, str]) -> Access:
         """Access with these request headers, for this store's host; the values are secrets."""
         return Access(

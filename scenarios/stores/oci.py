@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
 from urllib.parse import urljoin
 
+from clusters.images.archive import ARCHITECTURE
 from scenarios.network import Gateway
 from scenarios.servers import accounts
 from scenarios.servers.base import DIRECT, Endpoint, Mode, Server
@@ -37,8 +38,8 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 Layer = Literal["tar", "tar+gzip"]
-#: Architectures an initializer may run on, in the order of an index.
-ARCHITECTURES = ("amd64", "arm64")
+#: Architectures that an index has images for; this machine's comes last, lest the first one that is met will do.
+ARCHITECTURES = tuple(sorted(("amd64", "arm64"), key=ARCHITECTURE.__eq__))
 
 
 class OCI(Store):
@@ -60,7 +61,7 @@ class OCI(Store):
 
     def put(self, tree: Tree, *, layer: Layer = "tar+gzip", index: bool = False, below: str = "models") -> None:
         """As in every store; `layer` is the form of the new layer, `index` makes the tag an image index for each of
-        ARCHITECTURES, and `below` is the folder in the image.
+        ARCHITECTURES (with the tree in this machine's image alone), and `below` is the folder in the image.
         """
         images: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         for path, content in tree.items():
@@ -113,12 +114,14 @@ class OCI(Store):
         return image
 
     def _push(self, image: str, layers: Sequence[tuple[Layer, bytes]], architectures: Sequence[str]) -> None:
-        manifests = [self._manifest(image, layers, architecture) for architecture in architectures or ARCHITECTURES[:1]]
+        mine = self._manifest(image, layers, ARCHITECTURE)
         if not architectures:
-            self._send("PUT", f"/v2/{image}/manifests/latest", manifests[0], MANIFEST)
+            self._send("PUT", f"/v2/{image}/manifests/latest", mine, MANIFEST)
             return
         entries = []
-        for architecture, manifest in zip(architectures, manifests, strict=True):
+        for architecture in architectures:
+            theirs: list[tuple[Layer, bytes]] = [("tar", _layer({f"models/{architecture}.bin": b"x"}, gzipped=False))]
+            manifest = mine if architecture == ARCHITECTURE else self._manifest(image, theirs, architecture)
             self._send("PUT", f"/v2/{image}/manifests/{_digest(manifest)}", manifest, MANIFEST)
             platform = {"architecture": architecture, "os": "linux"}
             entries.append({**_descriptor(MANIFEST, manifest), "platform": platform})

@@ -26,7 +26,7 @@ def exit_0_after_a_failure() -> None:
     wrap(part("program"), "report", lambda former, failure: former(failure) * 0)
 
 
-@mutant("ERR-001", "ERR-002", "ERR-008", "ERR-012", stores=("s3",), cases=("", "missing"))
+@mutant("ERR-001", "ERR-002", "ERR-008", "ERR-012", stores=("s3",), cases=("", "absent"))
 def missing_is_empty() -> None:
     """Takes a model that is not there for a model without files."""
     failure = part("failure").Failure
@@ -47,7 +47,7 @@ def missing_told_as_denied() -> None:
     _told_as(404, "access denied")
 
 
-@mutant("ERR-001", stores=("http",), cases=("missing",))
+@mutant("ERR-001", stores=("http",), cases=("absent",))
 def resource_not_named() -> None:
     """Says that something was not found, but not what."""
     part("failure").Failure.__str__ = lambda self: f"The model was {self.cause}."

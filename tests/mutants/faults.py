@@ -109,19 +109,12 @@ def unknown_host_told_as_a_fault() -> None:
 @mutant("FAULT-012", stores=("http",), cases=("*host*",))
 def any_host_name() -> None:
     """Takes a certificate of a known authority for any host."""
-    part("web").new_session = _without_host_names(part("web").new_session)
+    connection = part("web").urllib3.connection.HTTPSConnection
 
+    def init(former: Callable[..., None], self: object, *given: object, **named: object) -> None:
+        former(self, *given, **named | {"assert_hostname": False})
 
-def _without_host_names(former: Callable[[], Any]) -> Callable[[], Any]:
-    def new_session() -> Any:  # noqa: ANN401
-        session = former()
-        for adapter in session.adapters.values():
-            wrap(
-                adapter, "proxy_manager_for", lambda made, *given, **named: made(*given, **named, assert_hostname=False)
-            )
-        return session
-
-    return new_session
+    wrap(connection, "__init__", init)
 
 
 @mutant("FAULT-014", stores=("http",))
@@ -147,7 +140,7 @@ def disk_told_as_a_fault() -> None:
     placing.no_room = placing.failure = lambda *_given: failure("the model", "something went wrong", "")
 
 
-@mutant("FAULT-016", stores=("http", "s3"))
+@mutant("CONTRACT-015", "FAULT-016", stores=("http", "s3"))
 def trusts_what_is_there() -> None:
     """Takes a file that lies in the destination for a whole one, also where it was killed while it wrote it."""
     _in_place()

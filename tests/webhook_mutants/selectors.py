@@ -62,10 +62,11 @@ def the_default_knows_s3_only(spec: Object) -> None:
     spec["supportedUriFormats"] = [{"prefix": "s3://"}]
 
 
-@defaults("CSC-017[azure-*]")
-def the_default_does_not_know_azure(spec: Object) -> None:
-    """The storage container that the installation brings has lost its formats for Azure."""
-    spec["supportedUriFormats"] = [one for one in spec["supportedUriFormats"] if "windows" not in one.get("regex", "")]
+@defaults("CSC-017[*hdfs]")
+def the_default_does_not_know_hdfs(spec: Object) -> None:
+    """The storage container that the installation brings has lost its formats for HDFS."""
+    formats = spec["supportedUriFormats"]
+    spec["supportedUriFormats"] = [one for one in formats if "hdfs" not in one.get("prefix", "") + one.get("regex", "")]
 
 
 @defaults("CSC-018")
