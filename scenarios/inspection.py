@@ -12,6 +12,7 @@ from typing import Any
 from lightkube import Client
 
 from scenarios.initializers.base import Entry
+from scenarios.waiting import wait
 
 
 class Sealed(bytes):
@@ -58,9 +59,14 @@ class Inspection:
 
     @classmethod
     def of(cls, client: Client, namespace: str, pod: str, container: str) -> Inspection:
-        """Read it from the log of a container that has started; waits for the line. Raises ApiError."""
-        lines = client.log(pod, namespace=namespace, container=container, follow=True, newlines=False)
-        return cls.parse(json.loads(next(iter(lines))))
+        """Read it from the log of a container that has started; waits for the line. Raises ApiError, Unsettled."""
+
+        def line() -> str | None:
+            # A busy kubelet may answer with words of its own: that it does not find the log yet.
+            lines = client.log(pod, namespace=namespace, container=container, follow=True, newlines=False)
+            return next((one for one in lines if one.startswith("{")), None)
+
+        return cls.parse(json.loads(wait(line, f"what the inspector says in {pod}")))
 
     @classmethod
     def parse(cls, told: Mapping[str, Any]) -> Inspection:

@@ -16,6 +16,7 @@ from mitmproxy import http
 
 #: Characters that no XML document can hold, or that its readers would take for others.
 _CONTROL = re.compile(r"[\x00-\x1f]")
+_PREFIX = re.compile(r"(?<=prefix=)[^&]*")
 _LISTS = re.compile(r"(application|text)/(.*\+)?(json|xml)")
 
 
@@ -37,11 +38,16 @@ class Renaming:
     def restored(self, path: str) -> str:
         """The path, with its query, by which the server knows what was asked for."""
         place, _, query = path.partition("?")
-        if self.mark not in unquote(place, errors="replace"):
-            return path
-        # Google's clients ask for content and for facts at two places.
-        before = "/download" if place.startswith("/download/") else ""
-        return f"{before}{self.target}" + (f"?{query}" if query else "")
+        # A client may list what it was shown once more, by its whole name.
+        query = _PREFIX.sub(lambda found: quote(self.stored, safe="") if self._bears(found[0]) else found[0], query)
+        if self._bears(place):
+            # Google's clients ask for content and for facts at two places.
+            before = "/download" if place.startswith("/download/") else ""
+            place = f"{before}{self.target}"
+        return place + (f"?{query}" if query else "")
+
+    def _bears(self, quoted: str) -> bool:
+        return self.mark in unquote(quoted, errors="replace")
 
     def concerns(self, response: http.Response) -> bool:
         """Whether the response may be a listing."""
