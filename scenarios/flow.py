@@ -240,7 +240,7 @@ class Theatre:
             up = [pod for pod in pods if running(pod, MODEL_SERVER)]
             return up if len(up) >= replicas else None
 
-        pods = wait(all_started, f"{replicas} pods of {served.service}")
+        pods = wait(all_started, f"{replicas} pods of {served.service}", seconds=POD_WITHIN_S)
         return [Inspection.of(client, served.namespace, str(meta(pod).name), MODEL_SERVER) for pod in pods]
 
     def _remember(self, pod: Pod | None, said: str) -> None:

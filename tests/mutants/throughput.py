@@ -18,7 +18,7 @@ def _each(change: Callable[[Any], Any]) -> None:
     wrap(part("remote"), "chosen", lambda former, *given: [change(file) for file in former(*given)])
 
 
-@mutant("PERF-002", "PERF-003", "PERF-004", stores=("s3",))
+@mutant("PERF-002", "PERF-004", stores=("s3",))
 def one_connection_only() -> None:
     """Fetches one file after the other."""
     wrap(part("limits"), "of", lambda former, *given: replace(former(*given), connections=1))
@@ -74,6 +74,13 @@ def looks_every_file_up() -> None:
     _each(looked_up)
 
 
+@mutant("PERF-003", stores=("s3",))
+def looks_up_one_by_one() -> None:
+    """Fetches one file after the other, and asks twice for the first byte of each."""
+    one_connection_only()
+    looks_every_file_up()
+
+
 @mutant("PERF-010", "PERF-011", "PERF-012", stores=("s3",))
 def whole_model_in_memory() -> None:
     """Holds a file in memory, and copies it as often as it looks at it."""
@@ -104,10 +111,11 @@ def copied_on_disk() -> None:
 
 @mutant("PERF-014", stores=("s3",))
 def archive_copied_on_disk() -> None:
-    """Copies an archive before it unpacks it."""
+    """Copies an archive twice before it unpacks it."""
 
     def unpack(former: Callable[..., None], file: object, place: Path, staging: object) -> None:
-        shutil.copyfile(place, "/tmp/copy")  # noqa: S108 - the initializer's own
+        for number in range(2):
+            shutil.copyfile(place, f"/tmp/copy-{number}")  # noqa: S108 - the initializer's own
         former(file, place, staging)
 
     wrap(part("archives"), "unpack", unpack)
