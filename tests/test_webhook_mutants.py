@@ -15,117 +15,19 @@ from conformance.fetching import Broken
 from conformance.injection import InjectedPod
 from conformance.spec import current
 from reports.model import Level, Outcome, Result
-from scenarios import kubernetes
 from scenarios.admission import Answer, Workspace
 from scenarios.kubernetes import Object
 from tests.webhook_mutants import matrix
 from tests.webhook_mutants.__main__ import PROVEN, USAGE, main
 from tests.webhook_mutants.groups import load
-from tests.webhook_mutants.parts import by_reference, download
 from tests.webhook_mutants.registry import Mutant, Registry, RegistryError
-from tests.webhook_mutants.verdict import Seen, Verdict, What, faults, judge, unproven
+from tests.webhook_mutants.samples import PODS, downloading, on_a_claim
+from tests.webhook_mutants.verdict import Seen, Verdict, What, faults, judge, unlisted, unproven
 
 ROOT = Path(__file__).parent.parent
 SPEC = current()
 
 
-def _pod(uri: str | None, **parts: Any) -> Object:  # noqa: ANN401 - fields of a pod
-    """A pod as the webhook leaves it, for a namespace that is called like KServe's."""
-    made = kubernetes.pod(uri, namespace="kserve-x", labels=None, annotations=parts.pop("annotations", {}), **parts)
-    for one in made["spec"]["containers"]:
-        one.setdefault("volumeMounts", [{"name": "model", "mountPath": "/mnt/models", "readOnly": True}])
-    return made
-
-
-def _downloading() -> Object:
-    """An initializer with something of everything beside a transformer, a worker, and a server that asks for much."""
-    names = ("kserve-container", "transformer-container", "worker-container")
-    server = {
-        "args": ["x"],
-        "securityContext": {"runAsUser": 7},
-        "env": {"STORAGE_URI": "/mnt/models", "A": "s3://b/m"},
-    }
-    servers = [kubernetes.container(name, **deepcopy(server)) for name in names]
-    annotations = {"serving.kserve.io/storage-initializer-uid": "root"}
-    pod = _pod("s3://b/m", containers=servers, annotations={**annotations, "storage.kserve.io/readonly": "False"})
-    initializer = download(pod) | {
-        "image": "second-x:1@sha256:0-next",
-        "args": ["s3://other/m", "/mnt/models", "s3://mine/m", "/mnt/b"],
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {"runAsUser": 8},
-        "resources": {"limits": {"memory": "2Gi"}, "requests": {"memory": "1Gi"}},
-    }
-    values = {
-        "AWS_ENDPOINT_URL": "http://store", "AWS_DEFAULT_REGION": "eu", "S3_USE_ACCELERATE": "true",
-        "HF_XET_HIGH_PERFORMANCE": "mine", "CONFIDENTIAL_ENABLED": "true", "CONFIDENTIAL_RESOURCE_ID": "kbs:///key",
-        "CA_BUNDLE_VOLUME_MOUNT_POINT": "/own", "STORAGE_OVERRIDE_CONFIG": "{}", "files.example-headers": "{}",
-        "GOOGLE_APPLICATION_CREDENTIALS": "/var/secrets/sa.json",
-    }  # fmt: skip
-    references = [by_reference("AWS_ACCESS_KEY_ID", "keys", "id"), by_reference("AZURE_CLIENT_ID", "azure", "id")]
-    initializer["env"] = [*({"name": name, "value": value} for name, value in values.items()), *references]
-    initializer["volumeMounts"] += [
-        {"name": "bundle", "mountPath": "/own/certs", "readOnly": True},
-        {"name": "google", "mountPath": "/var/secrets/", "readOnly": True},
-        {"name": "linked", "mountPath": "/mnt/pvc", "readOnly": True},
-    ]
-    own = [kubernetes.container(name) for name in ("first", "second")]
-    volumes = [
-        {"name": "model", "emptyDir": {}},
-        {"name": "bundle", "configMap": {"name": "ours"}},
-        {"name": "google", "secret": {"secretName": "google"}},
-    ]
-    secrets = [{"name": "registry"}]
-    pod["spec"] |= {"initContainers": [*own, initializer], "volumes": volumes, "imagePullSecrets": secrets}
-    return pod
-
-
-def _car(number: int) -> Object:
-    mount = {"name": f"car{number}", "mountPath": f"/mnt/{number}", "readOnly": False}
-    command = f"ln -sf /proc/root/models '/mnt/{number}/model'"
-    return kubernetes.container(
-        f"modelcar{number}",
-        image="r/m:1",
-        args=["-c", command],
-        volumeMounts=[mount],
-        resources={"requests": {"cpu": "1"}},
-    ) | {"securityContext": {"runAsUser": 5}}
-
-
-def _from_images() -> Object:
-    """Two modelcars, an init container that waits for their image, and an image as a volume."""
-    mounts = [{"name": f"car{number}", "mountPath": f"/mnt/{number}"} for number in (1, 2)]
-    env = {"MODEL_INIT_MODE": "async"}
-    server = kubernetes.container(volumeMounts=mounts, env=env, securityContext={"runAsUser": 5, "privileged": False})
-    pod = _pod("oci://r/m:1", containers=[server, _car(1), _car(2)])
-    waiting = kubernetes.container("modelcar-init", image="r/m:1", args=["test -d /models || exit 1"])
-    volume = {"name": "image", "image": {"reference": "r/m:1"}}
-    pod["spec"] |= {"initContainers": [waiting], "shareProcessNamespace": True, "volumes": [volume]}
-    return pod
-
-
-def _on_a_claim() -> Object:
-    """A claim with a path, and the annotation of a source, but no download."""
-    mounts = [{"name": "claim", "mountPath": "/mnt/models", "subPath": "a/b", "readOnly": False}]
-    pod = _pod("pvc://claim/a/b", containers=[kubernetes.container(volumeMounts=mounts)])
-    pod["spec"]["volumes"] = [{"name": "claim", "persistentVolumeClaim": {"claimName": "claim"}}]
-    return pod
-
-
-def _with_another_label() -> Object:
-    """A pod whose service has another name than most, with a download in a mesh, and a misspelt annotation."""
-    server = kubernetes.container(env={"STORAGE_URI": ""})
-    annotations = {"storage.kserve.io/readyonly": "false", "sidecar.istio.io/status": "{}"}
-    pod = _pod("s3://b/m", containers=[server], annotations=annotations)
-    pod["metadata"]["labels"] = {kubernetes.SERVICE_LABEL: "other"}
-    pod["spec"]["initContainers"] = [{**download(pod), "image": "registry.example/broken:1"}]
-    return pod
-
-
-def _without_a_source() -> Object:
-    return _pod(None, containers=[kubernetes.container()])
-
-
-PODS = [_downloading, _from_images, _on_a_claim, _with_another_label, _without_a_source]
 #: Those that alter what was admitted.
 OF_PODS = [one for one in load() if one.alter.__qualname__.startswith("pods.")]
 
@@ -146,15 +48,15 @@ def test_a_mutant_of_pods_changes_some_pod(mutant: Mutant) -> None:
 
 def test_answers_are_altered_in_copies() -> None:
     """What KServe answered stays as it was: transcripts have the truth."""
-    pod = _downloading()
+    pod = downloading()
     altered = load().mutants["injects_nothing"].alter(Answer({}, pod))
-    assert pod == _downloading()
+    assert pod == downloading()
     assert InjectedPod(altered.stored, str).init_names == ["first", "second"]
 
 
 def test_what_a_pod_lacks_is_a_failure_of_the_webhook() -> None:
     """A KeyError would be taken for an error of the suite."""
-    pod = InjectedPod(_on_a_claim(), str)
+    pod = InjectedPod(on_a_claim(), str)
     with pytest.raises(Broken, match="no mount in kserve-container: /mnt/pvc, only: /mnt/models"):
         _ = pod.model_server.mounts["/mnt/pvc"]
     with pytest.raises(Broken, match="no source in volume claim: emptyDir"):
@@ -170,7 +72,7 @@ def test_every_rule_has_a_mutant() -> None:
 
 def test_the_suite_is_altered_while_a_mutant_is_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     """And no longer."""
-    monkeypatch.setattr(Workspace, "answer", lambda _, manifest: Answer(manifest, _downloading()))
+    monkeypatch.setattr(Workspace, "answer", lambda _, manifest: Answer(manifest, downloading()))
     workspace = object.__new__(Workspace)
     workspace.transcript = []
     with load().mutants["injects_nothing"].applied():
@@ -179,7 +81,7 @@ def test_the_suite_is_altered_while_a_mutant_is_applied(monkeypatch: pytest.Monk
 
 
 def _init_names(workspace: Workspace) -> list[str]:
-    stored = workspace.submit(_downloading()).stored
+    stored = workspace.submit(downloading()).stored
     return InjectedPod(stored or {}, str).init_names
 
 
@@ -296,6 +198,13 @@ def test_what_did_not_run_unaltered_is_told(result: Callable[..., Seen]) -> None
     """An error of the harness hides what a rule would have said."""
     seen = [result("INJECT-001", "s3", "error", reason="lost"), result("INJECT-001", "s3", "error", "some_mutant")]
     assert unproven(seen, SPEC) == ["INJECT-001 s3 unaltered: error: lost"]
+
+
+def test_what_a_release_breaks_is_listed() -> None:
+    """The page says of every such rule that it is a known failure."""
+    broken = [Verdict("INJECT-001", name, What.BROKEN) for name in ("one", "another")]
+    assert unlisted(broken, {"INJECT-002"}) == ["INJECT-001 fails unaltered, and is no known failure of this release"]
+    assert unlisted(broken, {"INJECT-001"}) == []
 
 
 def _registry() -> Registry:

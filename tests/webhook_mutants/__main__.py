@@ -11,12 +11,14 @@ from fnmatch import fnmatchcase
 import pytest
 
 from clusters.kserve import installable, newest_installable
+from conformance import known_failures
+from conformance.options import OWN_LIST
 from conformance.selection import workers
 from conformance.spec import Spec, current
 from tests.webhook_mutants import matrix
 from tests.webhook_mutants.groups import load
 from tests.webhook_mutants.registry import PROFILES, Mutant, Registry, RegistryError
-from tests.webhook_mutants.verdict import Collector, Verdict, What, faults, judge, unproven
+from tests.webhook_mutants.verdict import Collector, Verdict, What, faults, judge, unlisted, unproven
 
 PROVEN, UNPROVEN, USAGE = 0, 1, 2
 
@@ -44,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if status not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
         return USAGE if status == pytest.ExitCode.USAGE_ERROR else UNPROVEN
     verdicts = list(judge(chosen, collector.seen, spec, asked.kserve))
-    wrong = [*faults(verdicts), *unproven(collector.seen, spec)]
+    listed = {entry.rule for entry in known_failures.load(OWN_LIST, spec, asked.kserve)}
+    wrong = [*faults(verdicts), *unproven(collector.seen, spec), *unlisted(verdicts, listed)]
     if whole:
         wrong += [f"no mutant shows that {rule} notices" for rule in known.without_mutant(spec)]
     if asked.write and not wrong:
