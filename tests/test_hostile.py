@@ -49,7 +49,8 @@ def test_a_name_is_shown_as_its_format_escapes_it() -> None:
 def test_a_request_for_the_name_leads_to_the_placeholder(asked: str) -> None:
     """Clients encode and normalise in their own ways."""
     assert RENAMING.restored(f"{asked}?alt=media") == "/bucket/model/placeholder?alt=media"
-    assert RENAMING.restored("/bucket?prefix=model%2Fevil-1") == "/bucket?prefix=model%2Fevil-1"
+    assert RENAMING.restored("/bucket?prefix=model%2Fevil-1&n=2") == "/bucket?prefix=model%2Fplaceholder&n=2"
+    assert RENAMING.restored("/bucket?prefix=model%2F") == "/bucket?prefix=model%2F"
 
 
 def test_content_passes_untouched() -> None:

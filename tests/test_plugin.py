@@ -62,7 +62,7 @@ def run(folder: Path, *options: str, timeout_s: float = 300) -> Finished:
 
 def test_an_initializer_that_keeps_the_rules_is_conformant_where_it_ran(tmp_path: Path) -> None:
     """Everything about local paths passes; what was not selected keeps the other profiles out, not green."""
-    done = run(tmp_path, "--initializer", HONEST, *LOCAL, "-n", "2")
+    done = run(tmp_path, "--initializer", HONEST, "--profile", "download/local,download/pvc", "-n", "2")
     assert done.code == 0, done.text
     assert done.verdicts() == {"download/local": "conformant", "download/pvc": "conformant"}
     assert done.report["footer"]["complete"]
@@ -211,15 +211,25 @@ def test_rules_are_listed_and_explained(tmp_path: Path) -> None:
     assert "#3776" in explained.text
 
 
+def _heed_interrupts() -> None:
+    """A shell that started the tests in the background has had them ignore SIGINT, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_a_hanging_initializer_is_ended(tmp_path: Path) -> None:
     """SIGTERM to the run while the initializer hangs: the results so far are kept, nothing goes on."""
     command = _command(tmp_path, "--initializer", _hanging(tmp_path), "--store", "local", "--rule", "PLACE-001")
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=_heed_interrupts,
     ) as process:
         _wait_for(lambda: _children(f"{tmp_path}/broken.py hang file:"), "the initializer to start")
         process.send_signal(signal.SIGINT)
-        text = process.communicate(timeout=60)[0]
+        text = process.communicate(timeout=120)[0]
     assert process.returncode == pytest.ExitCode.INTERRUPTED, text
     assert not json.loads((tmp_path / "reports" / "report.json").read_text())["footer"]["complete"]
     _wait_for(lambda: not _children(f"{tmp_path}/broken.py hang file:"), "the initializer to end")
