@@ -225,7 +225,7 @@ def test_a_hanging_initializer_is_ended(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=_heed_interrupts,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 -- no thread of ours forks here
     ) as process:
         _wait_for(lambda: _children(f"{tmp_path}/broken.py hang file:"), "the initializer to start")
         process.send_signal(signal.SIGINT)
