@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from scenarios.network import LOOPBACK
 from tests.mutants.registry import mutant, part, wrap
 
 
@@ -192,7 +191,7 @@ def asks_for_a_newer_release() -> None:
 
     def deliver(former: Callable[..., None], *given: object) -> None:
         try:
-            socket.create_connection((LOOPBACK, urlsplit(os.environ["HTTP_PROXY"]).port), timeout=5).close()
+            socket.create_connection(("127.0.0.1", urlsplit(os.environ["HTTP_PROXY"]).port), timeout=5).close()
         except OSError as error:
             raise part("failure").Failure("the newest release", "nobody answers", "Try again.") from error
         former(*given)
