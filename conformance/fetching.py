@@ -25,6 +25,10 @@ class Broken(AssertionError):
     """The initializer broke the rule under test; the text says how."""
 
 
+class NotConcerned(Exception):
+    """The rule speaks of something that this initializer does not have; the text says what."""
+
+
 class Tree(dict[str, bytes]):
     """Files below a destination: relative path -> content. Compared with plain dicts."""
 

@@ -14,10 +14,12 @@ from clusters.toolchain.cache import ToolFailed
 from conformance import judging, options, selection
 from conformance.catalogue import explain, list_rules
 from conformance.controller import CONTROLLER, Controller
+from conformance.fetching import NotConcerned
 from conformance.judging import WHY_NOT
 from conformance.options import Options
 from conformance.run import RUN, Run, rule_of, store_of
 from conformance.spec import SpecError, current
+from reports.model import Outcome
 from reports.writer import ReportUnwritable
 from scenarios.initializers.base import NoInitializer
 from scenarios.servers.base import Unavailable
@@ -157,11 +159,14 @@ def pytest_fixture_setup() -> Generator[None, object, object]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call() -> Iterator[None]:
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """What a store's server or the cluster cannot play was not run: neither a failure nor an error."""
     try:
         return (yield)
     except NotOffered as reason:
+        pytest.skip(str(reason))
+    except NotConcerned as reason:
+        item.stash[WHY_NOT] = Outcome.UNSUPPORTED, str(reason)
         pytest.skip(str(reason))
 
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from conformance import rule
-from conformance.fetching import Broken, Fetcher, difference
+from conformance.fetching import Broken, Fetcher, NotConcerned, difference
 from conformance.fixtures import Sample
 from scenarios.faults import IMPATIENT, PART_BYTES, breaking
 from scenarios.initializers.base import DEST, Kill
 from scenarios.models import SHARD_BYTES
-from scenarios.stores.base import NotOffered, Store
+from scenarios.stores.base import Store
 
 TOLD_S = 150.0
 #: Seconds that the parent of a lost worker has to notice.
@@ -60,7 +60,7 @@ def test_a_worker_is_killed(store: Store, initializer: Fetcher, shards: Sample) 
     kill = Kill(lambda: _in_the_middle(store), worker=True)
     run = initializer.fetch(shards.uri, kill=kill, timeout_s=NOTICED_S)
     if run.outcome.killed == "program":
-        raise NotOffered("this initializer has no processes of its own beside the program, at least for this store")
+        raise NotConcerned("this initializer has no processes of its own beside the program, at least for this store")
     if run.outcome.ended != "exit":
         raise Broken("one of its processes was killed, and the call waits for it")
     if run.outcome.exit_code == 0:

@@ -11,9 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +30,7 @@ from clusters.kserve.uninstall import _left
 from clusters.node import Node
 from conformance.options import Options
 from conformance.stage import _installation
+from tests.serving import Handler, serving
 from tests.test_kind import PAUSE, engine_that, program, wait_until
 
 Answers = dict[str, tuple[int, Any]]
@@ -47,8 +46,8 @@ class Api:
         self.answers: Answers = {"/version": VERSION}
         answers = self.answers
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Answering(Handler):
+            def do_GET(self) -> None:  # noqa: N802 -- its name there
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 status, body = answers.get(urlsplit(self.path).path, (200, {"kind": "List", "items": []}))
                 content = json.dumps(body).encode()
@@ -60,18 +59,17 @@ class Api:
 
             do_POST = do_GET  # noqa: N815 -- its name there
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- its name there
-                """Nothing: tests look at the answers."""
+        self.handler = Answering
+        self._file = folder / "kubeconfig"
+        self.cluster = Cluster("theirs", "existing", "v1.34.4", self._file, "theirs", "published", "a test")
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=self.server.serve_forever, daemon=True).start()
-        file = folder / "kubeconfig"
-        cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{self.server.server_port}"}}
+    def is_at(self, port: int) -> None:
+        """Write the kubeconfig that leads there."""
+        cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}
         context = {"name": "theirs", "context": {"cluster": "c", "user": "u"}}
         users = [{"name": "u", "user": {"token": "t"}}]
         whole = {"apiVersion": "v1", "kind": "Config", "clusters": [cluster], "contexts": [context], "users": users}
-        file.write_text(yaml.safe_dump({**whole, "current-context": "theirs"}))
-        self.cluster = Cluster("theirs", "existing", "v1.34.4", file, "theirs", "published", "a test")
+        self._file.write_text(yaml.safe_dump({**whole, "current-context": "theirs"}))
 
     def lists(self, path: str, *items: Mapping[str, Any]) -> None:
         self.answers[path] = (200, {"kind": "List", "items": list(items)})
@@ -80,9 +78,9 @@ class Api:
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Api]:
     api = Api(tmp_path)
-    yield api
-    api.server.shutdown()
-    api.server.server_close()
+    with serving(api.handler) as port:
+        api.is_at(port)
+        yield api
 
 
 def _status(code: int, message: str) -> tuple[int, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import http.server
 import json
 import os
 import ssl
@@ -23,17 +22,18 @@ from scenarios.faults import PART_BYTES, Fault, answering
 from scenarios.network import CROOKED, Gateway
 from scenarios.servers.fleet import Fleet
 from scenarios.servers.http_server import HttpServer
+from tests.serving import Handler, serving
 
 FILE = bytes(range(256)) * 8192
 SUITE = Path(__file__).parent.parent
 
 
-class Files(http.server.BaseHTTPRequestHandler):
+class Files(Handler):
     """`file` and `chunked` are 2 MiB; everything else is short."""
 
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 -- its name there
         name = self.path.rpartition("/")[2]
         self.send_response(200)
         if name == "chunked":
@@ -45,9 +45,6 @@ class Files(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
 
 
 @dataclass
@@ -71,15 +68,12 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    with serving(Files) as port:
         folder = tmp_path_factory.mktemp("gateway")
-        route = gateways.Route("files", f"http://127.0.0.1:{server.server_address[1]}", ("files.test",), "", folder)
+        route = gateways.Route("files", f"http://127.0.0.1:{port}", ("files.test",), "", folder)
         started = gateways.start([route], folder)
         yield Stage(started.gateway, started.urls["files"])
         started.process.stop()
-        server.shutdown()
 
 
 def test_answers_are_counted(stage: Stage) -> None:
@@ -175,6 +169,13 @@ def test_what_has_died_is_named(tmp_path: Path) -> None:
         fleet.stop()
 
 
+def test_a_program_without_workers_is_not_asked_for_their_loss(tmp_path: Path) -> None:
+    """`unsupported`, which counts in no verdict: it is the program itself that the rule's test had to kill."""
+    (result,) = _results(tmp_path, "--store=http", "--rule=FAULT-017", module="test_interruptions.py")
+    assert result["outcome"] == "unsupported"
+    assert "no processes of its own" in result["reason"]
+
+
 KILLER = """
 from conformance.run import RUN
 def pytest_runtest_call(item):
@@ -190,16 +191,21 @@ def pytest_runtest_call(item):
 def test_what_dies_under_a_case_is_an_error(tmp_path: Path, number: int, name: str, rule: str, module: str) -> None:
     """Neither a failure of the initializer nor, where a refusal is asked for, its success."""
     (tmp_path / "killer.py").write_text(KILLER.format(number=number))
+    results = _results(tmp_path, "-p", "killer", "--store=http", f"--rule={rule}", module=module)
+    assert {result["outcome"] for result in results} == {"error"}
+    assert f"{name} takes no connections any more" in results[0]["reason"]
+
+
+def _results(folder: Path, *options: str, module: str) -> list[dict[str, str]]:
+    """Results of a run of one module on an honest initializer; plugins lie in `folder`."""
     honest = f"command:{sys.executable} {SUITE / 'tests' / 'initializers' / 'honest.py'}"
-    options = ["-p", "killer", "-p", "no:cacheprovider", "--store=http", f"--rule={rule}", f"--initializer={honest}"]
+    report = [f"--report-dir={folder / 'out'}", "-p", "no:cacheprovider", f"--initializer={honest}"]
     subprocess.run(
-        [sys.executable, "-m", "pytest", SUITE / "conformance" / module, f"--report-dir={tmp_path / 'out'}", *options],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        cwd=tmp_path,
+        [sys.executable, "-m", "pytest", SUITE / "conformance" / module, *report, *options],
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        cwd=folder,
         capture_output=True,
         check=False,
         timeout=300,
     )
-    results = json.loads((tmp_path / "out" / "report.json").read_text())["results"]
-    assert {result["outcome"] for result in results} == {"error"}
-    assert f"{name} takes no connections any more" in results[0]["reason"]
+    return list(json.loads((folder / "out" / "report.json").read_text())["results"])

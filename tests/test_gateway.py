@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import http.client
-import http.server
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,18 +16,19 @@ import pytest
 
 from scenarios import gateway as gateways
 from scenarios.network import Request
+from tests.serving import Handler, serving
 
 BIG = bytes(range(256)) * 12 * 1024
 
 
-class Recorder(http.server.BaseHTTPRequestHandler):
+class Recorder(Handler):
     """Notes each request as it came; the path says what is answered."""
 
     protocol_version = "HTTP/1.1"
     seen: list[tuple[str, str, dict[str, str], bytes]]
     released: threading.Event
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 -- its name there
         length = int(self.headers.get("Content-Length", 0))
         body = self._chunks() if self.headers.get("Transfer-Encoding") == "chunked" else self.rfile.read(length)
         path = self.requestline.split(" ")[1]  # `self.path` loses a leading slash of two
@@ -61,9 +62,6 @@ class Recorder(http.server.BaseHTTPRequestHandler):
             self.rfile.readline()
         self.rfile.readline()
         return body
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
 
 
 @dataclass
@@ -101,16 +99,13 @@ class Stage:
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     stage = Stage(None)  # type: ignore[arg-type]
     handler = type("Handler", (Recorder,), {"seen": stage.seen, "released": stage.released})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    with serving(handler) as port:
         folder = tmp_path_factory.mktemp("gateway")
-        url = f"http://127.0.0.1:{server.server_address[1]}"
+        url = f"http://127.0.0.1:{port}"
         route = gateways.Route("recorder", url, ("*.served.test",), "", folder)
         stage.started = gateways.start([route], folder)
         yield stage
         stage.started.process.stop()
-        server.shutdown()
 
 
 @pytest.fixture
@@ -140,6 +135,14 @@ def test_a_path_passes_unchanged(stage: Stage, path: str) -> None:
     assert stage.seen[0][2]["host"] == "bucket.test"
     (request,) = stage.logged(since)
     assert (request.server, request.host, request.status, request.response_bytes) == ("recorder", "bucket.test", 200, 6)
+
+
+def test_requests_are_timed_by_the_clock_that_no_one_sets(stage: Stage) -> None:
+    """Calls are timed by it too, so that a wall clock that jumps changes no measurement."""
+    since, before = stage.started.gateway.position(), time.monotonic()
+    stage.exchange(b"GET /x HTTP/1.1\r\nHost: bucket.test\r\nConnection: close\r\n\r\n")
+    (request,) = stage.logged(since)
+    assert before < request.time < time.monotonic()
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])

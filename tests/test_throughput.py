@@ -10,9 +10,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -32,6 +30,7 @@ from scenarios.line import Line, draw, program
 from scenarios.network import Request
 from scenarios.servers.base import DIRECT
 from tests.sample_report import DRAFT, METRICS, result
+from tests.serving import Handler, serving
 
 SIZE = 600_000
 TWICE = Budget("transfer time", "s", 2, of="that of the reference client", plus=1)
@@ -93,23 +92,19 @@ def _request(at: float, size: int) -> Request:
     return Request(at, "moto", "h", "GET", "/", 200, response_bytes=size)
 
 
-class _Answer(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
+class _Answer(Handler):
+    def do_GET(self) -> None:  # noqa: N802 -- its name there
         self.send_response(200)
         self.send_header("Content-Length", str(SIZE))
         self.end_headers()
         self.wfile.write(b"x" * SIZE)
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 def test_a_line_bounds_each_connection(tmp_path: Path) -> None:
     """0.6 MB at 1 MB/s takes 0.6 s or more on one connection, and hardly more for four on as many."""
     program()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Answer) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        behind = f"127.0.0.1:{server.server_port}"
+    with serving(_Answer) as port:
+        behind = f"127.0.0.1:{port}"
         with draw(Line(1_000_000), {behind}, tmp_path) as drawn:
             led = drawn.environment({"ENDPOINT": f"http://{behind}/", "OTHER": "1"})
             fetch = partial(_fetch, led["ENDPOINT"])
@@ -117,7 +112,6 @@ def test_a_line_bounds_each_connection(tmp_path: Path) -> None:
             with ThreadPoolExecutor(4) as threads:
                 sizes = list(threads.map(fetch, range(4)))
             took = time.monotonic() - began
-        server.shutdown()
     assert led["OTHER"] == "1"
     assert sizes == [SIZE] * 4
     assert 0.5 < took < 4 * 0.6

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -31,6 +32,7 @@ class Passage:
 
     # No dataclass: mitmproxy loads this file without entering it in sys.modules.
     def __init__(self) -> None:
+        self.began = time.monotonic()  # the clock that no one sets, and that all processes of a machine share
         self.server: str | None = None
         self.host = ""
         self.request_bytes = 0
@@ -180,7 +182,7 @@ class Addon:
             return
         passage.logged = True
         line = {
-            "time": flow.request.timestamp_start,
+            "time": passage.began,
             "server": passage.server,
             "host": passage.host,
             "method": flow.request.method,

@@ -98,7 +98,7 @@ class Outcome:
     strays      paths (as the initializer sees them) written outside destinations and /tmp.
     survivors   processes that ran on after the program had ended, and were ended.
     duration_s, cpu_s in seconds; peak_memory in bytes (of all its processes together). 0 where the route cannot tell.
-    began       when it was let go, in seconds since the epoch.
+    began       when it was let go, in seconds of the monotonic clock that all processes of a machine share.
     waited_s    seconds that its first process was ready to run and another had the core.
     peak_disk   the most bytes of disk that its files took at once, those in /tmp too.
     reproduce   a shell command that makes the same call again.

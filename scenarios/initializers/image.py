@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from clusters.engine import Engine, NoEngine, find_engine
+from scenarios.initializers import proc
 from scenarios.initializers.base import Call, Initializer, NoInitializer, Outcome
 from scenarios.initializers.command import refuse_if_not_started
 from scenarios.initializers.process import DISK_BYTES, Finish, Limits, attend
@@ -74,7 +75,7 @@ class Image(Initializer):
         _hand_over(room.root)
         argv = ["run", "--name", name, *options, self._reference, *call.argv]
         with self._engine.reaper(name):
-            with _Container(self._engine, name, argv) as container:
+            with _Container(self._engine, name, argv, room) as container:
                 limits = Limits(call.timeout_s, room.root, call.terminate_after_s, DISK_BYTES, call.kill)
                 ended = attend(container, limits)
             if container.popen.returncode == 125:  # podman-run(1), docker run: the engine itself failed
@@ -105,9 +106,11 @@ class Image(Initializer):
 class _Container:
     """A container in the foreground; see `Running`."""
 
-    def __init__(self, engine: Engine, name: str, arguments: Sequence[str]) -> None:
+    def __init__(self, engine: Engine, name: str, arguments: Sequence[str], room: Room) -> None:
         self._engine = engine
         self._name = name
+        self._room = room
+        self._program = 0
         self.popen = engine.start(*arguments)
         self.ending = os.pidfd_open(self.popen.pid)
 
@@ -127,17 +130,33 @@ class _Container:
         self._signal("KILL")
 
     def kill_worker(self) -> bool:
-        return False
+        return proc.kill_busiest(self._seen())
 
     def peak_memory(self) -> int:
-        return 0
+        return proc.peak_memory_of_all(self._seen())
 
     def finish(self, patience_s: float) -> Finish:  # noqa: ARG002 - the kernel ends the rest with the first process
         code = self.popen.wait()
         return Finish(128 - code if 128 < code < 160 else code)
 
+    def _seen(self) -> int:
+        """The process id of its program; 0 before it runs, and where the engine's containers are another machine's."""
+        if not self._program:
+            said = self._engine.run("inspect", "--format", "{{.State.Pid}}", self._name).stdout.strip()
+            if said.isdecimal() and _sees(int(said), self._room):
+                self._program = int(said)
+        return self._program
+
     def _signal(self, name: str) -> None:
         self._engine.run("kill", "--signal", name, self._name)
+
+
+def _sees(pid: int, room: Room) -> bool:
+    """Whether a process has the room's folder where a container has it mounted."""
+    try:
+        return Path(f"/proc/{pid}/root/mnt").samefile(room.root / "mnt")
+    except OSError:
+        return False
 
 
 def _hand_over(root: Path) -> None:

@@ -75,6 +75,25 @@ def share_of_memory(pid: int) -> int:
     return int(found[1]) << 10 if found else 0
 
 
+def peak_memory_of_all(pid: int) -> int:
+    """Of a process and its descendants: their sets now or the largest so far of one of them, in bytes.
+
+    Pages that they share are counted once.
+    """
+    everyone = [pid, *descendants(pid)]
+    together = sum(map(share_of_memory, everyone)) if len(everyone) > 1 else 0
+    return max(together, *map(peak_memory, everyone))
+
+
+def kill_busiest(pid: int) -> bool:
+    """End the descendant that holds the most connections; False where there is none."""
+    workers = list(filter(is_alive, descendants(pid)))
+    if workers:
+        with suppress(ProcessLookupError):
+            os.kill(max(workers, key=sockets), signal.SIGKILL)
+    return bool(workers)
+
+
 def waited(pid: int) -> float:
     """Seconds that the first thread of a process was ready to run and waited for a core; 0 where nobody counts."""
     try:

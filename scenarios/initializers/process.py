@@ -119,7 +119,7 @@ class Tape:
 
 def attend(running: Running, limits: Limits) -> Ended:
     """Wait for the end of a program that was started just now, and end it where it passes a limit."""
-    started, began = time.monotonic(), time.time()
+    started = time.monotonic()
     tapes = (Tape(), Tape())
     ended: Literal["exit", "timeout", "disk"] = "exit"
     signalled: float | None = None
@@ -173,7 +173,7 @@ def attend(running: Running, limits: Limits) -> Ended:
         peak_memory=peak,
         ended_after_signal_s=None if signalled is None else over - signalled,
         killed=killed,
-        began=began,
+        began=started,
         peak_disk=most,
     )
 

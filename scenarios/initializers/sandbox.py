@@ -179,17 +179,10 @@ class Process:
         signal.pidfd_send_signal(self.ending, signal.SIGKILL)
 
     def kill_worker(self) -> bool:
-        """The busiest holds the most connections."""
-        workers = list(filter(proc.is_alive, proc.descendants(self.program)))
-        if workers:
-            os.kill(max(workers, key=proc.sockets), signal.SIGKILL)
-        return bool(workers)
+        return proc.kill_busiest(self.program)
 
     def peak_memory(self) -> int:
-        """In bytes. Pages that processes share are counted once."""
-        others = proc.descendants(self.program)
-        together = sum(map(proc.share_of_memory, [self.program, *others])) if others else 0
-        return max(together, *map(proc.peak_memory, [self.program, *others]), 0)
+        return proc.peak_memory_of_all(self.program)
 
     def finish(self, patience_s: float) -> Finish:
         """Read the end off the zombie: its parent was stopped, or is this process, so that nobody has reaped it."""

@@ -4,8 +4,10 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -25,6 +27,17 @@ func main() {
 		check(os.WriteFile(filepath.Join(dest, "env"), []byte(value), 0o600))
 	case "stray":
 		check(os.WriteFile(rest, []byte("x"), 0o644))
+	case "hold": // 64 MiB in each of two processes, for as long as its child lives
+		held := make([]byte, 64<<20)
+		for i := range held {
+			held[i] = 1
+		}
+		if rest == "both" {
+			check(exec.Command(os.Args[0], "hold://alone", dest).Run())
+		} else {
+			time.Sleep(2 * time.Second)
+		}
+		runtime.KeepAlive(held)
 	case "sleep":
 		ended := make(chan os.Signal, 1)
 		if rest == "politely" {

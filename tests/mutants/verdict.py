@@ -70,16 +70,16 @@ def disgraced(results: Collection[Result]) -> list[str]:
     """What the reference did not keep, a line each, and the rules of which it passed no case.
 
     What a server cannot play is `not-run` for every initializer; that says nothing as long as other cases passed.
+    Nor does a rule on what the reference does not have (`unsupported`).
     """
+    silent = {Outcome.NOT_RUN, Outcome.UNSUPPORTED}
     passed = {result.rule for result in results if result.outcome is Outcome.PASSED}
     broken = [
         " ".join(filter(None, (result.rule, result.store, result.case, f"{result.outcome}:", _why(result))))
         for result in results
-        if result.outcome not in {Outcome.PASSED, Outcome.NOT_RUN}
+        if result.outcome not in {Outcome.PASSED, *silent}
     ]
-    others = {
-        result.rule: result for result in results if result.outcome is Outcome.NOT_RUN and result.rule not in passed
-    }
+    others = {result.rule: result for result in results if result.outcome in silent and result.rule not in passed}
     return broken + [
         f"{rule}: no case of it passed: {result.reason}" for rule, result in others.items() if rule not in UNPROVEN
     ]
