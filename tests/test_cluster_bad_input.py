@@ -22,7 +22,7 @@ from clusters.base import Cluster, Image, NoCluster
 from clusters.engine import NoEngine, find_engine
 from clusters.existing import Existing
 from clusters.images.archive import write
-from clusters.kserve import NoKServe
+from clusters.kserve import NoKServe, installed
 from clusters.kserve.adaptations import LABEL, MANAGER
 from clusters.kserve.api import until
 from clusters.kserve.install import _refuse_foreign, _webhook_state
@@ -149,6 +149,17 @@ def test_a_kserve_of_somebody_else_is_not_replaced(api: Api) -> None:
     _has_a_kserve(api, "0.15.2")
     with pytest.raises(NoKServe, match=r"KServe 0\.15\.2 is already installed in namespace kserve, and not by"):
         _refuse_foreign(api.cluster)
+
+
+@pytest.mark.parametrize("data", [None, {}, {"deploy": "no JSON"}], ids=["absent", "empty", "broken"])
+def test_a_configuration_that_says_nothing_is_no_crash(api: Api, data: dict[str, str] | None) -> None:
+    """The mode of somebody else's KServe is then unknown."""
+    _has_a_kserve(api, "0.15.2")
+    where = "/api/v1/namespaces/kserve/configmaps/inferenceservice-config"
+    api.answers[where] = (200, {"kind": "ConfigMap"} | ({} if data is None else {"data": data}))
+    found = installed(api.cluster)
+    assert found is not None
+    assert (found.release, found.deployment_mode) == ("0.15.2", "")
 
 
 def test_kinds_that_another_kserve_left(api: Api) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +88,9 @@ def _pod_webhook_has_selector(client: Client) -> bool:
 
 
 def _deployment_mode(client: Client, namespace: str) -> str:
+    """As the ConfigMap says; "" where it is absent, empty or broken: somebody else's KServe is looked at as it is."""
     with absent_is_fine():
-        data = client.get(of_kind("ConfigMap"), "inferenceservice-config", namespace=namespace)["data"]
-        return str(json.loads(data.get("deploy", "{}")).get("defaultDeploymentMode", ""))
+        data = client.get(of_kind("ConfigMap"), "inferenceservice-config", namespace=namespace).get("data") or {}
+        with suppress(ValueError):
+            return str(json.loads(data.get("deploy", "{}")).get("defaultDeploymentMode", ""))
     return ""
