@@ -14,8 +14,8 @@ from scenarios.stores.base import Store
 MALFORMED = [
     ("s3", "no-bucket", "s3:///model"),
     ("gcs", "no-bucket", "gs:///model"),
-    ("azure-blob", "no-path", "https://account.blob.core.windows.net/container"),
-    ("azure-files", "no-path", "https://account.file.core.windows.net/share"),
+    ("azure-blob", "no-container", "https://account.blob.core.windows.net/"),
+    ("azure-files", "no-share", "https://account.file.core.windows.net/"),
     ("http", "no-file-name", "https://files.example/folder/"),
     ("hf", "one-part", "hf://model"),
     ("hf", "three-parts", "hf://owner/model/file"),
