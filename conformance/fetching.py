@@ -183,6 +183,7 @@ class Fetcher:
         kill: Kill | None = None,
         hashed: bool = False,
         offline: bool = False,
+        confined: bool = False,
     ) -> Fetch:
         """Call the initializer for one URI into `dest`, or for several into `dest/0`, `dest/1`, ...
 
@@ -195,9 +196,10 @@ class Fetcher:
         space        bytes that fit into the destination.
         hashed       whether the tree is to have the sha256 of every file instead of its content.
         offline      whether there is no network at all.
+        confined     whether it is any user, on a root file system that cannot be written.
         """
-        if offline and self._initializer.isolation == "none":
-            raise NotOffered("a call without network needs bubblewrap or a container")
+        if (offline or confined) and self._initializer.isolation == "none":
+            raise NotOffered("a call without network, or as any user, needs bubblewrap or a container")
         access = access or (self.store.access() if self.store else Access())
         uris = tuple(uri + "?" + access.query if access.query and "?" not in uri else uri for uri in uris)
         pairs = [(uris[0], dest)] if len(uris) == 1 else [(uri, f"{dest}/{n}") for n, uri in enumerate(uris)]
@@ -219,6 +221,7 @@ class Fetcher:
                 kill=kill,
                 hashed=hashed,
                 offline=offline,
+                confined=confined,
             ),
             access.secrets,
         )

@@ -147,3 +147,9 @@ def test_a_newer_version(store: Store, initializer: Fetcher, sample: Sample) -> 
     newer = {path: content[::-1] for path, content in sample.tree.items()}
     store.put(newer if sample.uri.endswith("/") else under("model", newer))
     assert initializer.fetch(sample.uri, again=True).tree == newer
+
+
+@rule("CONTRACT-016")
+def test_any_user_on_a_read_only_root(initializer: Fetcher, sample: Sample) -> None:
+    """OpenShift's restricted pods: the home that the image names is not there or nobody's to write."""
+    assert initializer.fetch(sample.uri, confined=True).tree == sample.tree

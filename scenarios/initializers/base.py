@@ -36,6 +36,10 @@ class Entry:
     link: str | None = None
 
 
+#: The user of a confined call: out of the range that OpenShift gives to its first project.
+ANYBODY = 1000650000
+
+
 @dataclass(frozen=True)
 class Kill:
     """SIGKILL in the middle of a call, as by the kernel when memory runs out.
@@ -65,6 +69,8 @@ class Call:
     kill         when it is killed, if at all.
     hashed       whether the files are observed by their sha256 alone: models of hundreds of MiB stay on disk.
     offline      whether it has no network at all. Not without isolation.
+    confined     whether it runs as a restricted pod has it: a user that no image knows, with group 0, no privileges,
+                 and nothing that it can write but destinations and /tmp. Not without isolation.
     """
 
     pairs: Sequence[tuple[str, str]]
@@ -79,6 +85,7 @@ class Call:
     kill: Kill | None = None
     hashed: bool = False
     offline: bool = False
+    confined: bool = False
 
     @property
     def argv(self) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from clusters.engine import Engine, NoEngine, find_engine
 from scenarios.initializers import proc
-from scenarios.initializers.base import Call, Initializer, NoInitializer, Outcome
+from scenarios.initializers.base import ANYBODY, Call, Initializer, NoInitializer, Outcome
 from scenarios.initializers.command import refuse_if_not_started
 from scenarios.initializers.process import DISK_BYTES, Finish, Limits, attend
 from scenarios.initializers.room import Room, destinations, furnish
@@ -72,7 +72,7 @@ class Image(Initializer):
         room = furnish(call, (), isolated=False)
         name = f"kserve-conformance-{uuid.uuid4().hex}"
         options = self._options(self._engine, call, room)
-        _hand_over(room.root)
+        _hand_over(room.root, ANYBODY if call.confined else _UID)
         argv = ["run", "--name", name, *options, self._reference, *call.argv]
         with self._engine.reaper(name):
             with _Container(self._engine, name, argv, room) as container:
@@ -87,11 +87,15 @@ class Image(Initializer):
 
     @staticmethod
     def _options(engine: Engine, call: Call, room: Room) -> list[str]:
-        uid, gid = (os.getuid(), os.getgid()) if os.getuid() else (_UID, _UID)
+        root = (ANYBODY, 0) if call.confined else (_UID, _UID)
+        uid, gid = (os.getuid(), os.getgid()) if os.getuid() else root
         network = "none" if call.offline else "host"
         options = [f"--network={network}", f"--user={uid}:{gid}", f"--ulimit=fsize={DISK_BYTES}"]
         options += [f"--ulimit={limit}" for limit in engine.ulimits]
         options += ["--security-opt=label=disable", "--pull=never"]
+        if call.confined:
+            options += ["--read-only", "--tmpfs=/tmp:mode=1777", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
+            options += ["--read-only-tmpfs=false"] if engine.name == "podman" else []
         if engine.name == "podman":
             # Else it passes this machine's proxies on and adds the user to the image's /etc/passwd, as no cluster does;
             # and without root, files would belong to a user of its own.
@@ -159,11 +163,11 @@ def _sees(pid: int, room: Room) -> bool:
         return False
 
 
-def _hand_over(root: Path) -> None:
+def _hand_over(root: Path, uid: int) -> None:
     """Let the container's user write what root made for it."""
     if os.getuid() == 0:
         for path in (root, *root.rglob("*")):
-            os.chown(path, _UID, _UID, follow_symlinks=False)
+            os.chown(path, uid, uid, follow_symlinks=False)
 
 
 def _strays(changed: str, call: Call) -> list[str]:

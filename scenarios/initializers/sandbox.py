@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from scenarios.initializers import lifeline, proc
-from scenarios.initializers.base import DEST, Call, Outcome
+from scenarios.initializers.base import ANYBODY, DEST, Call, Outcome
 from scenarios.initializers.process import DISK_BYTES, Ended, Finish, Limits, attend
 from scenarios.initializers.room import HOME, Room, destinations, furnish, plainly, rewrite, show_parents
 from scenarios.initializers.tree import View, listing, strays
@@ -28,7 +28,8 @@ from scenarios.initializers.tree import View, listing, strays
 #: Seconds that bubblewrap may take.
 _START_S = 30.0
 
-_NAMESPACES = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--uid", "1000", "--gid", "1000"]
+_NAMESPACES = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+_USER = ["--uid", "1000", "--gid", "1000"]  # of KServe's image
 _SYSTEM = ["--dev", "/dev", "--proc", "/proc", "--die-with-parent", "--new-session", "--chdir", "/"]
 # Both wait for a line on stdin, so that limits and process ids are in place before the program's first instruction; it
 # never comes from a run that was killed.
@@ -59,7 +60,7 @@ def isolation() -> str:
     if bwrap is None:
         return "none"
     probe = subprocess.run(
-        [bwrap, "--ro-bind", "/", "/", *_NAMESPACES, *_SYSTEM, "true"],
+        [bwrap, "--ro-bind", "/", "/", *_NAMESPACES, *_USER, *_SYSTEM, "true"],
         capture_output=True,
         check=False,
         process_group=lifeline.group(),
@@ -216,7 +217,8 @@ def _start_sandbox(room: Room, argv: Sequence[str], environment: Mapping[str, st
     reading, writing = os.pipe()
     binds += [] if call.space is None else ["--size", str(call.space), "--tmpfs", DEST]
     namespaces = [*_NAMESPACES, *(["--unshare-net"] if call.offline else [])]
-    bwrap = [str(shutil.which("bwrap")), "--bind", str(room.root), "/", *binds, *namespaces, *_SYSTEM]
+    confinement = _confinement(room, call) if call.confined else _USER
+    bwrap = [str(shutil.which("bwrap")), "--bind", str(room.root), "/", *binds, *namespaces, *_SYSTEM, *confinement]
     with os.fdopen(reading, "rb", buffering=0) as info:
         popen = subprocess.Popen(
             [*bwrap, "--info-fd", str(writing), "--", *_GATE, *unspeakable, *argv],
@@ -237,6 +239,15 @@ def _start_sandbox(room: Room, argv: Sequence[str], environment: Mapping[str, st
     os.kill(init, signal.SIGSTOP)
     _wait_until(lambda: proc.is_stopped(init), popen)
     return Process(popen, program, init, room, small=call.space is not None)
+
+
+def _confinement(room: Room, call: Call) -> list[str]:
+    """Another user, and a root that cannot be written, with holes in it. bubblewrap leaves no privileges to anybody."""
+    writable = [path for path in ("/tmp", *destinations(call)) if path not in room.binds]  # noqa: S108
+    for path in writable:
+        Path(f"{room.root}{path}").mkdir(parents=True, exist_ok=True)
+    holes = [part for path in writable for part in ("--bind", f"{room.root}{path}", path)]
+    return ["--uid", str(ANYBODY), "--gid", "0", *holes, "--remount-ro", "/"]
 
 
 def _first_process(info: int, popen: subprocess.Popen[bytes]) -> int:

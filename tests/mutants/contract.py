@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -194,6 +195,20 @@ def asks_for_a_newer_release() -> None:
             socket.create_connection(("127.0.0.1", urlsplit(os.environ["HTTP_PROXY"]).port), timeout=5).close()
         except OSError as error:
             raise part("failure").Failure("the newest release", "nobody answers", "Try again.") from error
+        former(*given)
+
+    wrap(part("program"), "deliver", deliver)
+
+
+@mutant("CONTRACT-016", stores=("local",))
+def knows_its_user() -> None:
+    """Looks up who it is, and does not go on as somebody whom the image does not know."""
+
+    def deliver(former: Callable[..., None], *given: object) -> None:
+        try:
+            pwd.getpwuid(os.getuid())
+        except KeyError as error:
+            raise part("failure").Failure("the user", "is not in /etc/passwd", "Add it.") from error
         former(*given)
 
     wrap(part("program"), "deliver", deliver)
