@@ -15,7 +15,7 @@ import pytest
 from clusters.engine import Engine
 from clusters.toolchain.go import go
 from scenarios.initializers import NoInitializer, initializer
-from scenarios.initializers.base import DEST, Call, Initializer, Kill
+from scenarios.initializers.base import ANYBODY, DEST, Call, Initializer, Kill
 
 #: Each worker of pytest-xdist has its own.
 REFERENCE = f"localhost/kserve-conformance/contract:test-{os.getpid()}"
@@ -72,6 +72,16 @@ def test_nothing_of_the_users_environment_reaches_it(
 
 def test_what_it_writes_elsewhere_is_seen(image: Initializer, tmp_path: Path) -> None:
     assert image.call(Call([("stray:///opt/elsewhere", DEST)], tmp_path)).strays == ["/opt/elsewhere"]
+
+
+def test_a_confined_call_writes_nowhere_else(image: Initializer, tmp_path: Path) -> None:
+    """Neither as the image's user nor where that could write."""
+    outcome = image.call(Call([("env://NOTHING", DEST)], tmp_path, confined=True))
+    assert b"uid=%d" % (os.getuid() or ANYBODY) in (outcome.trees[DEST]["env"].content or b"")
+    refused = image.call(Call([("stray:///opt/elsewhere", DEST)], tmp_path, confined=True))
+    assert (refused.exit_code, refused.strays) == (3, [])
+    assert "read-only" in refused.stderr
+    assert image.call(Call([("stray:///tmp/own", DEST)], tmp_path, confined=True)).exit_code == 0
 
 
 def test_a_refusal_keeps_its_status_and_words(image: Initializer, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from scenarios.initializers import sandbox
-from scenarios.initializers.base import DEST, PVC, Call, Outcome
+from scenarios.initializers.base import ANYBODY, DEST, PVC, Call, Outcome
 from scenarios.initializers.process import KEPT_BYTES
 
 Shell = Callable[..., Outcome]
@@ -53,6 +53,21 @@ def _gone(word: str) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+@bubblewrap
+def test_a_confined_call_writes_nowhere_else(tmp_path: Path) -> None:
+    """The destination and /tmp are left to a user who is nobody, as is what it needs of this machine below /tmp."""
+    script = "id -u; id -g; echo x >$2/f; echo y >/tmp/g; cat $0; for d in / /opt /home/kserve; do echo z >$d/h; done"
+    needed = tmp_path / "needed"
+    needed.write_text("here\n")
+    (tmp_path / "call").mkdir()
+    call = Call([("x://y", DEST)], tmp_path / "call", confined=True)
+    outcome = sandbox.run(["/bin/sh", "-c", script, str(needed)], [needed], call)
+    assert outcome.stdout.split() == [str(ANYBODY), "0", "here"]
+    assert list(outcome.trees[DEST]) == ["f"]
+    assert outcome.strays == []
+    assert outcome.exit_code != 0
 
 
 def test_a_tree_comes_back(shell: Shell) -> None:

@@ -30,6 +30,7 @@ _START_S = 30.0
 
 _NAMESPACES = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
 _USER = ["--uid", "1000", "--gid", "1000"]  # of KServe's image
+_ANYBODY = ["--uid", str(ANYBODY), "--gid", "0", "--remount-ro", "/"]  # bubblewrap leaves no privileges to any user
 _SYSTEM = ["--dev", "/dev", "--proc", "/proc", "--die-with-parent", "--new-session", "--chdir", "/"]
 # Both wait for a line on stdin, so that limits and process ids are in place before the program's first instruction; it
 # never comes from a run that was killed.
@@ -217,8 +218,8 @@ def _start_sandbox(room: Room, argv: Sequence[str], environment: Mapping[str, st
     reading, writing = os.pipe()
     binds += [] if call.space is None else ["--size", str(call.space), "--tmpfs", DEST]
     namespaces = [*_NAMESPACES, *(["--unshare-net"] if call.offline else [])]
-    confinement = _confinement(room, call) if call.confined else _USER
-    bwrap = [str(shutil.which("bwrap")), "--bind", str(room.root), "/", *binds, *namespaces, *_SYSTEM, *confinement]
+    holes, user = (_holes(room, call), _ANYBODY) if call.confined else ([], _USER)
+    bwrap = [str(shutil.which("bwrap")), "--bind", str(room.root), "/", *holes, *binds, *namespaces, *_SYSTEM, *user]
     with os.fdopen(reading, "rb", buffering=0) as info:
         popen = subprocess.Popen(
             [*bwrap, "--info-fd", str(writing), "--", *_GATE, *unspeakable, *argv],
@@ -241,13 +242,12 @@ def _start_sandbox(room: Room, argv: Sequence[str], environment: Mapping[str, st
     return Process(popen, program, init, room, small=call.space is not None)
 
 
-def _confinement(room: Room, call: Call) -> list[str]:
-    """Another user, and a root that cannot be written, with holes in it. bubblewrap leaves no privileges to anybody."""
+def _holes(room: Room, call: Call) -> list[str]:
+    """What can be written under a root that cannot."""
     writable = [path for path in ("/tmp", *destinations(call)) if path not in room.binds]  # noqa: S108
     for path in writable:
         Path(f"{room.root}{path}").mkdir(parents=True, exist_ok=True)
-    holes = [part for path in writable for part in ("--bind", f"{room.root}{path}", path)]
-    return ["--uid", str(ANYBODY), "--gid", "0", *holes, "--remount-ro", "/"]
+    return [part for path in writable for part in ("--bind", f"{room.root}{path}", path)]
 
 
 def _first_process(info: int, popen: subprocess.Popen[bytes]) -> int:
