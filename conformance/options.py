@@ -151,6 +151,11 @@ def _within(profile: str, asked: str) -> bool:
     return profile == asked or profile.startswith(f"{asked}/") or asked.startswith(f"{profile}/")
 
 
+def profiles(config: pytest.Config) -> list[str]:
+    """The names that `--profile` gives, known or not; for what is asked before the options are read."""
+    return _split(config.getoption("--profile"))
+
+
 def read(config: pytest.Config, spec: Spec) -> Options:
     """The options of this run. Raises pytest.UsageError with one line and the remedy."""
     option = config.getoption
@@ -160,8 +165,8 @@ def read(config: pytest.Config, spec: Spec) -> Options:
     for pattern in rules:
         if not any(fnmatchcase(rule.id, pattern) for rule in spec):
             raise pytest.UsageError(f"--rule {pattern}: no such rule; see --list-rules")
-    profiles = _split(option("--profile"))
-    _known("profile", profiles, _profiles(spec))
+    named = profiles(config)
+    _known("profile", named, _profiles(spec))
     cluster = option("--cluster")
     _known("cluster", [cluster], get_args(Clusters))
     mode = option("--servers") or ("embedded" if cluster == "none" else "native")
@@ -184,7 +189,7 @@ def read(config: pytest.Config, spec: Spec) -> Options:
         initializer=subject,
         kserve=release,
         mode=cast("Mode", mode),
-        profiles=tuple(profiles),
+        profiles=tuple(named),
         stores=tuple(stores),
         rules=tuple(rules),
         smoke=option("--smoke"),

@@ -105,7 +105,7 @@ def pytest_configure_node(node: WorkerController) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """How many workers `-n auto` means."""
-    return selection.workers() if config.option.numprocesses == "auto" else None
+    return selection.workers(options.profiles(config)) if config.option.numprocesses == "auto" else None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -62,7 +62,11 @@ def spread(items: Sequence[pytest.Item]) -> list[pytest.Item]:
     return [*mixed, *quick]
 
 
-def workers() -> int:
-    """Four for each core that may be used: initializers wait for stores, up to two minutes for lost ones."""
+def workers(profiles: Collection[str]) -> int:
+    """Four for each core that may be used: initializers wait for stores, up to two minutes for lost ones.
+
+    Twelve where nothing is asked for but faults, whose cases hardly do anything else.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return 4 * (cores or 1)
+    waiting = profiles and all(profile.partition("/")[0] == "faults" for profile in profiles)
+    return (12 if waiting else 4) * (cores or 1)

@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         "-n",
         "--numprocesses",
         type=int,
-        default=workers(),
+        default=workers(()),
         metavar="N",
         help="processes side by side (default: %(default)s, four for each core)",
     )

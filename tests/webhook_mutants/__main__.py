@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-n",
         "--numprocesses",
-        default=str(workers()),
+        default=str(workers(())),
         metavar="N",
         help="processes side by side (default: %(default)s)",
     )
