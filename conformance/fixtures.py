@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -20,8 +21,8 @@ from conformance.run import RUN, Run, case_of, rule_of
 from reports.measurement import Measurement
 from scenarios.models import MODEL, SHARDED, under
 from scenarios.network import Gateway
-from scenarios.stores import HTTP, STORES, AzureFiles
-from scenarios.stores.base import Store
+from scenarios.stores import HTTP, OCI, STORES, AzureFiles
+from scenarios.stores.base import NotOffered, Store
 
 _numbers = itertools.count(1)
 
@@ -41,12 +42,24 @@ def gateway(run: Run) -> Gateway:
 @pytest.fixture
 def store(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Store:
     """This test's own corner of the store that its row names; no test sees another's."""
+    return _corner(run, request.param, tmp_path / "store")
+
+
+@pytest.fixture
+def registry(run: Run, tmp_path: Path) -> OCI:
+    """This test's own corner of the registry, for images that nodes pull; what is judged is something else."""
+    if reason := run.fleet.unavailable.get(run.server_of(OCI.name)):
+        raise NotOffered(reason)
+    return cast("OCI", _corner(run, OCI.name, tmp_path / "registry"))
+
+
+def _corner(run: Run, store: str, folder: Path) -> Store:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     case = f"case-{worker}-{next(_numbers)}"
     # What a store keeps is mounted into pods, so it has to lie where nodes see it too.
-    folder = run.fleet.folder / "cases" / case if run.cluster else tmp_path / "store"
+    folder = run.fleet.folder / "cases" / case if run.cluster else folder
     folder.mkdir(parents=True)
-    return STORES[request.param].at(run.fleet.endpoints, run.mode, run.fleet.gateway, case, folder)
+    return STORES[store].at(run.fleet.endpoints, run.mode, run.fleet.gateway, case, folder)
 
 
 @dataclass(frozen=True)

@@ -267,6 +267,7 @@ def servers_for(options: Options, spec: Spec) -> set[type[Server]]:
         for store in rule.stores
         if options.judges(rule, store) and supported(store, options) and options.wants(rule, store)
     }
+    stores |= {store for rule in spec if options.selects(rule) for store in rule.needs}
     return {server for store in stores for server in STORES[store].needed(options.mode) if server}
 
 

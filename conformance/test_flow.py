@@ -3,6 +3,7 @@
 import pytest
 from packaging.version import Version
 
+from clusters.images.own import own_image
 from conformance import rule
 from conformance.admission import Admission
 from conformance.fetching import Broken
@@ -13,6 +14,7 @@ from scenarios.initializers.base import DEST
 from scenarios.kubernetes import storage_container
 from scenarios.models import MODEL, under
 from scenarios.network import Gateway
+from scenarios.stores import OCI
 from scenarios.stores.base import Store
 
 READONLY = "storage.kserve.io/readonly"
@@ -303,3 +305,17 @@ def test_a_model_in_an_image(theatre: Theatre, kserve_config: Configuration) -> 
     if not kserve_config.section("storageInitializer").get("enableModelcar"):
         kserve_config.change(storageInitializer={"enableModelcar": True})
     assert _tree(theatre.serve(f"oci://{image}")) == MODEL
+
+
+@rule("FLOW-024")
+@pytest.mark.parametrize("secret", [True, False], ids=["with-secret", "without"])
+def test_an_initializer_from_a_private_registry(theatre: Theatre, registry: OCI, *, secret: bool) -> None:
+    """The registry of a company or a vendor; the node has never had the image."""
+    image = registry.put_image("greeter", own_image("greeter"))
+    uri = f"greeting://{theatre.workspace.token}"
+    theatre.storage_container(uri, image=image)
+    served = theatre.serve(uri, predictor=theatre.pull_secret(registry.login_on_nodes()) if secret else {})
+    if secret:
+        assert _tree(served) == {"greeting.txt": theatre.workspace.token.encode()}
+    else:
+        assert image in served.stands_still, f"neither pulled nor refused: {served.stands_still}"

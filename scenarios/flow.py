@@ -155,6 +155,13 @@ class Theatre:
         )
         return {"serviceAccountName": name}
 
+    def pull_secret(self, login: str) -> Object:
+        """Make the Secret with which a node logs in to a registry; fields of a predictor that name it."""
+        name = self.workspace.name("pull")
+        kind = {"type": "kubernetes.io/dockerconfigjson"}
+        self.workspace.create({**kubernetes.secret(name, {".dockerconfigjson": login}), **kind})
+        return {"imagePullSecrets": [{"name": name}]}
+
     def storage_secret(self, key: str, config: Mapping[str, str]) -> None:
         """Make the Secret that `storage.key` leads to, under KServe's default name."""
         self.workspace.create(kubernetes.secret("storage-config", {key: json.dumps(config)}))

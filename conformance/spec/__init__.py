@@ -91,6 +91,7 @@ class Rule:
     cause       key of `Spec.causes`: what a refusal must say, in any words, when no exact message applies.
     references  ids of field reports and issue numbers.
     budget      what is allowed, where the rule is about a number.
+    needs       names of stores that its test uses without judging them.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Rule:
     messages: tuple[Message, ...] = ()
     cause: str | None = None
     budget: Budget | None = None
+    needs: tuple[str, ...] = ()
 
     @property
     def area(self) -> str:
@@ -182,6 +184,7 @@ def _rule(raw: Mapping[str, Any], area: Mapping[str, Any], groups: Mapping[str, 
         ),
         cause=raw.get("cause"),
         budget=_budget(raw["budget"]) if "budget" in raw else None,
+        needs=tuple(raw.get("needs", ())),
     )
 
 
@@ -217,7 +220,7 @@ def load(folder: Path = FOLDER) -> Spec:
                 raise SpecError(f"{path.name}: {rule.id} is used twice; an id is never reused")
             if rule.area != area["area"]:
                 raise SpecError(f"{path.name}: {rule.id} does not belong to area {area['area']}")
-            if unknown := set(rule.stores) - set(head["stores"]):
+            if unknown := {*rule.stores, *rule.needs} - set(head["stores"]):
                 raise SpecError(f"{path.name}: {rule.id} names an unknown store: {', '.join(sorted(unknown))}")
             if rule.cause is not None and rule.cause not in head["causes"]:
                 raise SpecError(f"{path.name}: {rule.id} names an unknown cause: {rule.cause}")

@@ -19,8 +19,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
+from clusters.base import Image
 from clusters.images.archive import ARCHITECTURE
 from scenarios.network import Gateway
 from scenarios.servers import accounts
@@ -77,6 +78,24 @@ class OCI(Store):
         """An image of exactly these layers, tar archives from the lowest to the highest, whatever is in them."""
         self._push(f"{self.case}/{self._valid(image)}", [("tar", layer) for layer in layers], ())
 
+    def put_image(self, image: str, source: Image) -> str:
+        """An image of this machine, for the reader alone.
+
+        Returns its name for a container runtime on a node of the cluster: by an address that runtimes ask without TLS.
+        """
+        assert source.archive, "it lies on this machine"  # noqa: S101
+        with tarfile.open(source.archive) as tar:
+            (described,) = json.loads(_member(tar, "manifest.json"))
+            layers: list[tuple[Layer, bytes]] = [("tar", _member(tar, name)) for name in described["Layers"]]
+            manifest = self._manifest(f"{self.case}/{image}", layers, _member(tar, described["Config"]))
+        self._send("PUT", f"/v2/{self.case}/{image}/manifests/latest", manifest, MANIFEST)
+        accounts.restrict(self._folder, self._accounts, readers=["reader"])
+        return f"{self._on_nodes}/{self.case}/{image}:latest"
+
+    def login_on_nodes(self) -> str:
+        """The `.dockerconfigjson` with which a node may pull what `put_image` returned."""
+        return _login(self._on_nodes, "reader", self._accounts["reader"])
+
     def uri(self, path: str = "") -> str:
         return f"oci://{HOST}/{self.case}/{self._valid(path)}:latest"
 
@@ -92,14 +111,13 @@ class OCI(Store):
             return access
         name = "stranger" if kind == "denied" else "reader"
         password = "not-the-password" if kind == "wrong" else self._accounts[name]
-        encoded = base64.b64encode(f"{name}:{password}".encode()).decode()
         config = self.scratch / f"oci-{kind}" / "config.json"
         config.parent.mkdir(exist_ok=True)
-        config.write_text(json.dumps({"auths": {HOST: {"auth": encoded}}}))
+        config.write_text(_login(HOST, name, password))
         return Access(
             {**access.environment, "KSERVE_OCI_DOCKER_CONFIG": f"{CREDENTIALS}/config.json"},
             {**access.mounts, CREDENTIALS: config.parent},
-            secrets=(password, encoded),
+            secrets=(password, _basic(name, password)),
         )
 
     def missing(self) -> str:
@@ -108,30 +126,32 @@ class OCI(Store):
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         return f"oci://{address}/{self.case}/model:latest", self.access()
 
+    @property
+    def _on_nodes(self) -> str:
+        return f"127.0.0.1:{urlsplit(self.server.direct_url).port}"
+
     def _valid(self, image: str) -> str:
         if not NAME.fullmatch(image):
             raise NotOffered(f"oci: {image!r} cannot name an image, and only images have a URI")
         return image
 
     def _push(self, image: str, layers: Sequence[tuple[Layer, bytes]], architectures: Sequence[str]) -> None:
-        mine = self._manifest(image, layers, ARCHITECTURE)
+        mine = self._manifest(image, layers, _config(layers, ARCHITECTURE))
         if not architectures:
             self._send("PUT", f"/v2/{image}/manifests/latest", mine, MANIFEST)
             return
         entries = []
         for architecture in architectures:
             theirs: list[tuple[Layer, bytes]] = [("tar", _layer({f"models/{architecture}.bin": b"x"}, gzipped=False))]
-            manifest = mine if architecture == ARCHITECTURE else self._manifest(image, theirs, architecture)
+            foreign = _config(theirs, architecture)
+            manifest = mine if architecture == ARCHITECTURE else self._manifest(image, theirs, foreign)
             self._send("PUT", f"/v2/{image}/manifests/{_digest(manifest)}", manifest, MANIFEST)
             platform = {"architecture": architecture, "os": "linux"}
             entries.append({**_descriptor(MANIFEST, manifest), "platform": platform})
         self._send("PUT", f"/v2/{image}/manifests/latest", _document(INDEX, manifests=entries), INDEX)
 
-    def _manifest(self, image: str, layers: Sequence[tuple[Layer, bytes]], architecture: str) -> bytes:
-        """The manifest of an image for linux, its blobs uploaded."""
-        plain = [gzip.decompress(blob) if kind == "tar+gzip" else blob for kind, blob in layers]
-        rootfs = {"type": "layers", "diff_ids": [_digest(blob) for blob in plain]}
-        config = json.dumps({"architecture": architecture, "os": "linux", "config": {}, "rootfs": rootfs}).encode()
+    def _manifest(self, image: str, layers: Sequence[tuple[Layer, bytes]], config: bytes) -> bytes:
+        """The manifest of an image, its blobs uploaded."""
         described = [_descriptor(f"application/vnd.oci.image.layer.v1.{kind}", blob) for kind, blob in layers]
         for blob in [config, *(blob for _, blob in layers)]:
             where = self._send("POST", f"/v2/{image}/blobs/uploads/", b"", "application/octet-stream")
@@ -146,6 +166,28 @@ class OCI(Store):
         )
         with DIRECT.open(request, timeout=30) as response:
             return str(response.headers.get("Location", ""))
+
+
+def _config(layers: Sequence[tuple[Layer, bytes]], architecture: str) -> bytes:
+    """The configuration of an image for linux that nobody runs."""
+    plain = [gzip.decompress(blob) if kind == "tar+gzip" else blob for kind, blob in layers]
+    rootfs = {"type": "layers", "diff_ids": [_digest(blob) for blob in plain]}
+    return json.dumps({"architecture": architecture, "os": "linux", "config": {}, "rootfs": rootfs}).encode()
+
+
+def _basic(name: str, password: str) -> str:
+    return base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def _login(host: str, name: str, password: str) -> str:
+    """Docker's config.json for one registry."""
+    return json.dumps({"auths": {host: {"auth": _basic(name, password)}}})
+
+
+def _member(tar: tarfile.TarFile, name: str) -> bytes:
+    file = tar.extractfile(name)
+    assert file, f"{name} is a file"  # noqa: S101
+    return file.read()
 
 
 def _layer(files: Mapping[str, bytes], *, gzipped: bool) -> bytes:

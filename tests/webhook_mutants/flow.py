@@ -66,7 +66,7 @@ def the_service_says_nothing(_told: str) -> str:
     return ""
 
 
-@running("FLOW-003")
+@running("FLOW-003", "FLOW-024[without]")
 def no_image_is_named(served: Served) -> Served:
     """The pod waits for an image, but nothing says for which."""
     return replace(served, stands_still=f"{INITIALIZER}: ErrImagePull")
@@ -92,7 +92,7 @@ def a_file_is_missing(served: Served) -> Served:
     return _seeing(served, {path: entry for path, entry in tree.items() if path != _files(tree)[-1]})
 
 
-@running("FLOW-013", "FLOW-014", "FLOW-017")
+@running("FLOW-013", "FLOW-014", "FLOW-017", "FLOW-024[with-secret]")
 def the_initializer_may_not(served: Served) -> Served:
     """The initializer is refused what it needs, and the model server never starts."""
     return replace(served, inspection=None, initializer=served.initializer and replace(served.initializer, exit_code=1))
