@@ -19,7 +19,9 @@ from typing import Any
 
 import pytest
 
-from clusters.images.archive import ARCHITECTURE
+from clusters.base import Image
+from clusters.images.archive import ARCHITECTURE, write
+from clusters.images.archive import layer as image_layer
 from scenarios.network import Gateway
 from scenarios.servers.fleet import Fleet
 from scenarios.servers.git_http import GitHttp
@@ -197,6 +199,21 @@ def test_the_registry_refuses_whom_it_should(oci: OCI, kind: AccessKind) -> None
     with pytest.raises(urllib.error.HTTPError, match="401") as refusal:
         Puller(oci.access(kind), oci.gateway).tree(f"{oci.case}/model")
     refusal.value.close()
+
+
+def test_an_image_to_be_run_is_put_as_it_is(oci: OCI, tmp_path: Path) -> None:
+    """Its entrypoint too; a node logs in under the address that the image's name has."""
+    (tmp_path / "program").write_bytes(b"x")
+    one = image_layer(tmp_path / "layer.tar", {"/program": tmp_path / "program"})
+    archive = write(tmp_path / "image.tar", "any/name:1", [one], {"Entrypoint": ["/program"]})
+    address, image = oci.put_image("program", Image("any/name:1", archive)).removesuffix(":latest").split("/", 1)
+    assert set(json.loads(oci.login_on_nodes())["auths"]) == {address}
+    with pytest.raises(urllib.error.HTTPError, match=r"40[13]"):
+        Puller(oci.access("wrong"), oci.gateway).tree(image)
+    puller = Puller(oci.access(), oci.gateway)
+    digest = puller.json(f"/v2/{image}/manifests/latest")["config"]["digest"]
+    assert puller.json(f"/v2/{image}/blobs/{digest}")["config"]["Entrypoint"] == ["/program"]
+    assert puller.tree(image) == {"program": b"x"}
 
 
 def test_a_public_image_asks_nobody(oci: OCI) -> None:
