@@ -109,12 +109,12 @@ def test_a_plan_is_replaced(stage: Stage) -> None:
     [("cut", http.client.IncompleteRead), ("reset", ConnectionResetError), ("stall", TimeoutError)],
 )
 def test_a_body_breaks(stage: Stage, kind: str, error: type[Exception], path: str) -> None:
-    """So many bytes arrive (a reset loses some on the way), never the end; the log has it, and the next one passes."""
+    """So many bytes arrive, never the end, to a slow reader too; the log has it, and the next one passes."""
     since, case = stage.gateway.position(), f"case-t{kind}{path}-4"
     stage.gateway.interfere(case, Fault(kind, times=1, after=PART_BYTES))  # type: ignore[arg-type]
     answer = stage.get(f"/{case}/{path}", timeout_s=1)
-    if kind != "reset":
-        assert answer.read(PART_BYTES) == FILE[:PART_BYTES]
+    time.sleep(0.3)
+    assert answer.read(PART_BYTES) == FILE[:PART_BYTES]
     with pytest.raises(error):
         answer.read()
     assert [r.response_bytes for r in stage.gateway.requests(since)] == [PART_BYTES]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import math
 import socket
 import struct
+import termios
+import time
 from collections.abc import Callable, Iterable
 
 from mitmproxy import ctx, http
@@ -16,6 +19,9 @@ from scenarios.gateway.interference import Plan
 Stream = Callable[[bytes], bytes | Iterable[bytes]]
 #: SO_LINGER: closing sends a reset.
 _AT_ONCE = struct.pack("ii", 1, 0)
+#: Seconds that a client has to take what it is sent before its connection breaks.
+_SENT_WITHIN_S = 5.0
+_ENDING: set[asyncio.Task[None]] = set()
 
 
 async def before_body(plan: Plan, flow: http.HTTPFlow) -> bool:
@@ -86,4 +92,27 @@ def _end(flow: http.HTTPFlow, fault: Fault) -> None:
     if fault.kind == "reset":
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
     end = writer.transport.abort if fault.kind == "reset" else writer.close
-    asyncio.get_running_loop().call_soon(end)  # after the last part has been written
+    ending = asyncio.get_running_loop().create_task(_once_sent(writer, end))
+    _ENDING.add(ending)
+    ending.add_done_callback(_ENDING.discard)
+
+
+async def _once_sent(writer: asyncio.StreamWriter, end: Callable[[], None]) -> None:
+    """End a connection when the client's machine has all that was written: a reset throws the rest away."""
+    await asyncio.sleep(0)  # the last part is written when the hook that called has returned
+    writer.write = lambda data: None  # type: ignore[method-assign]  # noqa: ARG005 -- a body in chunks has an end
+    transport = writer.transport
+    deadline = time.monotonic() + _SENT_WITHIN_S
+    while time.monotonic() < deadline and (transport.get_write_buffer_size() or _on_the_way(transport)):
+        await asyncio.sleep(0.005)
+    end()
+
+
+def _on_the_way(transport: asyncio.WriteTransport) -> int:
+    """Bytes that the kernel has and the client's has not acknowledged; 0 where nobody counts."""
+    connection = transport.get_extra_info("socket")
+    try:
+        (waiting,) = struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)))
+    except OSError:
+        return 0
+    return int(waiting)
