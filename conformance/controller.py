@@ -34,6 +34,7 @@ class Controller:
         self._secrets: set[str] = set()
         self._calls, self._initializer_wall_s, self._peak_memory_bytes = 0, 0.0, 0
         self._report: Report | None = None
+        self._unwritten = ""
         self._unmatched: list[KnownFailure] = []
         self._leaking: list[str] = []
         self._journal = writer.Journal(run.options.report_dir)
@@ -44,11 +45,16 @@ class Controller:
         """Raises NoInitializer, Unavailable or ReportUnwritable, each with one line and the remedy."""
         began = time.monotonic()
         writer.prepare(options.report_dir)
-        cls.active = cls(Run.start(options, spec), began)
+        run = Run.start(options, spec)
+        try:
+            cls.active = cls(run, began)
+        except BaseException:
+            run.stop()
+            raise
         return cls.active
 
     def add(self, report: pytest.TestReport) -> None:
-        """Take over the result that a phase's report carries, if any."""
+        """Take over the result that a phase's report carries, if any. Raises ReportUnwritable."""
         sent = dict(report.user_properties).get(PROPERTY)
         if isinstance(sent, dict):
             self._calls += sent["calls"]
@@ -82,7 +88,10 @@ class Controller:
         )
 
     def finish(self, left_out: Collection[tuple[str, str]], *, partial: bool, complete: bool) -> int:
-        """Write the report, stop everything; returns the exit status that the results deserve beside failures."""
+        """Write the report, stop everything; returns the exit status that the results deserve beside failures.
+
+        Where the report cannot be written, that of bad usage: the journal keeps what it has.
+        """
         wall_s = time.monotonic() - self._began
         seen = {(result.rule, result.store) for result in self._results.values()}
         required = self.run.required()
@@ -103,6 +112,9 @@ class Controller:
         self._journal.close()
         try:
             self._report = writer.write(report, self.run.options.report_dir, self._secrets)
+        except writer.ReportUnwritable as reason:
+            self._unwritten = str(reason)
+            return pytest.ExitCode.USAGE_ERROR
         finally:
             self.stop()
         self._leaking = writer.leaking(self.run.options.report_dir, self._secrets)
@@ -129,7 +141,8 @@ class Controller:
     def summary(self, *, colour: bool, width: int) -> list[str]:
         """The closing lines."""
         if self._report is None:
-            return ["no report was written"]
+            remedy = f"what the journal has: python -m reports recover {self.run.options.report_dir}"
+            return [f"NO REPORT: {self._unwritten or 'the run was cut off'}", remedy]
         lines = summary(self._report, path=self.run.options.report_dir / writer.PAGE, colour=colour, width=width)
         for entry in self._unmatched:
             lines.append(f"STALE known failure {entry}: it covers no case of this run; remove it from the list")

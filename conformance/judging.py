@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from conformance.run import Run, case_of, rule_of, store_of
 from reports.measurement import Measurement
 from reports.model import Level, Outcome, Result, to_json
 from reports.redact import redact
-from reports.writer import save_evidence
+from reports.writer import ReportUnwritable, save_evidence
 
 #: Name of the entry of `report.user_properties` that carries a result from a worker.
 PROPERTY = "conformance"
@@ -63,7 +64,8 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
         item.stash[FAILED] = outcome
     evidence: tuple[str, ...] = ()
     if outcome in {Outcome.FAILED, Outcome.KNOWN_FAILURE, Outcome.ERROR} and (fetcher or WITNESS in item.stash):
-        evidence = (_save_evidence(run, item, fetcher, message),)
+        with suppress(ReportUnwritable):  # the journal cannot be written then either, and that ends the run
+            evidence = (_save_evidence(run, item, fetcher, message),)
     measured: list[Measurement] = item.stash.get(MEASUREMENTS, [])
     result = Result(
         rule=rule.id,

@@ -186,7 +186,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Results arrive here, in the controlling process, whichever process made them."""
     controller = Controller.active
     if controller:
-        controller.add(report)
+        try:
+            controller.add(report)
+        except ReportUnwritable as reason:
+            pytest.exit(str(reason), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -211,7 +214,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     complete = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
     left = config.stash[LEFT_OUT]
     status = controller.finish(left, partial=partial, complete=complete)
-    if exitstatus == pytest.ExitCode.OK and status != pytest.ExitCode.OK:
+    if status == pytest.ExitCode.USAGE_ERROR or (exitstatus == pytest.ExitCode.OK and status != pytest.ExitCode.OK):
         session.exitstatus = status
 
 

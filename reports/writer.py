@@ -196,5 +196,5 @@ def _writing(directory: Path) -> Iterator[None]:
     except OSError as error:
         raise ReportUnwritable(
             f"the report cannot be written to {directory}: {error.strerror or error};"
-            " give a directory that can be written with --report-dir"
+            " make room there, or give a directory that can be written with --report-dir"
         ) from error

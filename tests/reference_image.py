@@ -37,14 +37,14 @@ def image() -> Image:
     return Image(reference, folder / "image.tar")
 
 
-def main() -> None:
-    """Load it and say how it is called."""
+def load() -> str:
+    """Have the engine of this machine load it; its reference. Raises ToolFailed, NoEngine, or OSError."""
     made, engine = image(), find_engine()
     loaded = engine.run("load", "--input", str(made.archive), timeout_s=300)
     if loaded.returncode:
-        raise SystemExit(f"{engine.name} cannot load {made.archive}: {loaded.stderr.strip()}")
-    print(made.reference)  # noqa: T201 -- this is the command's answer
+        raise OSError(f"{engine.name} cannot load {made.archive}: {loaded.stderr.strip()}")
+    return made.reference
 
 
 if __name__ == "__main__":
-    main()
+    print(load())  # noqa: T201 -- this is the command's answer

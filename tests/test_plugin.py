@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -199,6 +200,53 @@ def test_a_report_directory_that_cannot_be_written(tmp_path: Path) -> None:
     done = run(tmp_path, "--initializer", HONEST, *LOCAL)
     assert done.code == pytest.ExitCode.USAGE_ERROR
     assert "--report-dir" in done.text
+
+
+FILLER = """
+import os
+from contextlib import suppress
+from pathlib import Path
+import pytest
+def fill():
+    with suppress(OSError), open(Path(os.environ["FULL"]) / "filler", "wb", 0) as file:
+        while file.write(b"x" * 4096):
+            pass
+@pytest.hookimpl(wrapper=True)
+def pytest_{hook}:
+    fill()
+    return (yield)
+"""
+
+
+@pytest.mark.parametrize(
+    "hook", ["runtest_logreport(report)", "sessionfinish(session)"], ids=["in-the-middle", "at-the-end"]
+)
+def test_the_reports_disk_fills_up(tmp_path: Path, hook: str) -> None:
+    """One line and no traceback; every server ends; the initializer is not blamed."""
+    (tmp_path / "filler.py").write_text(FILLER.format(hook=hook))
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    command = _command(tmp_path, "-p", "filler", "--initializer", HONEST, "--store", "http", "--rule", "PLACE-014")
+    mounted = f"mount -t tmpfs -o size=4m none {reports} && exec {shlex.join(command)}"
+    unshare = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no disk of its own without user namespaces")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "FULL": str(reports), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [*unshare, "sh", "-c", mounted],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    text = done.stdout + done.stderr
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR, text
+    assert f"the report cannot be written to {reports}: No space left on device; make room there" in text
+    assert "Traceback" not in text
+    assert "FAILED" not in text
+    _wait_for(lambda: not _children(str(tmp_path)), "everything to end")
 
 
 def test_rules_are_listed_and_explained(tmp_path: Path) -> None:
