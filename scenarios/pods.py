@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from lightkube.resources.core_v1 import Event, Pod, PodLog
 from lightkube.types import on_error_retry
 
 from scenarios.kubernetes import INITIALIZER, MODEL_SERVER, SERVICE_LABEL
+from scenarios.waiting import wait
 
 #: Waiting reasons that no patience cures.
 HOPELESS = {
@@ -33,6 +35,9 @@ _NOT_YET = "failed to sync"
 _CONFLICT = "the object has been modified"
 #: How often the events are looked at while there is no pod, in seconds.
 _LOOK_AT_EVENTS_S = 2.0
+#: Seconds until a log can be read that the kubelet is just removing, and what it answers meanwhile, with status 200.
+_LOG_WITHIN_S = 15.0
+_GONE = re.compile(r"unable to retrieve container logs for |failed to try resolving symlinks in path ")
 
 
 class NeverReady(Exception):
@@ -176,12 +181,22 @@ def started(pod: Pod, container: str) -> bool:
 def log_of(client: Client, namespace: str, pod: str, container: str) -> str:
     """What the container printed the first time, both streams as the kubelet keeps them.
 
-    A container that failed is started again at once: its log is the previous one from one moment to the next.
+    A container that failed is started again at once: its log is the previous one from one moment to the next, and the
+    one before goes, also between the question and the answer. Raises Unsettled.
     """
-    if first := _log(client, namespace, pod, container, previous=True):
-        return first
-    current = _log(client, namespace, pod, container)
-    return _log(client, namespace, pod, container, previous=True) or current
+
+    def look() -> str | None:
+        current = ""
+        for previous in (True, False, True):
+            text = _log(client, namespace, pod, container, previous=previous)
+            if _GONE.match(text):
+                return None
+            if text and previous:
+                return text
+            current = current or text
+        return current
+
+    return wait(look, f"the log of {container} in pod {pod}", seconds=_LOG_WITHIN_S)
 
 
 def _log(client: Client, namespace: str, pod: str, container: str, *, previous: bool = False) -> str:

@@ -9,6 +9,7 @@ import pytest
 from lightkube import codecs
 from lightkube.resources.core_v1 import Pod
 
+from scenarios import pods
 from scenarios.inspection import Inspection, Sealed
 from scenarios.kubernetes import INITIALIZER, MODEL_SERVER
 from scenarios.pods import describe, first_end, running, started
@@ -40,6 +41,29 @@ def test_the_first_end_is_told_although_the_container_runs_again() -> None:
     assert end
     assert (end.exit_code, end.seconds) == (1, 7.0)
     assert running(pod, INITIALIZER)
+
+
+GONE = "unable to retrieve container logs for containerd://0123"
+
+
+@pytest.mark.parametrize(
+    ("answers", "text"),
+    [
+        (["first"], "first"),
+        (["", "only", ""], "only"),
+        (["", "begins", "first"], "first"),
+        (["", "", ""], ""),
+        ([GONE, "", GONE, "next"], "next"),
+    ],
+    ids=["previous", "current", "started-again", "mute", "just-removed"],
+)
+def test_the_log_of_a_container_that_starts_again(
+    monkeypatch: pytest.MonkeyPatch, answers: list[str], text: str
+) -> None:
+    """The kubelet answers with an excuse, and status 200, for a log that it is just removing."""
+    coming = iter(answers)
+    monkeypatch.setattr(pods, "_log", lambda *_, **__: next(coming))
+    assert pods.log_of(None, "n", "p", INITIALIZER) == text  # type: ignore[arg-type]
 
 
 def test_a_good_end_is_no_failure() -> None:
