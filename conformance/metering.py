@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from conformance.budgets import FEWEST, MOST, Interval, interval
+from conformance.budgets import FEWEST, LEAST_SPREAD, MOST, Interval, interval
 from conformance.fetching import Broken
 from conformance.measuring import Bench, Sample, Series
 from conformance.spec import Budget
@@ -25,6 +25,7 @@ class Quantity:
     read       the initializer's values of a series, a sample each.
     beside     what each is held against, where a budget multiplies that; its name where it is no reference client.
     tolerance  for what does not scatter: how far one call may be from the next; None for what has to be repeated.
+    spread     of what has to be repeated: the least that is believed of its scatter.
     rate       whether the value is the time in which a whole model moved.
     """
 
@@ -32,6 +33,7 @@ class Quantity:
     beside: Read | None = None
     beside_name: str = ""
     tolerance: float | None = None
+    spread: float = LEAST_SPREAD
     rate: bool = False
 
 
@@ -74,7 +76,9 @@ QUANTITIES = {
     "transfer time": Quantity(
         _mine(lambda one, _: one.transfer_s), _reference(lambda one, _: one.transfer_s), rate=True
     ),
-    "parallelism": Quantity(_mine(lambda one, _: one.parallelism), _reference(lambda one, _: one.parallelism)),
+    "parallelism": Quantity(
+        _mine(lambda one, _: one.parallelism), _reference(lambda one, _: one.parallelism), spread=0.02
+    ),
     "bytes on the wire": Quantity(
         _mine(lambda one, series: one.wire / series.size),
         _reference(lambda one, series: one.wire / series.size),
@@ -111,7 +115,8 @@ class Meter:
             values = quantity.read(self.bench, series)
             beside = quantity.beside(self.bench, series) if quantity.beside else []
             pairs = zip(values, beside or [1.0] * len(values), strict=True)
-            found = interval([self.budget.share(store, *pair) for pair in pairs], quantity.tolerance)
+            shares = [self.budget.share(store, *pair) for pair in pairs]
+            found = interval(shares, quantity.tolerance, quantity.spread)
             if found.decision != "undecided":
                 break
         measured = self._measurement(quantity, series, values, beside, found)

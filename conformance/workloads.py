@@ -55,7 +55,7 @@ def _files(count: int, size: int) -> Callable[[], Mapping[str, bytes]]:
 TINY = Workload("tiny", _files(1, 1024), compared=True)
 LARGE = Workload("large", _files(1, 12 * MIB), Line(8_000_000), compared=True)
 SHARDS = Workload("shards", _files(8, 1 * MIB), Line(1_500_000), compared=True)
-SMALL = Workload("small", _files(32, 4096), Line(20_000_000, delay_s=0.15), compared=True)
+SMALL = Workload("small", _files(24, 4096), Line(20_000_000, delay_s=0.15), compared=True)
 MANY = Workload("many", _files(500, 4096))
 #: As much as an emulator that keeps its objects in memory carries well.
 HUGE = Workload("huge", _files(1, 192 * MIB), compared=True)

@@ -61,6 +61,13 @@ def test_more_samples_narrow_the_interval() -> None:
     assert widths == sorted(widths, reverse=True)
 
 
+def test_what_hardly_scatters_is_decided_sooner() -> None:
+    """Two samples that agree are enough where the least spread is small, and not where they differ."""
+    assert interval([1.3, 1.3], None).decision == "undecided"
+    assert interval([1.3, 1.3], None, 0.02).decision == "over"
+    assert interval([1.1, 1.5], None, 0.02).decision == "undecided"
+
+
 def test_shares_of_a_budget() -> None:
     """A multiple of what lies beside, plus a constant; a least number; another one for a store."""
     assert TWICE.share("s3", 5, 2) == 1
