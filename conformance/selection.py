@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from conformance.run import rule_id, store_of
 from conformance.spec import Spec
+from scenarios.initializers.proc import cores
 
 #: Rules some of whose cases wait for time limits of the initializer, the longest first.
 SLOW = (
@@ -67,6 +67,5 @@ def workers(profiles: Collection[str]) -> int:
 
     Twelve where nothing is asked for but faults, whose cases hardly do anything else.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     waiting = profiles and all(profile.partition("/")[0] == "faults" for profile in profiles)
-    return (12 if waiting else 4) * (cores or 1)
+    return (12 if waiting else 4) * cores()

@@ -1,12 +1,16 @@
-"""A lock between processes of one machine that many may share, or one may have alone; the kernel frees it at death."""
+"""Locks between processes of one machine; the kernel frees them at death."""
 
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
+
+
+_LOOK_S = 0.02
 
 
 class SharedLock:
@@ -38,6 +42,26 @@ class SharedLock:
             _release(turnstile)
             yield
             _release(lock)
+
+
+@contextmanager
+def one_of(path: Path, places: int) -> Iterator[None]:
+    """Hold one of so many places, as soon as one is free."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        files = [stack.enter_context(path.with_name(f"{path.name}-{place}").open("a")) for place in range(places)]
+        while not (mine := next(filter(_take, files), None)):
+            time.sleep(_LOOK_S)
+        yield
+        _release(mine)
+
+
+def _take(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _release(file: IO[str]) -> None:

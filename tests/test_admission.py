@@ -16,7 +16,7 @@ from conformance.fetching import Broken
 from conformance.injection import TOKEN, InjectedPod
 from scenarios import kubernetes
 from scenarios.kubernetes import INTERNAL, Object
-from scenarios.locks import SharedLock
+from scenarios.locks import SharedLock, one_of
 from scenarios.waiting import Unsettled, wait
 
 EXCLUDING = {"matchExpressions": [{"key": "control-plane", "operator": "DoesNotExist"}]}
@@ -141,6 +141,26 @@ def _until_waiting(turnstile: Path) -> None:
         return None
 
     wait(taken, "somebody in the turnstile", seconds=10)
+
+
+def test_places_are_few(tmp_path: Path) -> None:
+    """Two of three have one at once; the third follows as soon as one is free."""
+    inside: list[int] = []
+    most = 0
+
+    def use(_: int) -> None:
+        nonlocal most
+        with one_of(tmp_path / "lock", 2):
+            inside.append(1)
+            most = max(most, len(inside))
+            time.sleep(0.2)
+            inside.pop()
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(use, range(3)))
+    assert most == 2
+    assert 0.4 <= time.monotonic() - began < 5
 
 
 def test_many_share_it(tmp_path: Path) -> None:

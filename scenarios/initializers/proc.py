@@ -11,6 +11,11 @@ from pathlib import Path
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) or 1
+
+
 def end_of(pid: int) -> tuple[int, float]:
     """The exit code (negative for a signal) and CPU seconds, waited-for children included, of a zombie."""
     fields = _stat(pid)
