@@ -31,8 +31,9 @@ const (
 	readinessPort = ":8080"
 	// KServe mounts volume claims beside the models (up to 0.15) and has links lead there.
 	alwaysOpen = "/mnt"
-	// KServe tells a model server by MODEL_INIT_MODE=async that its model may appear after its start (modelcars).
-	appearsWithin = 30 * time.Second
+	// KServe tells a model server by MODEL_INIT_MODE=async that its model may appear after its start (modelcars). The
+	// container that makes it appear has a hundredth of a core; whoever reads the log gives up after a minute.
+	appearsWithin = 50 * time.Second
 )
 
 type entry struct {
