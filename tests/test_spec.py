@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conformance import spec
+from conformance import selection, spec
 from conformance.spec import SpecError
 
 HEAD = {
@@ -93,3 +93,10 @@ def test_the_first_message_that_fits_is_the_exact_one(tmp_path: Path) -> None:
     assert rule.message("0.17.0", "s3", "file") == "new file"
     assert rule.message("0.17.0", "s3", "folder") is None
     assert rule.message("0.16.0", "hf", "") is None
+
+
+def test_a_rule_on_a_store_that_no_test_checks_is_refused() -> None:
+    """It would be left out of every run, and its profile never be complete."""
+    with pytest.raises(pytest.UsageError, match=r"no test checks .*PLACE-001 on s3"):
+        selection.check([], spec.current(), whole=True)
+    selection.check([], spec.current(), whole=False)
