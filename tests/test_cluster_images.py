@@ -19,7 +19,7 @@ from clusters.images.archive import layer
 from clusters.images.own import USER, own_image
 from clusters.toolchain import cache
 from clusters.toolchain.cache import StepFailed, ToolFailed
-from scenarios.initializers import release_image, releases
+from scenarios.initializers import releases
 from scenarios.initializers.release_image import initializer_image
 from scenarios.initializers.releases import Installed
 
@@ -90,7 +90,7 @@ def test_an_assembled_initializer_is_as_upstream_has_it(
     entrypoint = tmp_path / "initializer-entrypoint"
     entrypoint.write_text("#!/usr/bin/env python3\n")
     monkeypatch.setattr(releases.Release, "install", lambda _: Installed(environment, entrypoint))
-    monkeypatch.setattr(release_image, "python_base", lambda _: base)
+    monkeypatch.setattr(python_program, "python_base", lambda _: base)
     image = initializer_image("0.20.0", "assembled")
     root = tmp_path / "root"
     entries = unpack(image, root)
