@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from clusters.base import Image
-from clusters.images import python_base, servers
+from clusters.images import python_base, python_program, servers
 from clusters.images.archive import layer
 from clusters.images.own import USER, own_image
 from clusters.toolchain import cache
