@@ -168,9 +168,7 @@ class Run:
         """(rule, store) of every MUST that this release can be judged by; store "" where none is needed."""
         return {
             (rule.id, store)
-            for rule in self.spec
-            if rule.level == "MUST"
-            for store in rule.stores or ("",)
+            for rule, store in self.spec.musts()
             if self.options.judges(rule, store or None) and (not store or supported(store, self.options))
         }
 

@@ -31,8 +31,7 @@ def check(items: Collection[pytest.Item], spec: Spec, *, whole: bool) -> None:
             raise pytest.UsageError(f"{item.nodeid} has no @rule(...): say which rule of the spec it checks")
         if name not in spec.rules:
             raise pytest.UsageError(f"{item.nodeid} checks {name}, which the spec does not have")
-    required = {(rule.id, store) for rule in spec if rule.level == "MUST" for store in rule.stores or ("",)}
-    untested = sorted(required - pairs(items))
+    untested = sorted({(rule.id, store) for rule, store in spec.musts()} - pairs(items))
     if whole and untested:
         names = ", ".join(f"{rule} on {store}" if store else rule for rule, store in untested)
         raise pytest.UsageError(f"no test checks {names}")

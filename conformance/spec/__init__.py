@@ -144,6 +144,10 @@ class Spec:
     def __getitem__(self, rule_id: str) -> Rule:
         return self.rules[rule_id]
 
+    def musts(self) -> Iterator[tuple[Rule, str]]:
+        """Each MUST on each of its stores; store "" where it needs none."""
+        return ((rule, store) for rule in self if rule.level == "MUST" for store in rule.stores or ("",))
+
 
 def _read(path: Path, schema: Mapping[str, Any], definition: str) -> dict[str, Any]:
     try:
