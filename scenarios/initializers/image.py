@@ -114,7 +114,7 @@ class _Container:
         self._engine = engine
         self._name = name
         self._room = room
-        self._program = 0
+        self._program: int | None = None
         self.popen = engine.start(*arguments)
         self.ending = os.pidfd_open(self.popen.pid)
 
@@ -145,11 +145,12 @@ class _Container:
 
     def _seen(self) -> int:
         """The process id of its program; 0 before it runs, and where the engine's containers are another machine's."""
-        if not self._program:
+        if self._program is None:  # asking the engine takes longer than looking, so it is asked until it knows
             said = self._engine.run("inspect", "--format", "{{.State.Pid}}", self._name).stdout.strip()
-            if said.isdecimal() and _sees(int(said), self._room):
-                self._program = int(said)
-        return self._program
+            pid = int(said) if said.isdecimal() else 0
+            if pid:
+                self._program = pid if _sees(pid, self._room) else 0
+        return self._program or 0
 
     def _signal(self, name: str) -> None:
         self._engine.run("kill", "--signal", name, self._name)
