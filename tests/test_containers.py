@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tarfile
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +20,8 @@ from scenarios.servers.base import Unavailable
 from scenarios.servers.fake_gcs_server import VERSION
 from scenarios.servers.images import FakeGCSServerImage
 from scenarios.servers.process import free_ports, launch
+from tests.processes import wait_until
 
-GONE_WITHIN_S = 20
 IMAGE = FakeGCSServerImage.image
 #: Each worker of pytest-xdist has its own.
 ASSEMBLED = f"localhost/kserve-conformance/fake-gcs-server:test-{os.getpid()}"
@@ -50,10 +49,7 @@ def containers(engine: Engine) -> list[str]:
 
 
 def wait_until_gone(engine: Engine) -> None:
-    deadline = time.monotonic() + GONE_WITHIN_S
-    while left := containers(engine):
-        assert time.monotonic() < deadline, f"still there: {left}"
-        time.sleep(0.05)
+    wait_until(lambda: not containers(engine), "the containers to end")
 
 
 @pytest.mark.usefixtures("assembled")

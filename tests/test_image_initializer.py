@@ -7,7 +7,6 @@ import os
 import subprocess
 import tarfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from clusters.engine import Engine
 from clusters.toolchain.go import go
 from scenarios.initializers import NoInitializer, initializer
 from scenarios.initializers.base import ANYBODY, DEST, Call, Initializer, Kill
+from tests.processes import command_lines
 
 #: Each worker of pytest-xdist has its own.
 REFERENCE = f"localhost/kserve-conformance/contract:test-{os.getpid()}"
@@ -113,7 +113,8 @@ def test_the_memory_of_its_processes_is_seen(image: Initializer, tmp_path: Path)
 def test_one_of_its_processes_can_be_killed(image: Initializer, tmp_path: Path) -> None:
     """The other one notices."""
     dest = f"/data/{os.getpid()}"
-    kill = Kill(lambda: _runs(f"/contract\0hold://alone\0{dest}"), worker=True)
+    alone = ["/contract", "hold://alone", dest]
+    kill = Kill(lambda: alone in command_lines(), worker=True)
     outcome = image.call(Call([("hold://both", dest)], tmp_path, kill=kill))
     assert (outcome.killed, outcome.exit_code) == ("worker", 3)
     assert "killed" in outcome.stderr
@@ -122,12 +123,3 @@ def test_one_of_its_processes_can_be_killed(image: Initializer, tmp_path: Path) 
 def test_an_image_that_cannot_be_had_is_one_clear_line(engine: Engine) -> None:
     with pytest.raises(NoInitializer, match=rf"image:localhost/not/there:1: {engine.name} neither has it nor can pull"):
         initializer("image:localhost/not/there:1").prepare()
-
-
-def _runs(arguments: str) -> bool:
-    """Whether a process of this machine was started with these arguments, each ended by NUL but the last."""
-    found = False
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            found |= arguments.encode() in (folder / "cmdline").read_bytes()
-    return found

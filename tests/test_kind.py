@@ -29,6 +29,7 @@ from clusters.kind import Kind
 from clusters.node import Node, config_digest
 from clusters.toolchain.cache import cache_root
 from clusters.toolchain.go import go_source
+from tests.processes import wait_until
 
 ENDED_WITHIN_S = 60
 PAUSE = Path(kind.__file__).parent / "images" / "pause"
@@ -98,7 +99,7 @@ time.sleep(60)
         assert killed.stdout is not None
         assert killed.stdout.readline() == b"up\n"
         killed.send_signal(signal.SIGKILL)
-    wait_until(lambda: not gc.folder_of("mine").exists())
+    wait_until(lambda: not gc.folder_of("mine").exists(), "the reaper")
     assert "rm --force --time 0 --volumes mine-control-plane" in (tmp_path / "calls").read_text()
 
 
@@ -225,15 +226,6 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
         config_digest(Image("any:1", tmp_path / "image.tar"))
 
 
-def wait_until(condition: object) -> None:
-    """Until `condition()` holds."""
-    assert callable(condition)
-    deadline = time.monotonic() + ENDED_WITHIN_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def footprint(engine: Engine, name: str) -> list[str]:
     """Everything of a cluster that an engine or this machine can show, but for mounts."""
     node = f"{name}-control-plane"
@@ -345,9 +337,10 @@ time.sleep(600)
         name = f"{kind.KEPT_NAME}-{killed.pid}"
         while said not in killed.stderr.readline():
             assert killed.poll() is None
-        wait_until(lambda: engine.run("container", "inspect", f"{name}-control-plane").returncode == 0)
+        node = f"{name}-control-plane"
+        wait_until(lambda: engine.run("container", "inspect", node).returncode == 0, f"{node} to start", ENDED_WITHIN_S)
         killed.send_signal(signal.SIGKILL)
-    wait_until(lambda: not footprint(engine, name))
+    wait_until(lambda: not footprint(engine, name), "everything to end", ENDED_WITHIN_S)
 
 
 def test_the_command_says_in_one_line_why_it_cannot(

@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from tests.processes import command_lines, wait_until
 
 SUITE = Path(__file__).parent.parent / "conformance"
 INITIALIZERS = Path(__file__).parent / "initializers"
@@ -246,7 +247,7 @@ def test_the_reports_disk_fills_up(tmp_path: Path, hook: str) -> None:
     assert f"the report cannot be written to {reports}: No space left on device; make room there" in text
     assert "Traceback" not in text
     assert "FAILED" not in text
-    _wait_for(lambda: not _children(str(tmp_path)), "everything to end")
+    wait_until(lambda: not _running(str(tmp_path)), "everything to end")
 
 
 def test_rules_are_listed_and_explained(tmp_path: Path) -> None:
@@ -275,12 +276,12 @@ def test_a_hanging_initializer_is_ended(tmp_path: Path) -> None:
         text=True,
         preexec_fn=_heed_interrupts,  # noqa: PLW1509 -- no thread of ours forks here
     ) as process:
-        _wait_for(lambda: _children(f"{tmp_path}/broken.py hang file:"), "the initializer to start")
+        wait_until(lambda: _running(f"{tmp_path}/broken.py hang file:"), "the initializer to start")
         process.send_signal(signal.SIGINT)
         text = process.communicate(timeout=120)[0]
     assert process.returncode == pytest.ExitCode.INTERRUPTED, text
     assert not json.loads((tmp_path / "reports" / "report.json").read_text())["footer"]["complete"]
-    _wait_for(lambda: not _children(f"{tmp_path}/broken.py hang file:"), "the initializer to end")
+    wait_until(lambda: not _running(f"{tmp_path}/broken.py hang file:"), "the initializer to end")
 
 
 def test_a_killed_run_keeps_its_results_and_leaves_nothing(tmp_path: Path) -> None:
@@ -288,9 +289,9 @@ def test_a_killed_run_keeps_its_results_and_leaves_nothing(tmp_path: Path) -> No
     command = _command(tmp_path, "--initializer", _hanging(tmp_path), "--store", "local", "--rule", "*-001")
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as process:
-        _wait_for(lambda: _children(f"{tmp_path}/broken.py hang file:"), "the initializer to start")
+        wait_until(lambda: _running(f"{tmp_path}/broken.py hang file:"), "the initializer to start")
         process.kill()
-    _wait_for(lambda: not _children(str(tmp_path)), "everything to end")
+    wait_until(lambda: not _running(str(tmp_path)), "everything to end")
     recover = [sys.executable, "-m", "reports", "recover", str(tmp_path / "reports")]
     assert subprocess.run(recover, capture_output=True, check=False).returncode in {0, 1}
     assert (tmp_path / "reports" / "report.json").exists()
@@ -303,21 +304,6 @@ def _hanging(folder: Path) -> str:
     return f"command:{sys.executable} {folder / 'broken.py'} hang"
 
 
-def _children(mark: str) -> list[str]:
-    """Command lines of running processes that contain `mark`."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if mark in line and path.parent.name != str(os.getpid()):
-            found.append(line)
-    return found
-
-
-def _wait_for(condition: Callable[[], object], what: str, within_s: float = 30) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {within_s} s for {what}"
-        time.sleep(0.05)
+def _running(mark: str) -> bool:
+    """Whether `mark` is part of the command line of a running process."""
+    return any(mark in " ".join(argv) for argv in command_lines())

@@ -16,6 +16,7 @@ import pytest
 from scenarios.initializers import sandbox
 from scenarios.initializers.base import ANYBODY, DEST, PVC, Call, Outcome
 from scenarios.initializers.process import KEPT_BYTES
+from tests.processes import command_lines, wait_until
 
 Shell = Callable[..., Outcome]
 
@@ -34,25 +35,9 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
     return run
 
 
-def _running(word: str) -> bool:
-    """Whether a process has `word` among its arguments."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if word.encode() in (folder / "cmdline").read_bytes().split(b"\0"):
-                return True
-        except OSError:
-            continue
-    return False
-
-
-def _gone(word: str) -> bool:
-    """Whether no process with `word` is left within some seconds."""
-    deadline = time.monotonic() + 5
-    while _running(word):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+def _ended(word: str) -> None:
+    """Waits until no process is left with `word` among its arguments."""
+    wait_until(lambda: not any(word in argv for argv in command_lines()), f"{word} to end")
 
 
 @bubblewrap
@@ -266,7 +251,7 @@ def test_a_hang(shell: Shell) -> None:
     outcome = shell("trap '' TERM; sleep 4711.1 & sleep 4711.1; sleep 4711.1", timeout_s=0.3)
     assert (outcome.ended, outcome.exit_code, outcome.survivors) == ("timeout", -signal.SIGKILL, 0)
     assert 2 <= outcome.duration_s < 10
-    assert _gone("4711.1")
+    _ended("4711.1")
 
 
 def test_last_words_before_the_limit(shell: Shell) -> None:
@@ -305,7 +290,7 @@ def test_survivors(shell: Shell) -> None:
     """Detached from session, terminal and streams: counted, and ended."""
     outcome = shell("setsid sleep 4711.2 >/dev/null 2>&1 </dev/null & sleep 4711.2 & exit 0")
     assert (outcome.ended, outcome.exit_code, outcome.survivors) == ("exit", 0, 2)
-    assert _gone("4711.2")
+    _ended("4711.2")
 
 
 def test_a_helper_that_follows_is_no_survivor(shell: Shell) -> None:
@@ -366,12 +351,9 @@ program = ["/bin/sh", "-c", "setsid sleep 4711.3 & exec sleep 4711.3"]
 sandbox.run(program, [], Call([], Path({str(tmp_path)!r})))
 """
     with subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[1]) as suite:
-        deadline = time.monotonic() + 20
-        while not _running("4711.3"):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: any("4711.3" in argv for argv in command_lines()), "the program to start")
         suite.send_signal(signal.SIGKILL)
-    assert _gone("4711.3")
+    _ended("4711.3")
 
 
 @pytest.mark.parametrize("isolated", [pytest.param(True, marks=bubblewrap), False], ids=["bubblewrap", "plain"])
@@ -392,7 +374,7 @@ while True:
             suite.stdout.readline()
             time.sleep(n * 0.0025)
             suite.kill()
-    assert _gone("4711.4")
+    _ended("4711.4")
 
 
 @bubblewrap

@@ -7,8 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from scenarios.servers.fleet import Fleet
 from scenarios.servers.gcp_storage_emulator import GCPStorageEmulator
 from scenarios.servers.minio import MinIO
 from scenarios.servers.moto import Moto
+from tests.processes import wait_until
 
 
 class Plain(Server):
@@ -72,16 +72,6 @@ SERVERS = [
         marks=pytest.mark.skipif(not built(f"fake-gcs-server-{FAKE_GCS_VERSION}"), reason="it is not built"),
     ),
 ]
-
-
-def until(condition: Callable[[], bool], within_s: float = 10.0) -> bool:
-    """Whether `condition` comes true in time."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def gone(pid: int) -> bool:
@@ -147,19 +137,19 @@ time.sleep(600)
     with subprocess.Popen([sys.executable, "-c", run], stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout
         leash = int(killed.stdout.readline())
-        assert until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+        wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2, "its children")
         killed.kill()
     everybody = [leash, *map(int, pids.read_text().split())]
-    assert until(lambda: all(map(gone, everybody))), f"still there: {[p for p in everybody if not gone(p)]}"
+    wait_until(lambda: all(map(gone, everybody)), f"the end of {everybody}")
 
 
 def test_a_killed_leash_takes_its_program_along(tmp_path: Path) -> None:
     """SIGKILL of the leash itself ends the program too."""
     held = process.launch(["sh", "-c", "echo $$ > pid; exec sleep 600"], tmp_path / "log", tmp_path)
     pid = tmp_path / "pid"
-    assert until(lambda: pid.exists() and pid.read_text().strip() != "")
+    wait_until(lambda: pid.exists() and pid.read_text().strip(), "the program to start")
     os.kill(held.popen.pid, signal.SIGKILL)
-    assert until(lambda: gone(int(pid.read_text())))
+    wait_until(lambda: gone(int(pid.read_text())), "the program to end")
     held.stop()
 
 

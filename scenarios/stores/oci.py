@@ -87,10 +87,10 @@ class OCI(Store):
         with tarfile.open(source.archive) as tar:
             (described,) = json.loads(_member(tar, "manifest.json"))
             layers: list[tuple[Layer, bytes]] = [("tar", _member(tar, name)) for name in described["Layers"]]
-            manifest = self._manifest(f"{self.case}/{image}", layers, _member(tar, described["Config"]))
-        self._send("PUT", f"/v2/{self.case}/{image}/manifests/latest", manifest, MANIFEST)
+            repository = f"{self.case}/{self._valid(image)}"
+            self._tag(repository, self._manifest(repository, layers, _member(tar, described["Config"])))
         accounts.restrict(self._folder, self._accounts, readers=["reader"])
-        return f"{self._on_nodes}/{self.case}/{image}:latest"
+        return f"{self._on_nodes}/{repository}:latest"
 
     def login_on_nodes(self) -> str:
         """The `.dockerconfigjson` with which a node may pull what `put_image` returned."""
@@ -138,7 +138,7 @@ class OCI(Store):
     def _push(self, image: str, layers: Sequence[tuple[Layer, bytes]], architectures: Sequence[str]) -> None:
         mine = self._manifest(image, layers, _config(layers, ARCHITECTURE))
         if not architectures:
-            self._send("PUT", f"/v2/{image}/manifests/latest", mine, MANIFEST)
+            self._tag(image, mine)
             return
         entries = []
         for architecture in architectures:
@@ -148,7 +148,10 @@ class OCI(Store):
             self._send("PUT", f"/v2/{image}/manifests/{_digest(manifest)}", manifest, MANIFEST)
             platform = {"architecture": architecture, "os": "linux"}
             entries.append({**_descriptor(MANIFEST, manifest), "platform": platform})
-        self._send("PUT", f"/v2/{image}/manifests/latest", _document(INDEX, manifests=entries), INDEX)
+        self._tag(image, _document(INDEX, manifests=entries), INDEX)
+
+    def _tag(self, image: str, manifest: bytes, media_type: str = MANIFEST) -> None:
+        self._send("PUT", f"/v2/{image}/manifests/latest", manifest, media_type)
 
     def _manifest(self, image: str, layers: Sequence[tuple[Layer, bytes]], config: bytes) -> bytes:
         """The manifest of an image, its blobs uploaded."""
