@@ -32,7 +32,9 @@ def image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         writable = tarfile.TarInfo("opt")
         writable.type, writable.mode = tarfile.DIRTYPE, 0o777
         archive.addfile(writable)
-    argv = [engine.program, "import", "--change", 'ENTRYPOINT ["/contract"]', "-", REFERENCE]
+    # The layer has no /work: an engine makes it.
+    changes = ["--change", 'ENTRYPOINT ["/contract"]', "--change", "WORKDIR /work"]
+    argv = [engine.program, "import", *changes, "-", REFERENCE]
     environment = {"PATH": os.environ["PATH"], **engine.environment}
     subprocess.run(argv, input=layer.getvalue(), env=environment, check=True, capture_output=True)
     made = initializer(f"image:{REFERENCE}")

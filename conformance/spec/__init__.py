@@ -152,7 +152,8 @@ class Spec:
 def _read(path: Path, schema: Mapping[str, Any], definition: str) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text())
-        jsonschema.validate(data, {**schema, "$ref": f"#/$defs/{definition}"})
+        # `jsonschema.validate` would check the schema itself once more for every file.
+        jsonschema.Draft202012Validator({**schema, "$ref": f"#/$defs/{definition}"}).validate(data)
     except (yaml.YAMLError, jsonschema.ValidationError) as error:
         reason = error.message if isinstance(error, jsonschema.ValidationError) else str(error)
         where = "/".join(map(str, error.absolute_path)) if isinstance(error, jsonschema.ValidationError) else ""

@@ -46,6 +46,7 @@ class Image(Initializer):
         self.digest = ""
         self._reference = reference
         self._engine: Engine | None = None
+        self._working_directory = ""
 
     def prepare(self) -> None:
         """Find an engine, have the image, call it once without arguments."""
@@ -60,6 +61,7 @@ class Image(Initializer):
                 raise NoInitializer(f"{self.spec}: {self._engine.name} neither has it nor can pull it: {said[0]}")
         (described,) = json.loads(self._engine.run("image", "inspect", self._reference).stdout)
         self.digest = f"sha256:{described['Id'].removeprefix('sha256:')}"
+        self._working_directory = described["Config"].get("WorkingDir") or ""
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
             try:
                 refuse_if_not_started(self.spec, self.call(Call([], Path(folder))))
@@ -83,7 +85,8 @@ class Image(Initializer):
             changed = self._engine.run("diff", name).stdout
         reproduce = shlex.join([self._engine.program, "run", "--rm", *options, self._reference, *call.argv])
         observed = outcome(call, room, ended, reproduce, {})
-        return replace(observed, strays=sorted([*observed.strays, *_strays(changed, call)]))
+        strays = _strays(changed, call, self._working_directory)
+        return replace(observed, strays=sorted([*observed.strays, *strays]))
 
     @staticmethod
     def _options(engine: Engine, call: Call, room: Room) -> list[str]:
@@ -171,9 +174,13 @@ def _hand_over(root: Path, uid: int) -> None:
             os.chown(path, uid, uid, follow_symlinks=False)
 
 
-def _strays(changed: str, call: Call) -> list[str]:
-    """What `diff` lists beyond the engine's own files, /tmp, mounts and the folders that lead to them."""
-    written = [line[2:] for line in changed.splitlines() if line[:2] in {"A ", "C "}]
+def _strays(changed: str, call: Call, working_directory: str) -> list[str]:
+    """What `diff` lists beyond the engine's own files, /tmp, mounts and the folders that lead to them.
+
+    An engine makes the working directory that an image names and does not have.
+    """
+    lines = [line for line in changed.splitlines() if line != f"A {working_directory}"]
+    written = [line[2:] for line in lines if line[:2] in {"A ", "C "}]
     shown = (*_ENGINES_OWN, *_ENGINES_OWN_RUN, "/tmp", "/mnt", *call.mounts, *destinations(call))  # noqa: S108
     return [
         path
