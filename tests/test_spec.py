@@ -1,8 +1,10 @@
 """The loader of the spec: what it reads, and what it refuses."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
@@ -40,6 +42,10 @@ def test_the_suites_own_spec_loads() -> None:
     assert download == {"PLACE", "ARCH", "CONTRACT", "ERR", "CRED", "MR"}
     assert {"INJECT", "NS", "PVC", "CSC"} <= set(current.areas)
     assert not [rule.id for rule in current if rule.profile == "injection" and rule.stores]
+
+
+def test_the_schema_is_valid() -> None:
+    jsonschema.Draft202012Validator.check_schema(json.loads((spec.FOLDER / "schema.json").read_text()))
 
 
 def test_groups_of_stores_are_expanded(tmp_path: Path) -> None:
