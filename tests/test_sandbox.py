@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -338,6 +339,36 @@ def test_it_can_be_reproduced(shell: Shell, tmp_path: Path) -> None:
     made.unlink()
     subprocess.run(["sh", "-c", outcome.reproduce], check=True)
     assert made.read_text() == "model"
+
+
+def _failing(folder: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """A bubblewrap that cannot bind what goes meanwhile, so many times."""
+    wrapper = folder / "bin" / "bwrap"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f"""#!/bin/sh
+echo >>{folder}/starts
+[ "$(wc -l <{folder}/starts)" -gt {times} ] && exec {shutil.which("bwrap")} "$@"
+echo "Can't bind mount: No such file" >&2; exit 1
+""")
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+
+
+@bubblewrap
+def test_a_mount_that_goes_while_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container elsewhere on the machine ends just then: the program had not begun, so it begins once more."""
+    _failing(tmp_path, monkeypatch, times=2)
+    assert sandbox.run(["/bin/sh", "-c", "echo said"], [], Call([], tmp_path / "call")).stdout == "said\n"
+
+
+@bubblewrap
+def test_a_sandbox_that_never_starts_says_nothing_of_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _failing(tmp_path, monkeypatch, times=100)
+    with pytest.raises(sandbox.SandboxBroken, match="bubblewrap did not start: Can't bind mount: No such file"):
+        sandbox.run(["/bin/true"], [], Call([], tmp_path / "call"))
+    assert (tmp_path / "starts").read_text().count("\n") == 3
 
 
 @bubblewrap
