@@ -198,8 +198,10 @@ class Fetcher:
         offline      whether there is no network at all.
         confined     whether it is any user, on a root file system that cannot be written.
         """
-        if (offline or confined) and self._initializer.isolation == "none":
-            raise NotOffered("a call without network, or as any user, needs bubblewrap or a container")
+        if (offline or confined or space is not None) and self._initializer.isolation == "none":
+            raise NotOffered(
+                "a call without network, as any user, or with a small disk needs bubblewrap or a container"
+            )
         access = access or (self.store.access() if self.store else Access())
         uris = tuple(uri + "?" + access.query if access.query and "?" not in uri else uri for uri in uris)
         pairs = [(uris[0], dest)] if len(uris) == 1 else [(uri, f"{dest}/{n}") for n, uri in enumerate(uris)]
@@ -234,11 +236,6 @@ class Fetcher:
     def forget(self) -> None:
         """Remove what the last call left on disk, where many large ones follow each other."""
         shutil.rmtree(self._workdir, ignore_errors=True)
-
-    def own_disk(self) -> None:
-        """Raises NotOffered where this machine cannot give a call a destination of a size of its own."""
-        if self._initializer.isolation != "bubblewrap":
-            raise NotOffered(f"a disk that is full needs bubblewrap; isolation is {self._initializer.isolation}")
 
     def call(self, *arguments: str) -> Fetch:
         """Call the initializer with arguments that are not pairs."""

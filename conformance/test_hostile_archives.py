@@ -62,7 +62,6 @@ def test_no_layer_leads_out(store: OCI, initializer: Fetcher, case: str) -> None
 @pytest.mark.parametrize("suffix", ["tar.gz", "zip"])
 def test_a_bomb_is_no_success(store: Store, initializer: Fetcher, suffix: str) -> None:
     """An archive of a hundredth of what it unpacks to, and a third of the room for that."""
-    initializer.own_disk()
     store.put({f"model/m.{suffix}": hostile.bomb(suffix, 3 * ROOM)})
     run = initializer.fetch(store.uri(f"model/m.{suffix}"), timeout_s=BUSY_S, space=ROOM)
     assert_contained(run)

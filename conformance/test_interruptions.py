@@ -23,7 +23,6 @@ def _in_the_middle(store: Store) -> bool:
 @rule("FAULT-014")
 def test_a_full_disk(store: Store, initializer: Fetcher, shards: Sample) -> None:
     """An emptyDir with a size limit on a RAM disk, and a model that is larger."""
-    initializer.own_disk()
     room = SHARD_BYTES * 3 // 4
     run = initializer.fetch(shards.uri, environment=IMPATIENT.get(store.name), space=room, timeout_s=TOLD_S)
     run.assert_refused()

@@ -15,6 +15,7 @@ from clusters.engine import Engine
 from clusters.toolchain.go import go
 from scenarios.initializers import NoInitializer, initializer
 from scenarios.initializers.base import ANYBODY, DEST, Call, Initializer, Kill
+from scenarios.stores.base import NotOffered
 from tests.processes import command_lines
 
 #: Each worker of pytest-xdist has its own.
@@ -84,6 +85,20 @@ def test_a_confined_call_writes_nowhere_else(image: Initializer, tmp_path: Path)
     assert (refused.exit_code, refused.strays) == (3, [])
     assert "read-only" in refused.stderr
     assert image.call(Call([("stray:///tmp/own", DEST)], tmp_path, confined=True)).exit_code == 0
+
+
+def test_a_small_disk_is_full_and_can_be_looked_at(image: Initializer, tmp_path: Path) -> None:
+    """Also when the container is gone, and with it the disk."""
+    outcome = image.call(Call([("fill://", DEST)], tmp_path, space=1 << 20))
+    assert (outcome.ended, outcome.exit_code) == ("exit", 3)
+    assert "no space left on device" in outcome.stderr
+    assert len(outcome.trees[DEST]["filler"].content or b"") == 1 << 20
+
+
+def test_a_small_disk_that_nobody_saw_is_no_verdict(image: Initializer, tmp_path: Path) -> None:
+    """The container and its disk were gone before anybody could look."""
+    with pytest.raises(NotOffered, match="its small disk was not seen"):
+        image.call(Call([("nothing://", DEST)], tmp_path, space=1 << 20))
 
 
 def test_a_refusal_keeps_its_status_and_words(image: Initializer, tmp_path: Path) -> None:

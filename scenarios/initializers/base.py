@@ -65,7 +65,7 @@ class Call:
     present      destination -> relative path -> content that lies there before the call.
     timeout_s    seconds until it is ended with all its processes.
     terminate_after_s  seconds until SIGTERM is sent as a container's first process gets it: only if it is handled.
-    space        bytes that fit into `/mnt/models`; None for what the machine has. Only with bubblewrap.
+    space        bytes that fit into `/mnt/models`; None for what the machine has. Not without isolation.
     kill         when it is killed, if at all.
     hashed       whether the files are observed by their sha256 alone: models of hundreds of MiB stay on disk.
     offline      whether it has no network at all. Not without isolation.

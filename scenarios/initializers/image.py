@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import tempfile
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from clusters.engine import Engine, NoEngine, find_engine
 from scenarios.initializers import proc
-from scenarios.initializers.base import ANYBODY, Call, Initializer, NoInitializer, Outcome
+from scenarios.initializers.base import ANYBODY, DEST, Call, Initializer, NoInitializer, Outcome
 from scenarios.initializers.command import refuse_if_not_started
 from scenarios.initializers.process import DISK_BYTES, Finish, Limits, attend
 from scenarios.initializers.room import Room, destinations, furnish
 from scenarios.initializers.sandbox import outcome
+from scenarios.stores.base import NotOffered
 
 PULL_WITHIN_S = 600
+#: The status of podman-run(1) and `docker run` where the engine itself failed.
+_ENGINE_FAILED = 125
 #: What the engines write into a container's file system themselves.
 _ENGINES_OWN = ("/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/.dockerenv")
 _ENGINES_OWN_RUN = ("/run/.containerenv", "/run/secrets")
@@ -77,10 +82,10 @@ class Image(Initializer):
         _hand_over(room.root, ANYBODY if call.confined else _UID)
         argv = ["run", "--name", name, *options, self._reference, *call.argv]
         with self._engine.reaper(name):
-            with _Container(self._engine, name, argv, room) as container:
+            with _Container(self._engine, name, argv, room, small=call.space is not None) as container:
                 limits = Limits(call.timeout_s, room.root, call.terminate_after_s, DISK_BYTES, call.kill)
                 ended = attend(container, limits)
-            if container.popen.returncode == 125:  # podman-run(1), docker run: the engine itself failed
+            if container.popen.returncode == _ENGINE_FAILED:
                 raise EngineFailed((ended.stderr.strip().splitlines()[-1:] or ["exit code 125"])[0])
             changed = self._engine.run("diff", name).stdout
         reproduce = shlex.join([self._engine.program, "run", "--rm", *options, self._reference, *call.argv])
@@ -106,17 +111,25 @@ class Image(Initializer):
         for folder in dict.fromkeys(["/mnt", *(path for path in destinations(call) if not path.startswith("/mnt/"))]):
             Path(f"{room.root}{folder}").mkdir(parents=True, exist_ok=True)
             options.append(f"--volume={room.root}{folder}:{folder}")
+        if call.space is not None:
+            Path(f"{room.root}{DEST}").chmod(0o777)  # runc gives the small disk the mode of what it covers
+            options.append(f"--tmpfs={DEST}:size={call.space},mode=0777")
         options += [f"--volume={source.resolve()}:{target}:ro" for target, source in call.mounts.items()]
         return options + [f"--env={name}={value}" for name, value in call.environment.items()]
 
 
 class _Container:
-    """A container in the foreground; see `Running`."""
+    """A container in the foreground; see `Running`.
 
-    def __init__(self, engine: Engine, name: str, arguments: Sequence[str], room: Room) -> None:
+    small  whether its destination is a file system of its own, which goes with the container.
+    """
+
+    def __init__(self, engine: Engine, name: str, arguments: Sequence[str], room: Room, *, small: bool) -> None:
         self._engine = engine
         self._name = name
         self._room = room
+        self._small = small
+        self._destination: int | None = None
         self._program: int | None = None
         self.popen = engine.start(*arguments)
         self.ending = os.pidfd_open(self.popen.pid)
@@ -128,6 +141,8 @@ class _Container:
         if self.popen.poll() is None:
             self.kill()
         os.close(self.ending)
+        if self._destination is not None:
+            os.close(self._destination)
         self.popen.__exit__(None, None, None)
 
     def terminate(self, *, as_first_process: bool) -> None:  # noqa: ARG002 - it is the first process
@@ -144,6 +159,10 @@ class _Container:
 
     def finish(self, patience_s: float) -> Finish:  # noqa: ARG002 - the kernel ends the rest with the first process
         code = self.popen.wait()
+        if self._small and code != _ENGINE_FAILED:
+            if self._destination is None:
+                raise NotOffered("its small disk was not seen: it ended at once, or its engine runs on another machine")
+            shutil.copytree(f"/proc/self/fd/{self._destination}", f"{self._room.root}{DEST}", True, dirs_exist_ok=True)
         return Finish(128 - code if 128 < code < 160 else code)
 
     def _seen(self) -> int:
@@ -153,6 +172,10 @@ class _Container:
             pid = int(said) if said.isdecimal() else 0
             if pid:
                 self._program = pid if _sees(pid, self._room) else 0
+            if self._program and self._small:
+                with suppress(OSError):  # it has just ended
+                    # Open, it outlives the container.
+                    self._destination = os.open(f"/proc/{pid}/root{DEST}", os.O_RDONLY | os.O_DIRECTORY)
         return self._program or 0
 
     def _signal(self, name: str) -> None:

@@ -118,6 +118,8 @@ class Injected(Initializer):
         """What a user makes for this call, in the order of making."""
         if call.arguments is not None or call.present or call.terminate_after_s is not None or not call.pairs:
             raise NotOffered("in a pod the initializer is called by KServe alone, on an empty volume")
+        if call.space is not None:
+            raise NotOffered("in a pod the volume of the model is as large as the node's disk")
         if call.offline:
             raise NotOffered("what a pod may reach is for the cluster's network to say")
         if not _plain(call) and Version(self.place.release) < _SEVERAL:

@@ -38,6 +38,13 @@ func main() {
 			time.Sleep(2 * time.Second)
 		}
 		runtime.KeepAlive(held)
+	case "fill": // until the disk is full, which takes a while
+		time.Sleep(time.Second)
+		file, err := os.Create(filepath.Join(dest, "filler"))
+		for err == nil {
+			_, err = file.Write(make([]byte, 1<<16))
+		}
+		check(err)
 	case "sleep":
 		ended := make(chan os.Signal, 1)
 		if rest == "politely" {
