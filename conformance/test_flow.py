@@ -115,7 +115,7 @@ def test_a_claim_is_read_only(theatre: Theatre, value: str | None) -> None:
     assert _tree(served) == MODEL
     assert served.inspection
     assert served.inspection.writes[DEST] == {"written.txt": "EROFS"}
-    assert not (theatre.folder_of(claim) / "written.txt").exists()
+    assert theatre.content(claim) == MODEL
 
 
 @rule("FLOW-007")
@@ -126,7 +126,7 @@ def test_a_writable_claim_keeps_what_was_written(theatre: Theatre) -> None:
     assert served.inspection, served.stands_still
     assert served.inspection.writes[DEST] == {"written.txt": "ok"}
     theatre.end_pod(served)
-    assert (theatre.folder_of(claim) / "written.txt").read_text() == "kept"
+    assert theatre.content(claim) == MODEL | {"written.txt": b"kept"}
 
 
 @rule("FLOW-008")
@@ -294,8 +294,7 @@ def test_two_writers_on_one_claim(theatre: Theatre) -> None:
         assert _tree(served).items() >= MODEL.items()
         assert served.inspection
         assert served.inspection.writes[DEST] == {name: "ok"}
-    kept = {name: (theatre.folder_of(claim) / name).read_text() for name in ("first.txt", "second.txt")}
-    assert kept == {"first.txt": "first.txt", "second.txt": "second.txt"}
+    assert theatre.content(claim) == MODEL | {"first.txt": b"first.txt", "second.txt": b"second.txt"}
 
 
 @rule("FLOW-023")

@@ -95,9 +95,9 @@ class Theatre:
         return self._place.modelcar
 
     def claim(self, tree: Mapping[str, bytes]) -> str:
-        """A volume claim, ReadWriteMany, with `tree` in it; its name. `folder_of` has its files on this machine."""
+        """A volume claim, ReadWriteMany, with `tree` in it; its name."""
         name = self.workspace.name("claim")
-        folder = self.folder_of(name)
+        folder = self._folder / name
         folder.mkdir(parents=True)
         for path, content in tree.items():
             file = folder / path
@@ -128,9 +128,10 @@ class Theatre:
         )
         return name
 
-    def folder_of(self, claim: str) -> Path:
-        """Where the files of a claim lie on this machine."""
-        return self._folder / claim
+    def content(self, claim: str) -> dict[str, bytes]:
+        """The files that a claim has now, by their path in it."""
+        folder = self._folder / claim
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     def storage_container(self, uri: str, *, image: str | None = None, **container: object) -> str:
         """A ClusterStorageContainer for this URI alone, with the initializer under test; its name."""

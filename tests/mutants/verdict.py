@@ -75,7 +75,7 @@ def disgraced(results: Collection[Result]) -> list[str]:
     silent = {Outcome.NOT_RUN, Outcome.UNSUPPORTED}
     passed = {result.rule for result in results if result.outcome is Outcome.PASSED}
     broken = [
-        " ".join(filter(None, (result.rule, result.store, result.case, f"{result.outcome}:", _why(result))))
+        " ".join(filter(None, (result.rule, result.store, result.case, f"{result.outcome}:", why(result))))
         for result in results
         if result.outcome not in {Outcome.PASSED, *silent}
     ]
@@ -85,6 +85,7 @@ def disgraced(results: Collection[Result]) -> list[str]:
     ]
 
 
-def _why(result: Result) -> str:
+def why(result: Result) -> str:
+    """What is wrong, in a line."""
     wrong = result.message.partition("what is wrong: ")[2].partition("\n")[0]
     return result.reason or wrong or result.message[-200:]

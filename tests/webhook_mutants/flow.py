@@ -11,7 +11,8 @@ from scenarios.flow import Served
 from scenarios.initializers.base import DEST, Entry
 from scenarios.inspection import Inspection
 from scenarios.kubernetes import INITIALIZER
-from tests.webhook_mutants.seams import failures, later, replicas, running, successors
+from scenarios.models import MODEL
+from tests.webhook_mutants.seams import Files, contents, failures, later, replicas, running, successors
 
 Tree = Mapping[str, Entry]
 
@@ -108,6 +109,18 @@ def the_model_can_be_changed(served: Served) -> Served:
 def nothing_can_be_written(served: Served) -> Served:
     """The model server may only read although the annotation opens the claim."""
     return _writing(served, "EROFS")
+
+
+@contents("FLOW-007", "FLOW-022")
+def what_was_written_goes_with_the_pod(content: Files) -> Files:
+    """The model server wrote to a folder of the node's, not to the claim."""
+    return {path: text for path, text in content.items() if path in MODEL}
+
+
+@contents("FLOW-006")
+def a_refused_write_is_there(content: Files) -> Files:
+    """The model server was told that it may not write, and the claim has what it wrote."""
+    return {**content, "written.txt": b"x"}
 
 
 @running("FLOW-008[path]", "FLOW-012")

@@ -16,6 +16,7 @@ from scenarios.inspection import Inspection
 from scenarios.kubernetes import STORAGE_CONTAINER, Object
 from tests.webhook_mutants.registry import ALL, Alteration, Seam
 
+Files = dict[str, bytes]
 T = TypeVar("T", bound=Callable[..., Any])
 
 _SUBMIT: Seam = (Workspace, "submit")
@@ -124,6 +125,11 @@ def running(*rules: str) -> Callable[[Callable[[Served], Served]], Callable[[Ser
 def successors(*rules: str) -> Callable[[Callable[[Served], Served]], Callable[[Served], Served]]:
     """What became of every pod that took another's place is replaced."""
     return _declare(rules, [(Theatre, "replace_pod")], _as_it_is)
+
+
+def contents(*rules: str) -> Callable[[Callable[[Files], Files]], Callable[[Files], Files]]:
+    """The files that are found on every claim are replaced."""
+    return _declare(rules, [(Theatre, "content")], _as_it_is)
 
 
 def later(*rules: str) -> Callable[[Callable[[Served], Served]], Callable[[Served], Served]]:

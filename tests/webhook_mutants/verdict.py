@@ -13,6 +13,7 @@ from conformance.controller import CONTROLLER
 from conformance.judging import PROPERTY as RESULT
 from conformance.spec import Spec
 from reports.model import Outcome, Result, from_json
+from tests.mutants.verdict import why
 from tests.webhook_mutants.plugin import PROPERTY as MUTANT
 from tests.webhook_mutants.registry import Mutant, needs_mutant
 
@@ -84,7 +85,7 @@ class Verdict:
     """What a mutant showed of a rule on one release.
 
     NOTICED: a case failed that passes unaltered. BROKEN: this release itself fails the cases, which proves the same.
-    `why` says it in words where it is neither.
+    `why` says in words what else it is than noticed.
     """
 
     rule: str
@@ -110,8 +111,8 @@ def _shown(altered: Collection[Seen], unaltered: dict[Case, Result]) -> tuple[Wh
         return What.NOTICED, ""
     if meant:
         return What.SURVIVED, _said(one.result for one in meant)
-    if any(result.outcome is Outcome.FAILED for result in before):
-        return What.BROKEN, ""
+    if broken := [result for result in before if result.outcome is Outcome.FAILED]:
+        return What.BROKEN, why(broken[0])
     return What.NOT_SHOWN, _said(before) or "no case of it ran"
 
 
@@ -133,8 +134,8 @@ def faults(verdicts: Collection[Verdict]) -> list[str]:
 
 def unlisted(verdicts: Iterable[Verdict], listed: Collection[str]) -> list[str]:
     """Rules that the release breaks although no known failure says so, a line each."""
-    broken = dict.fromkeys(one.rule for one in verdicts if one.what is What.BROKEN)
-    return [f"{rule} fails unaltered, and is no known failure of this release" for rule in broken if rule not in listed]
+    broken = {one.rule: one.why for one in verdicts if one.what is What.BROKEN and one.rule not in listed}
+    return [f"{rule} fails unaltered, and is no known failure of this release: {why}" for rule, why in broken.items()]
 
 
 def unproven(seen: Collection[Seen], spec: Spec) -> list[str]:
