@@ -19,7 +19,7 @@ from lightkube.types import PatchType
 
 from clusters.base import RUN_LABEL
 from scenarios import kubernetes
-from scenarios.kubernetes import CONFIGURATION, SERVICE_LABEL, Object, client_create, client_delete
+from scenarios.kubernetes import CONFIGURATION, SERVICE_LABEL, Object, client_create, client_delete, complaint
 from scenarios.stores.base import NotOffered
 from scenarios.tenants import Tenant, open_namespace
 from scenarios.transcript import essence, in_yaml, without_values
@@ -267,6 +267,7 @@ class Workspace:
 
     def _outcome(self, manifest: Object) -> Answer | None:
         name = manifest["metadata"]["name"]
+        complaints = self._complaints(name)  # asked for first: later ones can be about what follows the Deployment
         for deployment in self.client.list(Deployment, namespace=self.ordinary, labels={SERVICE_LABEL: name}):
             template = cast("Object", deployment.to_dict())["spec"]["template"]
             metadata = {key: template["metadata"].get(key, {}) for key in ("labels", "annotations")}
@@ -277,14 +278,12 @@ class Workspace:
                 "spec": template["spec"],
             }
             return Answer(manifest, pod)
-        for complaint in self._complaints(name):
-            return Answer(manifest, None, complaint)
-        return None
+        return Answer(manifest, None, complaints[0]) if complaints else None
 
     def _complaints(self, name: str) -> list[str]:
         """What KServe's controller reported as its failure to make the service's Deployment."""
         events = self.client.list(Event, namespace=self.ordinary, fields={"involvedObject.name": name})
-        return [event.message for event in events if event.reason == "InternalError" and event.message]
+        return [said for event in events if (said := complaint(event))]
 
     def _state(self, name: str) -> str:
         found = self.client.get(kubernetes.INFERENCE_SERVICE, name, namespace=self.ordinary)

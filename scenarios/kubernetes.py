@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import lightkube
 from lightkube import codecs
 from lightkube.generic_resource import create_global_resource, create_namespaced_resource
+from lightkube.resources.core_v1 import Event
 
 from scenarios.waiting import wait
 
@@ -31,6 +32,8 @@ MODELS = "/mnt/models"
 TOO_MANY_REQUESTS = 429
 #: KServe's own ConfigMap, in the namespace that it is installed in.
 CONFIGURATION = "inferenceservice-config"
+#: What KServe's controller reports of an object that changed under its hands; it tries again.
+_CONFLICT = "the object has been modified"
 #: An image that is named but never run: pods of the admission route exist on paper only.
 NEVER_RUN = "conformance.invalid/never-run:1"
 
@@ -54,6 +57,12 @@ def client_create(client: lightkube.Client, manifest: Mapping[str, Any], *, dry_
 
     made: Any = patiently(lambda: client.create(codecs.from_dict(dict(manifest)), dry_run=dry_run))
     return {**made.to_dict(), "apiVersion": manifest["apiVersion"], "kind": manifest["kind"]}
+
+
+def complaint(event: Event) -> str:
+    """What KServe's controller says that it cannot do; "" for any other event."""
+    said = event.message or ""
+    return said if event.reason == "InternalError" and _CONFLICT not in said else ""
 
 
 def client_delete(client: lightkube.Client, manifest: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Event, Pod, PodLog
 from lightkube.types import on_error_retry
 
-from scenarios.kubernetes import INITIALIZER, MODEL_SERVER, SERVICE_LABEL
+from scenarios.kubernetes import INITIALIZER, MODEL_SERVER, SERVICE_LABEL, complaint
 from scenarios.waiting import wait
 
 #: Waiting reasons that no patience cures.
@@ -31,8 +31,6 @@ HOPELESS = {
 _AWAY_AT_MOST, _BETWEEN_TRIES_S = 20, 1.0
 #: What a busy kubelet says of a Secret that it has not seen yet; it tries again.
 _NOT_YET = "failed to sync"
-#: What the controller says of an object that changed under its hands; it tries again.
-_CONFLICT = "the object has been modified"
 #: How often the events are looked at while there is no pod, in seconds.
 _LOOK_AT_EVENTS_S = 2.0
 #: Seconds until a log can be read that the kubelet is just removing, and what it answers meanwhile, with status 200.
@@ -215,8 +213,8 @@ def refused(client: Client, namespace: str, service: str) -> str | None:
         about = event.involvedObject.name or ""
         if event.reason == "FailedCreate" and about.startswith(f"{service}-predictor"):
             return f"no pod is made: {event.message}"
-        if about == service and event.reason == "InternalError" and _CONFLICT not in (event.message or ""):
-            return f"the InferenceService is refused: {event.message}"
+        if about == service and (said := complaint(event)):
+            return f"the InferenceService is refused: {said}"
     return None
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from queue import Queue
 
 import pytest
+from lightkube.models.core_v1 import ObjectReference
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Event
 
 from conformance.admission import _of_the_pod, _selector
 from conformance.fetching import Broken
@@ -102,6 +105,21 @@ def test_what_of_a_selector_does_not_hold(
     found = _selector(selector, labels)
     assert len(found) == len(unmet)
     assert all(start in text for start, text in zip(unmet, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "said"),
+    [
+        ("InternalError", "no runtime found", "no runtime found"),
+        ("InternalError", 'services "x": the object has been modified; please apply your changes', ""),
+        ("UpdateFailed", "no runtime found", ""),
+        ("InternalError", None, ""),
+    ],
+    ids=["refused", "tried-again", "another-event", "mute"],
+)
+def test_a_complaint_of_the_controller(reason: str, message: str | None, said: str) -> None:
+    about = ObjectReference(name="service")
+    assert kubernetes.complaint(Event(about, ObjectMeta(), reason=reason, message=message)) == said
 
 
 def test_waiting_gives_up_with_the_last_state() -> None:
