@@ -56,10 +56,13 @@ def test_a_failed_download_shows_on_the_pod(store: Store, theatre: Theatre, run:
 
 @rule("FLOW-002")
 def test_a_failed_download_shows_on_the_service(store: Store, theatre: Theatre, model: str) -> None:
-    """Who made the InferenceService may not see pods at all."""
+    """Who made the InferenceService may not see pods at all.
+
+    The failure comes late: right after the start KServe has other reasons to look at the service, up to 0.16 no other.
+    """
     uri = f"{model}-that-is-missing"
     theatre.storage_container(uri)
-    served = theatre.serve(uri, predictor=theatre.admit(store.access()))
+    served = theatre.serve(uri, predictor={**theatre.admit(store.access()), **theatre.pause("15s")})
     assert served.initializer, f"the initializer did not end: {served.stands_still}"
     told = theatre.workspace.until(lambda: bool(theatre.failure_told(served)), 60)
     assert told, f"the InferenceService's status says nothing of it: {theatre.status(served).get('modelStatus')}"
@@ -302,7 +305,8 @@ def test_a_model_in_an_image(theatre: Theatre, kserve_config: Configuration) -> 
     """The image lies on the node already; the model server is told where its model is by a link."""
     image = theatre.modelcar
     if not kserve_config.section("storageInitializer").get("enableModelcar"):
-        kserve_config.change(storageInitializer={"enableModelcar": True})
+        # As KServe's documentation has it: one user for both containers, else /proc hides the one from the other.
+        kserve_config.change(storageInitializer={"enableModelcar": True, "uidModelcar": 1010})
     assert _tree(theatre.serve(f"oci://{image}")) == MODEL
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,13 @@ def test_who_it_is_and_what_it_was_given(tmp_path: Path) -> None:
     told = inspect(["--env", "A", "--env", "B", "--env", "C", tmp_path], {"A": "a", "B": "", "SECRET": "s"})
     assert told["env"] == {"A": "a", "B": "", "C": None}
     assert (told["uid"], told["gid"]) == (os.getuid(), os.getgid())
+
+
+def test_a_pause_is_all_that_it_makes() -> None:
+    began = time.monotonic()
+    done = subprocess.run([program("inspector"), "--pause", "0.5s"], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert time.monotonic() - began >= 0.5
 
 
 def test_a_write_without_content_is_refused() -> None:

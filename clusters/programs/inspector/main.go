@@ -69,9 +69,14 @@ func (l *list) Set(value string) error { *l = append(*l, value); return nil }
 
 func main() {
 	var writes, names list
+	pause := flag.Duration("pause", 0, "`TIME` after which it ends, having looked at nothing: an init container that takes its time")
 	flag.Var(&writes, "write", "`NAME=CONTENT`: try to write this file below every mount, after the look at it")
 	flag.Var(&names, "env", "`NAME` of a variable to report")
 	flag.Parse()
+	if *pause > 0 {
+		time.Sleep(*pause)
+		return
+	}
 	mounts := flag.Args()
 	if len(mounts) == 0 {
 		mounts = []string{"/mnt/models"}
