@@ -228,7 +228,8 @@ class Theatre:
     def look_again(self, served: Served) -> Served:
         """The same pod as it is now."""
         name = str(meta(served.pod).name) if served.pod else ""
-        return replace(served, pod=self.workspace.client.get(Pod, name, namespace=served.namespace))
+        pod = self.workspace.client.get(Pod, name, namespace=served.namespace)
+        return replace(served, pod=pod, initializer=first_end(pod, INITIALIZER))
 
     def replace_pod(self, served: Served) -> Served:
         """Delete the pod; what becomes of the one that takes its place."""

@@ -79,7 +79,7 @@ def another_container_waits(served: Served) -> Served:
     return replace(served, stands_still=served.stands_still.replace(INITIALIZER, "kserve-container"))
 
 
-@running("FLOW-004[too-little]")
+@later("FLOW-004[too-little]")
 def memory_is_not_blamed(served: Served) -> Served:
     """Too little memory shows as an error like any other."""
     ended = served.initializer and replace(served.initializer, reason="Error")
