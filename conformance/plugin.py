@@ -131,7 +131,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = set(chosen)
     config.stash[LEFT_OUT].update(selection.pairs(item for item in in_force if item not in kept))
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = selection.spread(chosen)
+    items[:] = selection.spread(chosen, getattr(config, "workerinput", {}).get("workercount", 1))
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

@@ -57,12 +57,19 @@ def smoke(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     return list(first.values())
 
 
-def spread(items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """The slow rules early, but each with some quick cases behind it: those use the cores while the slow ones wait."""
+def spread(items: Sequence[pytest.Item], processes: int) -> list[pytest.Item]:
+    """The slow rules early, but each with some quick cases behind it: those use the cores while the slow ones wait.
+
+    Where most are slow, each process gets one to begin with, and a quick one next: pytest-xdist hands out the next case
+    while one runs, and a slow one would wait for another.
+    """
     slow = [item for name in SLOW for item in items if rule_id(item) == name]
-    quick = iter([item for item in items if rule_id(item) not in SLOW])
-    mixed = [one for item in slow for one in (item, *itertools.islice(quick, QUICK_BEHIND_SLOW))]
-    return [*mixed, *quick]
+    quick = [item for item in items if rule_id(item) not in SLOW]
+    if len(slow) > len(quick):
+        return [*slow[:processes], *quick[:processes], *slow[processes:], *quick[processes:]]
+    left = iter(quick)
+    mixed = [one for item in slow for one in (item, *itertools.islice(left, QUICK_BEHIND_SLOW))]
+    return [*mixed, *left]
 
 
 def workers(profiles: Collection[str]) -> int:
