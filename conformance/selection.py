@@ -60,13 +60,15 @@ def smoke(items: Iterable[pytest.Item]) -> list[pytest.Item]:
 def spread(items: Sequence[pytest.Item], processes: int) -> list[pytest.Item]:
     """The slow rules early, but each with some quick cases behind it: those use the cores while the slow ones wait.
 
-    Where most are slow, each process gets one to begin with, and a quick one next: pytest-xdist hands out the next case
-    while one runs, and a slow one would wait for another.
+    Where most are slow, each process gets one to begin with, and one quick case: pytest-xdist begins by handing out two
+    to each, and a slow one would wait for another.
     """
     slow = [item for name in SLOW for item in items if rule_id(item) == name]
     quick = [item for item in items if rule_id(item) not in SLOW]
     if len(slow) > len(quick):
-        return [*slow[:processes], *quick[:processes], *slow[processes:], *quick[processes:]]
+        first = min(processes, len(quick))
+        begin = [one for pair in zip(slow[:first], quick[:first], strict=True) for one in pair]
+        return [*begin, *slow[first:], *quick[first:]]
     left = iter(quick)
     mixed = [one for item in slow for one in (item, *itertools.islice(left, QUICK_BEHIND_SLOW))]
     return [*mixed, *left]

@@ -21,6 +21,7 @@ from lightkube.models.core_v1 import (
     ContainerStateTerminated,
     ContainerStateWaiting,
     ContainerStatus,
+    EmptyDirVolumeSource,
     EnvVar,
     HostPathVolumeSource,
     PodSpec,
@@ -219,7 +220,7 @@ def download(cluster: Cluster, store: Store, uri: str) -> dict[str, Any]:
         initContainers=[initializer],
         containers=[Container(name="inspector", image=own_image("inspector").reference, volumeMounts=[shared])],
         volumes=[
-            Volume(name="models", emptyDir={}),  # type: ignore[arg-type]
+            Volume(name="models", emptyDir=EmptyDirVolumeSource()),
             *(Volume(name=f"file-{n}", hostPath=HostPathVolumeSource(path=str(file))) for n, file in files),
         ],
         restartPolicy="Never",

@@ -31,6 +31,7 @@ def test_slow_cases_come_early_with_quick_ones_behind() -> None:
 
 
 def test_nobody_begins_with_two_slow_cases() -> None:
-    """Where most are slow; the second of a process is handed out while its first one runs."""
+    """Where most are slow; pytest-xdist hands out two to begin with."""
     quick, slow = ["FAULT-001", "FAULT-002", "FAULT-003"], ["FAULT-007"] * 4
-    assert _order([*quick, *slow], 2) == [*slow[:2], *quick[:2], *slow[2:], quick[2]]
+    assert _order([*quick, *slow], 2) == [slow[0], quick[0], slow[1], quick[1], *slow[2:], quick[2]]
+    assert _order([*quick, *slow], 24)[:6] == [slow[0], quick[0], slow[1], quick[1], slow[2], quick[2]]
