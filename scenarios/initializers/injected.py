@@ -40,6 +40,10 @@ POD_WITHIN_S = 90.0
 SHARE = 2
 #: `storageUris` is there since this release (#4702), and only it has other destinations than /mnt/models.
 _SEVERAL = Version("0.16")
+#: `storageContainerName` is there since this release. Before, of several that match a URI any may be taken.
+_BY_NAME = Version("0.20")
+#: Its URIs name no place, so that those of different cases are the same.
+_PLACELESS = "model-registry://"
 _numbers = itertools.count(1)
 
 
@@ -124,6 +128,8 @@ class Injected(Initializer):
             raise NotOffered("what a pod may reach is for the cluster's network to say")
         if not _plain(call) and Version(self.place.release) < _SEVERAL:
             raise NotOffered(f"KServe {self.place.release} knows one URI and the destination {DEST} only")
+        if call.pairs[0][0].startswith(_PLACELESS) and not self._by_name:
+            raise NotOffered(f"KServe {self.place.release} would give one case the storage container of another")
         ways = delivery(call.environment, call.mounts, self.place.release)
         if ways.secret:
             yield self._here(kubernetes.secret(name, ways.secret, ways.annotations))
@@ -131,7 +137,8 @@ class Injected(Initializer):
         container = self._storage_container(f"conformance-{self.place.run_id}-{name}", call, ways)
         container["metadata"]["labels"] = {RUN_LABEL: self.place.run_id}
         yield container
-        yield self._here(self._service(name, call, ways))
+        chosen = {"storageContainerName": container["metadata"]["name"]} if self._by_name else {}
+        yield self._here(self._service(name, call, ways, chosen))
 
     def _here(self, manifest: Object) -> Object:
         """The object in this process's namespace, marked as the run's."""
@@ -139,7 +146,7 @@ class Injected(Initializer):
         return {**manifest, "metadata": {**manifest["metadata"], **place}}
 
     def _storage_container(self, name: str, call: Call, ways: Delivery) -> Object:
-        """Matches this call's first URI and no other: of several that match, any may be taken (field report S5.11)."""
+        """Matches this call's first URI and no other (field report S5.11)."""
         container = {
             "image": self.image,
             "imagePullPolicy": "IfNotPresent",
@@ -153,11 +160,12 @@ class Injected(Initializer):
         formats = [{"regex": f"^{re.escape(call.pairs[0][0])}$"}]
         return kubernetes.storage_container(name, formats, container, **several)
 
-    def _service(self, name: str, call: Call, ways: Delivery) -> Object:
+    def _service(self, name: str, call: Call, ways: Delivery, chosen: Object) -> Object:
         model: Object = {"args": [dest for _, dest in call.pairs]}
         files = enumerate(ways.files.values())
         predictor: Object = {
-            "volumes": [{"name": f"file-{n}", "hostPath": {"path": str(file.resolve())}} for n, file in files]
+            **chosen,
+            "volumes": [{"name": f"file-{n}", "hostPath": {"path": str(file.resolve())}} for n, file in files],
         }
         if _plain(call):
             model["storageUri"] = call.pairs[0][0]
@@ -209,6 +217,11 @@ class Injected(Initializer):
         runtime["metadata"] |= {"namespace": name, "labels": labels}
         kubernetes.client_create(self._client, runtime)
         return name
+
+    @property
+    def _by_name(self) -> bool:
+        """Whether a service can say which storage container it wants."""
+        return Version(self.place.release) >= _BY_NAME
 
     @cached_property
     def _pods(self) -> Pods:

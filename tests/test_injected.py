@@ -1,0 +1,32 @@
+"""The pod route without a cluster: calls that no pod can make."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarios.initializers.base import DEST, Call
+from scenarios.initializers.command import Command
+from scenarios.initializers.injected import Injected, Place
+from scenarios.stores.base import NotOffered
+
+
+@pytest.mark.parametrize(
+    ("release", "uri", "more", "reason"),
+    [
+        ("0.19.0", "model-registry://model", {}, "would give one case the storage container of another"),
+        ("0.20.0", "s3://bucket/model", {"space": 1}, "as large as the node's disk"),
+        ("0.20.0", "s3://bucket/model", {"offline": True}, "for the cluster's network to say"),
+        ("0.20.0", "s3://bucket/model", {"present": {DEST: {"x": b""}}}, "on an empty volume"),
+    ],
+    ids=["same-uri", "small-disk", "offline", "files-before"],
+)
+def test_what_no_pod_can_do_is_not_offered(
+    tmp_path: Path, release: str, uri: str, more: dict[str, Any], reason: str
+) -> None:
+    place = Place(**{**dict.fromkeys((field.name for field in fields(Place)), "unused"), "release": release})  # type: ignore[arg-type]
+    with pytest.raises(NotOffered, match=reason):
+        Injected(Command("/bin/true"), "image", place).call(Call([(uri, DEST)], tmp_path, **more))
