@@ -116,8 +116,9 @@ def find_engine() -> Engine:
         if not program:
             refusals.append(f"{name} is not on PATH")
             continue
-        ulimits = _ulimits() if name == "podman" and _nobody_configured_podman() else []
-        needed = environment | ({"CONTAINERS_CONF": _configuration(ulimits)} if ulimits else {})
+        ulimits = _ulimits() if name == "podman" and os.geteuid() == 0 else []
+        ours = {"CONTAINERS_CONF": _configuration(ulimits)} if ulimits and _nobody_configured_podman() else {}
+        needed = environment | ours
         try:
             answer = _call([program, "info", "--format", version], needed, ANSWER_WITHIN_S)
         except subprocess.TimeoutExpired:
@@ -146,9 +147,9 @@ def _variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _nobody_configured_podman() -> bool:
-    """Whether root's podman is left to its defaults here."""
+    """Whether podman is left to its defaults here."""
     usual = (Path("/etc/containers/containers.conf"), Path.home() / ".config/containers/containers.conf")
-    return os.geteuid() == 0 and "CONTAINERS_CONF" not in os.environ and not any(path.exists() for path in usual)
+    return "CONTAINERS_CONF" not in os.environ and not any(path.exists() for path in usual)
 
 
 def _ulimits() -> list[str]:

@@ -75,6 +75,21 @@ def test_a_container_that_fails_ends_the_program_with_its_status_and_log(engine:
     wait_until_gone(engine)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's podman is given limits")
+def test_a_podman_that_somebody_configured_is_given_limits_all_the_same(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It forgets those of its configuration where a call names any."""
+    if engine.name != "podman":
+        pytest.skip("no podman")
+    own = tmp_path / "containers.conf"
+    own.write_text(Path(engine.environment.get("CONTAINERS_CONF", os.devnull)).read_text())
+    monkeypatch.setenv("CONTAINERS_CONF", str(own))
+    found = find_engine.__wrapped__()
+    assert found.environment["CONTAINERS_CONF"] == str(own)
+    assert found.ulimits == engine.ulimits != []
+
+
 @pytest.mark.usefixtures("engine")
 def test_an_image_that_cannot_be_had_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(IMAGE.variable, "localhost/kserve-conformance/nothing:here")
