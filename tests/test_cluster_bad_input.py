@@ -32,7 +32,7 @@ from conformance.options import Options
 from conformance.stage import _installation
 from tests.processes import wait_until
 from tests.serving import Handler, serving
-from tests.test_kind import PAUSE, engine_that, program
+from tests.test_kind import ENDED_WITHIN_S, PAUSE, engine_that, program
 
 Answers = dict[str, tuple[int, Any]]
 VERSION: tuple[int, Any] = (200, {"gitVersion": "v1.34.4"})
@@ -230,9 +230,9 @@ kind.Kind("cut", images="assembled").start()
     with subprocess.Popen(
         [sys.executable, "-c", script], cwd=PAUSE.parents[2], env=environment, stderr=subprocess.DEVNULL
     ) as run:
-        wait_until(lambda: pid.exists() and pid.read_text(), "kind to start")
+        wait_until(lambda: pid.exists() and pid.read_text(), "kind to start", ENDED_WITHIN_S)
         os.kill(run.pid, number)
-    wait_until(lambda: not (tmp_path / "cache" / "clusters" / "cut").exists(), "the reaper")
+    wait_until(lambda: not (tmp_path / "cache" / "clusters" / "cut").exists(), "the reaper", ENDED_WITHIN_S)
     assert "network rm cut" in (tmp_path / "calls").read_text()
     if number == signal.SIGKILL:  # on Ctrl-C the terminal tells kind too
-        wait_until(lambda: not Path(f"/proc/{pid.read_text().strip()}").exists(), "kind to end")
+        wait_until(lambda: not Path(f"/proc/{pid.read_text().strip()}").exists(), "kind to end", ENDED_WITHIN_S)

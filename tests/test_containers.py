@@ -49,7 +49,7 @@ def containers(engine: Engine) -> list[str]:
 
 
 def wait_until_gone(engine: Engine) -> None:
-    wait_until(lambda: not containers(engine), "the containers to end")
+    wait_until(lambda: not containers(engine), "the containers to end", 20)
 
 
 @pytest.mark.usefixtures("assembled")

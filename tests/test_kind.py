@@ -99,7 +99,7 @@ time.sleep(60)
         assert killed.stdout is not None
         assert killed.stdout.readline() == b"up\n"
         killed.send_signal(signal.SIGKILL)
-    wait_until(lambda: not gc.folder_of("mine").exists(), "the reaper")
+    wait_until(lambda: not gc.folder_of("mine").exists(), "the reaper", ENDED_WITHIN_S)
     assert "rm --force --time 0 --volumes mine-control-plane" in (tmp_path / "calls").read_text()
 
 

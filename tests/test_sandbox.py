@@ -38,7 +38,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
 
 def _ended(word: str) -> None:
     """Waits until no process is left with `word` among its arguments."""
-    wait_until(lambda: not any(word in argv for argv in command_lines()), f"{word} to end")
+    wait_until(lambda: not any(word in argv for argv in command_lines()), f"{word} to end", 5)
 
 
 @bubblewrap
@@ -382,7 +382,7 @@ program = ["/bin/sh", "-c", "setsid sleep 4711.3 & exec sleep 4711.3"]
 sandbox.run(program, [], Call([], Path({str(tmp_path)!r})))
 """
     with subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[1]) as suite:
-        wait_until(lambda: any("4711.3" in argv for argv in command_lines()), "the program to start")
+        wait_until(lambda: any("4711.3" in argv for argv in command_lines()), "the program to start", 20)
         suite.send_signal(signal.SIGKILL)
     _ended("4711.3")
 

@@ -137,19 +137,19 @@ time.sleep(600)
     with subprocess.Popen([sys.executable, "-c", run], stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout
         leash = int(killed.stdout.readline())
-        wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2, "its children")
+        wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2, "its children", 10)
         killed.kill()
     everybody = [leash, *map(int, pids.read_text().split())]
-    wait_until(lambda: all(map(gone, everybody)), f"the end of {everybody}")
+    wait_until(lambda: all(map(gone, everybody)), f"the end of {everybody}", 10)
 
 
 def test_a_killed_leash_takes_its_program_along(tmp_path: Path) -> None:
     """SIGKILL of the leash itself ends the program too."""
     held = process.launch(["sh", "-c", "echo $$ > pid; exec sleep 600"], tmp_path / "log", tmp_path)
     pid = tmp_path / "pid"
-    wait_until(lambda: pid.exists() and pid.read_text().strip(), "the program to start")
+    wait_until(lambda: pid.exists() and pid.read_text().strip(), "the program to start", 10)
     os.kill(held.popen.pid, signal.SIGKILL)
-    wait_until(lambda: gone(int(pid.read_text())), "the program to end")
+    wait_until(lambda: gone(int(pid.read_text())), "the program to end", 10)
     held.stop()
 
 

@@ -202,8 +202,8 @@ def _strays(changed: str, call: Call, working_directory: str) -> list[str]:
 
     An engine makes the working directory that an image names and does not have.
     """
-    lines = [line for line in changed.splitlines() if line != f"A {working_directory}"]
-    written = [line[2:] for line in lines if line[:2] in {"A ", "C "}]
+    made = f"A {working_directory}"
+    written = [line[2:] for line in changed.splitlines() if line[:2] in {"A ", "C "} and line != made]
     shown = (*_ENGINES_OWN, *_ENGINES_OWN_RUN, "/tmp", "/mnt", *call.mounts, *destinations(call))  # noqa: S108
     return [
         path
