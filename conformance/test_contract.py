@@ -40,8 +40,8 @@ def test_several_pairs(store: Store, initializer: Fetcher) -> None:
 @rule("CONTRACT-003")
 def test_one_failing_pair_fails_the_call(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """The first source is there, the second is not."""
-    missing = store.uri("missing/x.bin" if isinstance(store, HTTP) else "missing")
-    initializer.fetch(sample.uri, missing).assert_refused()
+    absent = store.uri("absent/x.bin" if isinstance(store, HTTP) else "absent")
+    initializer.fetch(sample.uri, absent).assert_refused()
 
 
 @rule("CONTRACT-004")

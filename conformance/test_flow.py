@@ -6,7 +6,7 @@ from packaging.version import Version
 from clusters.images.own import own_image
 from conformance import rule
 from conformance.admission import Admission
-from conformance.fetching import Broken
+from conformance.fetching import Broken, own_words
 from conformance.run import Run
 from scenarios.configuration import Configuration
 from scenarios.flow import Served, Theatre
@@ -51,12 +51,13 @@ def model(store: Store) -> str:
 @rule("FLOW-001")
 def test_a_failed_download_shows_on_the_pod(store: Store, theatre: Theatre, run: Run, model: str) -> None:
     """The model's name has a typing error; the pod's status is the first place where anybody looks."""
-    uri = f"{model}-that-is-missing"
+    uri = f"{model}-mistyped"
     theatre.storage_container(uri)
     served = theatre.serve(uri, predictor=theatre.admit(store.access()))
     assert served.initializer, f"the initializer did not end: {served.stands_still}"
     assert served.initializer.exit_code != 0, "exit code 0 for a missing model"
-    assert run.spec.causes["not-found"].search(served.initializer.message), served.initializer.message
+    message = own_words(served.initializer.message, [uri, *store.access().secrets])
+    assert run.spec.causes["not-found"].search(message), served.initializer.message
 
 
 @rule("FLOW-002")
@@ -65,7 +66,7 @@ def test_a_failed_download_shows_on_the_service(store: Store, theatre: Theatre, 
 
     The failure comes late: right after the start KServe has other reasons to look at the service, up to 0.16 no other.
     """
-    uri = f"{model}-that-is-missing"
+    uri = f"{model}-mistyped"
     theatre.storage_container(uri)
     served = theatre.serve(uri, predictor={**theatre.admit(store.access()), **theatre.pause("15s")})
     assert served.initializer, f"the initializer did not end: {served.stands_still}"

@@ -1,0 +1,51 @@
+"""What counts as having told the cause of a refusal."""
+
+import pytest
+
+from conformance.fetching import Broken, Expectation, Fetch
+from conformance.spec import current
+from scenarios.initializers.base import DEST, Outcome
+
+URI = "webhdfs://namenode/missing-model"
+TOKEN = "reader-4045031429"
+
+
+def refusal(rule: str, printed: str) -> Fetch:
+    """A call for `URI` with `TOKEN` that printed that and ended with exit 1."""
+    spec = current()
+    outcome = Outcome("exit", 1, printed, "", {}, (), 0, 0.1, 0.1, 0, "")
+    return Fetch(((URI, DEST),), outcome, Expectation(spec[rule], spec, None, "webhdfs", ""), (), (TOKEN,))
+
+
+@pytest.mark.parametrize(
+    ("rule", "printed"),
+    [
+        ("ERR-001", f"cannot fetch {URI}"),
+        ("FAULT-009", "2026-11-22 00:10:08.503 ERROR failed"),
+        ("FAULT-009", "12:50:29,429 ERROR failed"),
+        ("FAULT-009", f"settings: Authorization=Bearer {TOKEN}"),
+        ("FAULT-009", "POST to 10.0.0.503:1429 failed after 0.503 s"),
+        ("FAULT-009", "error in case5030"),
+    ],
+    ids=["uri", "clock", "log-clock", "token", "numbers", "name"],
+)
+def test_what_the_call_was_given_tells_no_cause(rule: str, printed: str) -> None:
+    """Nor does a number that merely looks like an HTTP status."""
+    with pytest.raises(Broken, match="do not tell the cause"):
+        refusal(rule, printed).assert_refused()
+
+
+@pytest.mark.parametrize(
+    ("rule", "printed"),
+    [
+        ("ERR-001", f"{URI} is missing"),
+        ("ERR-001", f"2026-11-22 00:10:08.286 ERROR HTTP/1.1 404 for {URI}"),
+        ("FAULT-009", "HTTPError(503): b''"),
+        ("FAULT-009", '{"time":"2026-11-22T00:10:08.503Z","status":503}'),
+        ("FAULT-009", "https://namenode/webhdfs/v1: 503, tried 3 times"),
+    ],
+    ids=["words", "status-line", "exception", "json", "sentence"],
+)
+def test_a_status_of_its_own_tells_the_cause(rule: str, printed: str) -> None:
+    """As a word or as a number."""
+    refusal(rule, printed).assert_refused()
