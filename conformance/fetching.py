@@ -6,7 +6,7 @@ import posixpath
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,8 +20,17 @@ from scenarios.stores.base import Access, NotOffered, Store
 TERMINATION_MESSAGE_BYTES = 2048
 #: Lines of output that a failure shows.
 SHOWN_LINES = 14
-#: Clock readings, decimals, versions, addresses: a number inside of one is no HTTP status.
-_GROUPED = re.compile(r"\d+(?:[.,:-]\d+)+")
+#: As many lines of it, at most.
+TERMINATION_MESSAGE_LINES = 80
+#: What a program prints and does not say: frames of Python's tracebacks, lines that call themselves information, and
+#: numbers in groups (clock readings, decimals, versions, addresses), among which 503 is no HTTP status.
+_UNSAID = re.compile(
+    r"""^\ *File\ ".*",\ line\ \d+.*(?:\n\ {4,}\S.*)*
+    |   ^.{0,60}?\b(?:DEBUG|INFO)\b.*
+    |   ^.*\blevel"?[=:]\ ?"?(?:debug|info)\b.*
+    |   \d+(?:[.,:-]\d+)+""",
+    re.MULTILINE | re.VERBOSE,
+)
 
 
 class Broken(AssertionError):
@@ -50,13 +59,21 @@ def difference(actual: Mapping[str, bytes], expected: Mapping[str, bytes]) -> li
 
 
 def own_words(text: str, given: Iterable[str]) -> str:
-    """What a program says by itself: `text` without what it was `given` (URIs, secrets) and without grouped numbers.
+    """What a program says by itself; spaces stand for everything else, so that no byte changes its place.
 
-    Whoever repeats `s3://bucket/missing`, or prints a token with 503 in it at 12:00:10.404, has told no cause.
+    Blank are `given` words (URIs, secrets, paths): whoever repeats `s3://bucket/missing`, or prints a token with 503 in
+    it, has told no cause. So are traceback frames, lines marked INFO or DEBUG, and numbers in groups (12:00:10.404).
     """
-    for word in sorted(filter(None, given), key=len, reverse=True):
-        text = text.replace(word, " ")
-    return _GROUPED.sub(" ", text)
+    words = sorted(filter(None, given), key=len, reverse=True)
+    for pattern in [_UNSAID, *map(re.compile, map(re.escape, words))]:
+        text = pattern.sub(lambda match: " " * len(match[0].encode()), text)
+    return text
+
+
+def _termination_message(text: str) -> str:
+    """What the kubelet keeps of a log."""
+    lines = "".join(text.splitlines(keepends=True)[-TERMINATION_MESSAGE_LINES:])
+    return lines.encode()[-TERMINATION_MESSAGE_BYTES:].decode(errors="replace")
 
 
 def _sizes(actual: bytes, expected: bytes) -> str:
@@ -82,13 +99,18 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Fetch:
-    """One finished call."""
+    """One finished call.
+
+    secrets  of the access that it had.
+    given    what it was told by the suite: when it repeats that, it says nothing.
+    """
 
     pairs: Sequence[tuple[str, str]]
     outcome: Outcome
     expected: Expectation
     bookkeeping: Sequence[str]
     secrets: Sequence[str]
+    given: Sequence[str]
 
     @property
     def tree(self) -> Tree:
@@ -117,20 +139,26 @@ class Fetch:
 
     @property
     def last_words(self) -> str:
-        """What would become the pod's termination message: the last 2048 bytes of either stream."""
-        ends = (text.encode()[-TERMINATION_MESSAGE_BYTES:] for text in (self.outcome.stdout, self.outcome.stderr))
-        return "\n".join(end.decode(errors="replace") for end in ends)
+        """What would become the pod's termination message, of either stream: how they mix is not known here."""
+        return self._last(lambda text: text)
 
-    def assert_refused(self, *, names: str | None = None) -> None:
-        """It ended by itself with a non-zero exit, and said why.
+    def _last(self, part: Callable[[str], str]) -> str:
+        return "\n".join(_termination_message(part(text)) for text in (self.outcome.stdout, self.outcome.stderr))
 
-        KServe's releases are held to their exact words where the rule has them. Otherwise the last words must
-        match the rule's cause, and contain `names` (the resource) when given. Raises Broken.
-        """
+    def assert_failed(self) -> None:
+        """It ended by itself with a non-zero exit. Raises Broken."""
         if self.outcome.ended != "exit":
             raise Broken(f"the call did not fail: it had to be ended ({self.outcome.ended})")
         if self.outcome.exit_code == 0:
             raise Broken("exit code 0, as if it had succeeded")
+
+    def assert_refused(self, *, names: str | None = None) -> None:
+        """It failed, and said why.
+
+        KServe's releases are held to their exact words where the rule has them. Otherwise the last words must
+        match the rule's cause, and contain `names` (the resource) when given. Raises Broken.
+        """
+        self.assert_failed()
         exact = self._exact_words()
         if exact is not None:
             if exact not in self.output:
@@ -141,7 +169,7 @@ class Fetch:
     def assert_last_words(self, *, names: str | None = None) -> None:
         """The end of the output tells the rule's cause and `names`. Raises Broken."""
         cause = self.expected.rule.cause
-        said = own_words(self.last_words, [*self.secrets, *(uri for uri, _ in self.pairs)])
+        said = self._last(lambda text: own_words(text, [*self.given, names or ""]))
         if cause is not None and not self.expected.spec.causes[cause].search(said):
             raise Broken(f"the last {TERMINATION_MESSAGE_BYTES} bytes of output do not tell the cause: {cause}")
         if names is not None and names not in self.last_words:
@@ -192,7 +220,7 @@ class Fetcher:
         trust: bool = True,
         again: bool = False,
         timeout_s: float = 60.0,
-        terminate_after_s: float | None = None,
+        terminate_when: Callable[[], bool] | None = None,
         space: int | None = None,
         kill: Kill | None = None,
         hashed: bool = False,
@@ -232,7 +260,7 @@ class Fetcher:
                 mounts={**self._gateway.mounts, **access.mounts, **(mounts or {})},
                 present=present or {},
                 timeout_s=timeout_s,
-                terminate_after_s=terminate_after_s,
+                terminate_when=terminate_when,
                 space=space,
                 kill=kill,
                 hashed=hashed,
@@ -241,6 +269,14 @@ class Fetcher:
             ),
             access.secrets,
         )
+
+    def _told(self, call: Call) -> Iterator[str]:
+        """Every name of the suite's that the initializer is told."""
+        yield from (uri for uri, _ in call.pairs)
+        yield from call.mounts
+        yield from (value for value in call.environment.values() if "/" in value)
+        if self.store:
+            yield self.store.case
 
     def observed_everywhere(self) -> None:
         """Raises NotOffered where this machine cannot see what is written beside the destination."""
@@ -267,6 +303,7 @@ class Fetcher:
             expected=self._expected,
             bookkeeping=self.store.bookkeeping if self.store else (),
             secrets=secrets,
+            given=[*secrets, *self._told(call)],
         )
         self.fetches.append(fetch)
         return fetch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -94,11 +95,26 @@ def _deposit(store: Store, tree: Mapping[str, bytes], single: str) -> Sample:
     return Sample(store.uri("model"), tree)
 
 
+@dataclass(frozen=True)
+class Silence:
+    """A peer that takes connections and never answers, at `address` (`127.0.0.1:PORT`)."""
+
+    listener: socket.socket
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def asked(self) -> bool:
+        """Whether anybody has connected."""
+        return bool(select.select([self.listener], [], [], 0)[0])
+
+
 @pytest.fixture
-def silence() -> Iterator[str]:
-    """`127.0.0.1:PORT` of a peer that takes connections and never answers."""
+def silence() -> Iterator[Silence]:
+    """A store that says nothing."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        yield Silence(listener)
 
 
 @pytest.fixture

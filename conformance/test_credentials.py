@@ -100,7 +100,7 @@ def test_a_service_principal_is_asked_for_in_its_tenant(store: AzureBlob, initia
 @pytest.mark.parametrize("kind", ["valid", "wrong"], ids=["success", "failure"])
 def test_no_credential_is_printed(store: Store, initializer: Fetcher, sample: Sample, kind: str) -> None:
     """Output ends in logs and in the pod's status, where everybody reads it."""
-    access = store.access("valid" if kind == "valid" else "wrong")
+    access = store.private() if kind == "valid" else store.access("wrong")
     run = initializer.fetch(sample.uri, access=access, timeout_s=150)
     if kind == "valid":
         assert run.tree == sample.tree

@@ -6,11 +6,21 @@ import re
 from typing import Any
 
 import pytest
+from lightkube.generic_resource import create_global_resource
 
 from conformance import rule
 from conformance.admission import Admission
 from scenarios.configuration import Configuration
-from scenarios.kubernetes import INTERNAL, MODELS, STORAGE_CONTAINER, Object, secret, service_account, storage_container
+from scenarios.kubernetes import (
+    GROUP,
+    INTERNAL,
+    MODELS,
+    STORAGE_CONTAINER,
+    Object,
+    secret,
+    service_account,
+    storage_container,
+)
 
 IMAGE = "registry.example/team/initializer:2"
 #: What the default storage container of every release is for.
@@ -24,6 +34,8 @@ DEFAULT = {
     "http": "http://h/m.bin",
     "https": "https://h/m.bin",
 }
+#: The version that published manifests name, and that no release serves.
+V1BETA1 = create_global_resource(GROUP, "v1beta1", "ClusterStorageContainer", "clusterstoragecontainers")
 #: The annotation by which the controller tells the webhook of a `storageContainerName`.
 CHOSEN = f"{INTERNAL}/storage-container-name"
 
@@ -66,10 +78,12 @@ def test_it_wins_over_the_configmap(admission: Admission) -> None:
 
 @rule("CSC-004")
 def test_what_it_leaves_out(admission: Admission) -> None:
-    """Nothing but an image and one limit is declared."""
+    """Nothing but one limit is declared."""
     ordinary = admission.inject(f"{admission.scheme()}://iris").initializer
-    admission.create(_container(admission, {"resources": {"limits": {"memory": "5Gi"}}}))
+    declared = {"resources": {"limits": {"memory": "5Gi"}}}
+    admission.create(storage_container(admission.name("csc"), [{"prefix": f"{admission.scheme()}://"}], declared))
     initializer = admission.inject(f"{admission.scheme()}://iris").initializer
+    assert initializer.image == ordinary.image
     assert initializer.limits == {**ordinary.limits, "memory": "5Gi"}
     assert initializer.requests == ordinary.requests
     assert initializer.mounts == ordinary.mounts
@@ -183,14 +197,14 @@ def _any_pod(admission: Admission) -> Object:
 @pytest.mark.parametrize("shape", ["v1beta1", "strings", "within-container"])
 def test_a_manifest_in_another_shape(admission: Admission, shape: str) -> None:
     """Manifests as they were published by vendors and in articles."""
-    manifest = _container(admission)
+    manifest, resource = _container(admission), STORAGE_CONTAINER
     if shape == "v1beta1":
-        manifest["apiVersion"] = "serving.kserve.io/v1beta1"
+        manifest["apiVersion"], resource = f"{GROUP}/v1beta1", V1BETA1
     elif shape == "strings":
         manifest["spec"]["supportedUriFormats"] = ["model-registry://*"]
     else:
         manifest["spec"]["container"]["supportedUriFormats"] = manifest["spec"].pop("supportedUriFormats")
-    assert admission.workspace.answer_of(STORAGE_CONTAINER, manifest).stored is None, "it is admitted"
+    assert admission.workspace.answer_of(resource, manifest).stored is None, "it is admitted"
 
 
 @rule("CSC-015")

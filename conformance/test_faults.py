@@ -11,7 +11,7 @@ from conformance.fixtures import Sample
 from scenarios.faults import FILE_BYTES, IMPATIENT, Fault, answering, breaking, expiring
 from scenarios.network import CROOKED, Gateway
 from scenarios.stores import S3
-from scenarios.stores.base import Access, Store
+from scenarios.stores.base import Access, NotOffered, Store
 
 #: Seconds within which a call gets over a fault that passes, and one that lasts has to be told.
 RECOVERED_S = 60.0
@@ -25,11 +25,14 @@ LASTING = {"reset": breaking("reset"), "cut": breaking("cut")}
 
 
 def _fetch(initializer: Fetcher, sample: Sample, *faults: Fault, within_s: float) -> Fetch:
-    """Fetch while `faults` strike; they have to strike at least one request."""
+    """Fetch while `faults` strike. Raises NotOffered for a success that none of them met."""
     store = initializer.store
     assert store is not None, "faults need a store"
     store.gateway.interfere(store.case, *faults)
-    return initializer.fetch(sample.uri, environment=IMPATIENT.get(store.name), timeout_s=within_s)
+    run = initializer.fetch(sample.uri, environment=IMPATIENT.get(store.name), timeout_s=within_s)
+    if run.outcome.exit_code == 0 and not any(request.struck for request in store.requests()):
+        raise NotOffered("no response was struck: this client asks for less than the planned fault lets pass")
+    return run
 
 
 def _assert_failed_or_whole(run: Fetch, sample: Sample) -> None:

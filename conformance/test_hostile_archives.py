@@ -65,4 +65,4 @@ def test_a_bomb_is_no_success(store: Store, initializer: Fetcher, suffix: str) -
     store.put({f"model/m.{suffix}": hostile.bomb(suffix, 3 * ROOM)})
     run = initializer.fetch(store.uri(f"model/m.{suffix}"), timeout_s=BUSY_S, space=ROOM)
     assert_contained(run)
-    assert run.outcome.exit_code != 0, "exit code 0, as if it had succeeded"
+    run.assert_failed()

@@ -23,7 +23,7 @@ def test_a_redirect_to_plain_http_is_refused(store: HTTP, initializer: Fetcher) 
     uri = store.serve("model/m.bin", redirect_to=store.url("far/m.bin", scheme="http", host=OTHER_HOST))
     run = initializer.fetch(uri)
     assert not [request for request in store.requests() if request.host == OTHER_HOST], "followed to plain HTTP"
-    assert run.outcome.exit_code != 0, "exit code 0, as if it had succeeded"
+    run.assert_failed()
 
 
 @rule("SEC-014")

@@ -36,7 +36,7 @@ def _forms(access: Access) -> list[str]:
 @rule("SEC-018")
 def test_no_credential_stays_in_a_file(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """The model server reads the destination, and so does everybody whom it serves."""
-    access = store.access("valid")
+    access = store.private()
     run = initializer.fetch(sample.uri, access=access)
     assert run.tree == sample.tree
     _assert_in_no_file(initializer, access)
@@ -63,7 +63,7 @@ def test_no_credential_goes_to_another_host(
     store: Store, initializer: Fetcher, sample: Sample, gateway: Gateway
 ) -> None:
     """Neither to a host that is not the store's, nor to anybody as the address it was referred from."""
-    access, since = store.access("valid"), gateway.position()
+    access, since = store.private(), gateway.position()
     assert initializer.fetch(sample.uri, access=access).tree == sample.tree
     leaks = []
     for request in gateway.requests(since):

@@ -5,7 +5,7 @@ from pathlib import Path
 from conformance import rule
 from conformance.fetching import Broken, Fetcher, NotConcerned, difference
 from conformance.fixtures import Sample
-from scenarios.faults import IMPATIENT, PART_BYTES, breaking
+from scenarios.faults import IMPATIENT, breaking
 from scenarios.initializers.base import DEST, Kill
 from scenarios.models import SHARD_BYTES
 from scenarios.stores.base import Store
@@ -17,7 +17,7 @@ NOTICED_S = 60.0
 
 def _in_the_middle(store: Store) -> bool:
     """Whether a file was stalled."""
-    return any(request.response_bytes == PART_BYTES for request in store.requests())
+    return any(request.struck for request in store.requests())
 
 
 @rule("FAULT-014")
@@ -58,6 +58,7 @@ def test_a_worker_is_killed(store: Store, initializer: Fetcher, shards: Sample) 
     store.gateway.interfere(store.case, breaking("stall", times=1))
     kill = Kill(lambda: _in_the_middle(store), worker=True)
     run = initializer.fetch(shards.uri, kill=kill, timeout_s=NOTICED_S)
+    assert run.outcome.killed, "it ended before anything of a file had come"
     if run.outcome.killed == "program":
         raise NotConcerned("this initializer has no processes of its own beside the program, at least for this store")
     if run.outcome.ended != "exit":

@@ -7,7 +7,7 @@ import pytest
 
 from conformance import rule
 from conformance.fetching import Fetcher
-from conformance.fixtures import Sample
+from conformance.fixtures import Sample, Silence
 from scenarios.models import MODEL, link, tar, tar_of, under
 from scenarios.network import Gateway
 from scenarios.stores import ModelRegistry
@@ -104,9 +104,9 @@ def test_a_registry_that_fails(store: ModelRegistry, initializer: Fetcher, sampl
 
 
 @rule("MR-010")
-def test_a_registry_that_says_nothing(store: ModelRegistry, initializer: Fetcher, silence: str) -> None:
+def test_a_registry_that_says_nothing(store: ModelRegistry, initializer: Fetcher, silence: Silence) -> None:
     """A pod that hangs is restarted by nobody."""
-    uri, access = store.unreachable(silence)
+    uri, access = store.unreachable(silence.address)
     initializer.fetch(uri, access=access, timeout_s=BOUNDED_S).assert_refused()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from conformance import rule
 from conformance.fetching import Fetcher
-from conformance.fixtures import Sample
+from conformance.fixtures import Sample, Silence
 from scenarios.stores import S3, WebHDFS
 from scenarios.stores.base import Access
 
@@ -109,12 +109,13 @@ def test_an_endpoint_with_a_trailing_slash(store: S3, initializer: Fetcher, samp
 
 
 @rule("CRED-015")
-def test_time_limits_and_retries_can_be_set(store: S3, initializer: Fetcher, silence: str) -> None:
+def test_time_limits_and_retries_can_be_set(store: S3, initializer: Fetcher, silence: Silence) -> None:
     """One attempt of one second against an endpoint that takes connections and says nothing."""
     limits = {"S3_READ_TIMEOUT": "1", "S3_CONNECT_TIMEOUT": "1", "S3_MAX_ATTEMPTS": "1"}
-    access = store.access().plus(AWS_ENDPOINT_URL=f"http://{silence}", **limits)
+    access = store.access().plus(AWS_ENDPOINT_URL=f"http://{silence.address}", **limits)
     run = initializer.fetch(store.uri("model"), access=access)
     run.assert_refused()
+    assert silence.asked(), "the endpoint was not asked"
     assert run.outcome.duration_s < 15, f"given up after {run.outcome.duration_s:.1f} s"
 
 

@@ -145,7 +145,9 @@ def test_the_annotation_governs_all(admission: Admission) -> None:
     _, adapter = _both(admission)
     entries = (("pvc://claim", "/mnt/base"), adapter)
     pod = admission.serve(predictor={"storageUris": _entries(entries)}, annotations={READONLY: "false"})
-    assert [mount.path for mount in pod.model_server.mounts.values() if mount.read_only] == []
+    mounts = {mount.path: mount.read_only for mount in pod.model_server.mounts.values()}
+    assert "/mnt/base" in mounts, mounts
+    assert not any(mounts.values()), mounts
 
 
 @rule("URIS-013")

@@ -121,7 +121,8 @@ def test_a_storage_config_with_a_ca_bundle(admission: Admission) -> None:
     """One store has a private authority."""
     pod = admission.inject(PLACEHOLDER, annotations=_spec(admission, key="trusting"))
     assert pod.initializer.environment["AWS_CA_BUNDLE_CONFIGMAP"] == "store-authority"
-    bundles = [source["configMap"]["name"] for source in pod.volumes.values() if "configMap" in source]
+    mounted = [pod.volumes[mount.volume] for mount in pod.initializer.mounts.values()]
+    bundles = [source["configMap"]["name"] for source in mounted if "configMap" in source]
     assert bundles == ["store-authority"]
 
 

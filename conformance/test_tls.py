@@ -50,6 +50,14 @@ def test_verification_can_be_switched_off(store: S3, initializer: Fetcher, sampl
     assert run.tree == sample.tree
 
 
+@rule("CRED-008")
+def test_verification_can_be_asked_for(store: S3, initializer: Fetcher, sample: Sample) -> None:
+    """The annotation with the value that is the default: nobody meant to switch anything off."""
+    run = initializer.fetch(sample.uri, access=store.over_tls(), environment={"S3_VERIFY_SSL": "1"}, trust=False)
+    run.assert_failed()
+    assert not [entry for entry in run.entries().values() if entry.content is not None], "something was delivered"
+
+
 @rule("CRED-009")
 def test_an_unknown_authority_is_refused(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Nobody said that this certificate is to be trusted."""

@@ -115,11 +115,11 @@ class Configuration:
         if self._workspace.cluster.provider == "existing":
             raise NotOffered(f"{CONFIGURATION} is seen by the whole cluster, which is not the suite's own")
 
-    def _known(self, mark: str) -> bool | None:
+    def _known(self, mark: str, *, by_refusing: bool = True) -> bool | None:
         """Whether the webhook has the mark, as a memory request, or refuses pods altogether; None for not yet."""
         answer = self._workspace.answer(self._workspace.pod(f"{self._workspace.scheme()}://x"))
         if answer.stored is None:
-            return True
+            return True if by_refusing else None
         first = answer.stored["spec"]["initContainers"][0]
         return True if first["resources"]["requests"].get("memory") == mark else None
 
@@ -130,7 +130,10 @@ class Configuration:
         if saved(self._client, self._namespace) is not None:
             give_back(self._client, self._namespace)
             asked = json.loads(self._original["storageInitializer"])["memoryRequest"]
-            wait(lambda: self._known(asked), f"the webhook's knowledge of the restored {CONFIGURATION}")
+            wait(
+                lambda: self._known(asked, by_refusing=False),
+                f"the webhook's knowledge of the restored {CONFIGURATION}",
+            )
 
     def _data(self) -> dict[str, str]:
         return dict(self._client.get(ConfigMap, CONFIGURATION, namespace=self._namespace).data or {})

@@ -26,6 +26,7 @@ class Request:
     server  the server it was for; None for a host that the suite does not serve (answered 502).
     path    as sent, with its query.
     headers names in lower case.
+    struck  the kind of Fault that was planned for its case and met it; "" for none.
     caller  who sent it, if the client named itself to the forward proxy (see `Gateway.named`).
     """
 
@@ -38,6 +39,7 @@ class Request:
     request_bytes: int = 0
     response_bytes: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
+    struck: str = ""
     caller: str = ""
 
 

@@ -25,3 +25,9 @@ def wait_until(condition: Callable[[], object], what: str, within_s: float = 30)
     while not condition():
         assert time.monotonic() < deadline, f"waited {within_s} s for {what}"
         time.sleep(0.02)
+
+
+def after(seconds: float) -> Callable[[], bool]:
+    """Whether that many seconds have passed since this call."""
+    over = time.monotonic() + seconds
+    return lambda: time.monotonic() >= over

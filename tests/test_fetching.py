@@ -14,7 +14,9 @@ def refusal(rule: str, printed: str) -> Fetch:
     """A call for `URI` with `TOKEN` that printed that and ended with exit 1."""
     spec = current()
     outcome = Outcome("exit", 1, printed, "", {}, (), 0, 0.1, 0.1, 0, "")
-    return Fetch(((URI, DEST),), outcome, Expectation(spec[rule], spec, None, "webhdfs", ""), (), (TOKEN,))
+    return Fetch(
+        ((URI, DEST),), outcome, Expectation(spec[rule], spec, None, "webhdfs", ""), (), (TOKEN,), (TOKEN, URI)
+    )
 
 
 @pytest.mark.parametrize(
@@ -26,8 +28,12 @@ def refusal(rule: str, printed: str) -> Fetch:
         ("FAULT-009", f"settings: Authorization=Bearer {TOKEN}"),
         ("FAULT-009", "POST to 10.0.0.503:1429 failed after 0.503 s"),
         ("FAULT-009", "error in case5030"),
+        ("FAULT-009", '  File "/usr/lib/x.py", line 503, in connect\n    raise TimeoutError(reset)\nKeyError'),
+        ("FAULT-009", "12:00:10 app INFO retry policy: 3 times\nit failed"),
+        ("FAULT-009", '{"level":"info","msg":"connection reset policy"}'),
+        ("FAULT-009", "Connecting to the store"),
     ],
-    ids=["uri", "clock", "log-clock", "token", "numbers", "name"],
+    ids=["uri", "clock", "log-clock", "token", "numbers", "name", "traceback", "info", "json-info", "progress"],
 )
 def test_what_the_call_was_given_tells_no_cause(rule: str, printed: str) -> None:
     """Nor does a number that merely looks like an HTTP status."""

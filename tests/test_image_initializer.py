@@ -16,7 +16,7 @@ from clusters.toolchain.go import go
 from scenarios.initializers import NoInitializer, initializer
 from scenarios.initializers.base import ANYBODY, DEST, Call, Initializer, Kill
 from scenarios.stores.base import NotOffered
-from tests.processes import command_lines
+from tests.processes import after, command_lines
 
 #: Each worker of pytest-xdist has its own.
 REFERENCE = f"localhost/kserve-conformance/contract:test-{os.getpid()}"
@@ -119,7 +119,7 @@ def test_a_call_is_ended_by_its_limit(image: Initializer, engine: Engine, tmp_pa
 
 
 def test_a_signal_reaches_it(image: Initializer, tmp_path: Path) -> None:
-    outcome = image.call(Call([("sleep://politely", DEST)], tmp_path, timeout_s=30, terminate_after_s=1.0))
+    outcome = image.call(Call([("sleep://politely", DEST)], tmp_path, timeout_s=30, terminate_when=after(1.0)))
     assert (outcome.ended, outcome.exit_code) == ("exit", -15)
 
 

@@ -17,7 +17,7 @@ import pytest
 from scenarios.initializers import sandbox
 from scenarios.initializers.base import ANYBODY, DEST, PVC, Call, Outcome
 from scenarios.initializers.process import KEPT_BYTES
-from tests.processes import command_lines, wait_until
+from tests.processes import after, command_lines, wait_until
 
 Shell = Callable[..., Outcome]
 
@@ -303,16 +303,16 @@ def test_a_helper_that_follows_is_no_survivor(shell: Shell) -> None:
 def test_termination(shell: Shell) -> None:
     """A handler is given the signal, and its time is measured."""
     script = "trap 'sleep 0.2; exit 7' TERM; while :; do sleep 0.02; done"
-    outcome = shell(script, terminate_after_s=0.3)
+    outcome = shell(script, terminate_when=after(0.3))
     assert (outcome.ended, outcome.exit_code) == ("exit", 7)
     assert outcome.ended_after_signal_s is not None
     assert 0.2 <= outcome.ended_after_signal_s < 5
-    assert shell("exit 0", terminate_after_s=5).ended_after_signal_s is None
+    assert shell("exit 0", terminate_when=after(5)).ended_after_signal_s is None
 
 
 def test_termination_without_a_handler(shell: Shell) -> None:
     """The kernel drops the signal to a container's first process; it runs on until the limit."""
-    outcome = shell("exec sleep 60", terminate_after_s=0.1, timeout_s=0.5)
+    outcome = shell("exec sleep 60", terminate_when=after(0.1), timeout_s=0.5)
     assert outcome.ended == "timeout"
     assert outcome.ended_after_signal_s is not None
     assert outcome.ended_after_signal_s > 0.3

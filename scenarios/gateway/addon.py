@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Callable
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.tls import TlsData
 
+from scenarios.faults import Fault
 from scenarios.gateway import faults
 from scenarios.gateway.certificates import Crooked
 from scenarios.gateway.interference import Interference, Plan
@@ -28,7 +30,7 @@ from scenarios.servers.google_accounts import TOKEN_HOST, Authority
 
 
 class Passage:
-    """What is known of one request so far: whom it is for, bytes of the bodies, whether it is in the log."""
+    """What is known of one request so far: whom it is for, bytes of the bodies, what struck it."""
 
     # No dataclass: mitmproxy loads this file without entering it in sys.modules.
     def __init__(self) -> None:
@@ -37,6 +39,7 @@ class Passage:
         self.host = ""
         self.request_bytes = 0
         self.response_bytes = 0
+        self.struck = ""
         self.logged = False
         self.authority: Authority | None = None
         self.plan: Plan | None = None
@@ -106,15 +109,17 @@ class Addon:
     async def responseheaders(self, flow: http.HTTPFlow) -> None:
         passage = self._passage(flow)
         if flow.response and not passage.logged:
-            if passage.plan and await faults.before_body(passage.plan, flow):
-                passage.response_bytes = int(flow.response.headers["content-length"])
-                self._write(flow)
-                return
+            if passage.plan and (fault := await faults.before_body(passage.plan, flow)):
+                passage.struck = fault.kind
+                if fault.kind == "answer":
+                    passage.response_bytes = int(flow.response.headers["content-length"])
+                    self._write(flow)
+                    return
             if passage.plan and passage.plan.renaming and passage.plan.renaming.concerns(flow.response):
                 return  # it has to be here as a whole, so `response` shows it
             stream: faults.Stream = self._count_response(flow, flow.response.headers.get("content-length"))
             if passage.plan:
-                stream = faults.in_body(passage.plan, flow, stream, lambda: self._write(flow))
+                stream = faults.in_body(passage.plan, flow, stream, partial(self._strike, flow))
             flow.response.stream = stream
             if flow.response.headers.get("content-length") == "0":
                 self._write(flow)
@@ -176,6 +181,10 @@ class Addon:
         passage: Passage = flow.metadata.setdefault("suite", Passage())
         return passage
 
+    def _strike(self, flow: http.HTTPFlow, fault: Fault) -> None:
+        self._passage(flow).struck = fault.kind
+        self._write(flow)
+
     def _write(self, flow: http.HTTPFlow) -> None:
         passage = self._passage(flow)
         if passage.logged:
@@ -190,6 +199,7 @@ class Addon:
             "status": flow.response.status_code if flow.response else None,
             "request_bytes": passage.request_bytes,
             "response_bytes": passage.response_bytes,
+            "struck": passage.struck,
             "caller": _caller(flow) or self.callers.get(flow.client_conn.id, ""),
             "headers": {name.lower(): flow.request.headers[name] for name in flow.request.headers},
         }

@@ -24,8 +24,8 @@ _SENT_WITHIN_S = 5.0
 _ENDING: set[asyncio.Task[None]] = set()
 
 
-async def before_body(plan: Plan, flow: http.HTTPFlow) -> bool:
-    """Strike a response whose headers have come: wait, or put another answer in its place; whether it is another."""
+async def before_body(plan: Plan, flow: http.HTTPFlow) -> Fault | None:
+    """Strike a response whose headers have come: wait, or put another answer in its place. Returns what struck."""
     assert flow.response, "the headers have come"  # noqa: S101
     length = _length(flow.request, flow.response)
     for fault in plan.faults:
@@ -34,8 +34,8 @@ async def before_body(plan: Plan, flow: http.HTTPFlow) -> bool:
                 await asyncio.sleep(fault.delay_s)
             else:
                 _replace(flow, flow.response, fault)
-                return True
-    return False
+            return fault
+    return None
 
 
 def _length(request: http.Request, response: http.Response) -> float:
@@ -58,8 +58,8 @@ def _replace(flow: http.HTTPFlow, response: http.Response, fault: Fault) -> None
     flow.response.stream = swallow
 
 
-def in_body(plan: Plan, flow: http.HTTPFlow, passed: Stream, struck: Callable[[], None]) -> Stream:
-    """`passed` until a fault strikes the body; then no more of it, and `struck` is called."""
+def in_body(plan: Plan, flow: http.HTTPFlow, passed: Stream, struck: Callable[[Fault], None]) -> Stream:
+    """`passed` until a fault strikes the body; then no more of it, and `struck` is called with the fault."""
     faults = [fault for fault in plan.faults if fault.kind in {"stall", "reset", "cut"}]
     seen, over = 0, False
 
@@ -72,7 +72,7 @@ def in_body(plan: Plan, flow: http.HTTPFlow, passed: Stream, struck: Callable[[]
             if before < fault.after <= seen and plan.strikes(fault):
                 over = True
                 part = passed(chunk[: fault.after - before])
-                struck()
+                struck(fault)
                 _end(flow, fault)
                 return part
         return passed(chunk)

@@ -63,10 +63,12 @@ class Renaming:
         return text.replace(json.dumps(self.stored), json.dumps(self.shown))
 
     def _in_xml(self, text: str) -> str:
-        """As S3 escapes it where the client asks for that, and as Azure does with what XML cannot hold."""
+        """As S3 escapes it where the client asks for that and where it does not, and as Azure does."""
         written, mark = escape(self.shown), ""
         if "<EncodingType>url</EncodingType>" in text:
             written = quote(self.shown)
+        elif f"<Key>{self.stored}</Key>" in text:
+            written = _CONTROL.sub(lambda found: f"&#{ord(found[0])};", written)
         elif _CONTROL.search(self.shown):
             written, mark = quote(self.shown), ' Encoded="true"'
         named = re.compile(rf"<(Key|Name)>{re.escape(self.stored)}</\1>")

@@ -64,7 +64,8 @@ class Call:
                  same folder finds them as the first one left them. `/mnt/models` always exists.
     present      destination -> relative path -> content that lies there before the call.
     timeout_s    seconds until it is ended with all its processes.
-    terminate_after_s  seconds until SIGTERM is sent as a container's first process gets it: only if it is handled.
+    terminate_when  asked often; once it says True, SIGTERM is sent as a container's first process gets it, that is
+                 only if it is handled.
     space        bytes that fit into `/mnt/models`; None for what the machine has. Not without isolation.
     kill         when it is killed, if at all.
     hashed       whether the files are observed by their sha256 alone: models of hundreds of MiB stay on disk.
@@ -80,7 +81,7 @@ class Call:
     present: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     arguments: Sequence[str] | None = None
     timeout_s: float = 60.0
-    terminate_after_s: float | None = None
+    terminate_when: Callable[[], bool] | None = None
     space: int | None = None
     kill: Kill | None = None
     hashed: bool = False
@@ -109,7 +110,7 @@ class Outcome:
     waited_s    seconds that its first process was ready to run and another had the core.
     peak_disk   the most bytes of disk that its files took at once, those in /tmp too.
     reproduce   a shell command that makes the same call again.
-    ended_after_signal_s  seconds from `terminate_after_s` to the end; None where the signal was not sent.
+    ended_after_signal_s  seconds from that SIGTERM to the end; None where the signal was not sent.
     killed      what `Call.kill` killed; None where it never did.
     """
 

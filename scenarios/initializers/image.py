@@ -83,7 +83,7 @@ class Image(Initializer):
         argv = ["run", "--name", name, *options, self._reference, *call.argv]
         with self._engine.reaper(name):
             with _Container(self._engine, name, argv, room, small=call.space is not None) as container:
-                limits = Limits(call.timeout_s, room.root, call.terminate_after_s, DISK_BYTES, call.kill)
+                limits = Limits(call.timeout_s, room.root, call.terminate_when, DISK_BYTES, call.kill)
                 ended = attend(container, limits)
             if container.popen.returncode == _ENGINE_FAILED:
                 raise EngineFailed((ended.stderr.strip().splitlines()[-1:] or ["exit code 125"])[0])

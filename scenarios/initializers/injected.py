@@ -120,7 +120,7 @@ class Injected(Initializer):
 
     def _objects(self, name: str, call: Call) -> Iterator[Object]:
         """What a user makes for this call, in the order of making."""
-        if call.arguments is not None or call.present or call.terminate_after_s is not None or not call.pairs:
+        if call.arguments is not None or call.present or call.terminate_when is not None or not call.pairs:
             raise NotOffered("in a pod the initializer is called by KServe alone, on an empty volume")
         if call.space is not None:
             raise NotOffered("in a pod the volume of the model is as large as the node's disk")

@@ -6,6 +6,7 @@ import os
 import selectors
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Literal, Protocol
@@ -67,7 +68,7 @@ class Limits:
 
     timeout_s: float
     watched: Path
-    terminate_after_s: float | None = None
+    terminate_when: Callable[[], bool] | None = None
     disk: int = DISK_BYTES
     kill: Kill | None = None
 
@@ -142,7 +143,7 @@ def attend(running: Running, limits: Limits) -> Ended:
             if over is not None:
                 break
             peak = max(peak, running.peak_memory())
-            if limits.terminate_after_s is not None and signalled is None and elapsed >= limits.terminate_after_s:
+            if limits.terminate_when is not None and signalled is None and limits.terminate_when():
                 signalled = time.monotonic()
                 running.terminate(as_first_process=True)
             killed = killed or _kill(running, limits.kill)

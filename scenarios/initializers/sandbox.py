@@ -103,7 +103,7 @@ def run(
     with running:
         resource.prlimit(running.program, resource.RLIMIT_FSIZE, (disk, disk))
         running.open_gate()
-        ended = attend(running, Limits(call.timeout_s, room.root, call.terminate_after_s, disk, call.kill))
+        ended = attend(running, Limits(call.timeout_s, room.root, call.terminate_when, disk, call.kill))
     reproduce = shlex.join(["env", "-i", *(f"{n}={v}" for n, v in plain_environment.items()), *plain_argv])
     aliases = {} if isolated else {here: path for path, here in places.items()}
     return outcome(call, room, ended, reproduce, aliases)

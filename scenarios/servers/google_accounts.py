@@ -30,9 +30,9 @@ def create(state: Path) -> dict[str, str]:
     """Accounts `valid` and `denied`, known to the authority; their address, private key and token by name."""
     accounts: dict[str, dict[str, str]] = {}
     extra: dict[str, str] = {}
-    for name in ("valid", "denied"):
+    for name, address in (("valid", "reader"), ("denied", "stranger")):
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        email = f"{name}@conformance.iam.gserviceaccount.com"
+        email = f"{address}@conformance.iam.gserviceaccount.com"
         token = f"ya29.{secrets.token_urlsafe(32)}"
         public = key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo

@@ -65,12 +65,12 @@ class MinIO(Server):
 
         admin = MinioAdmin(endpoint=urlsplit(url).netloc, credentials=StaticProvider(*self._root), secure=False)
         extra = {"region": REGION}
-        for user, policy in (("valid", _ALLOW_ALL), ("denied", _LIST_NAMES)):
-            key_id, key = f"{user}-user", secrets.token_urlsafe(24)
-            admin.user_add(key_id, key)
+        for kind, user, policy in (("valid", "reader", _ALLOW_ALL), ("denied", "stranger", _LIST_NAMES)):
+            key = secrets.token_urlsafe(24)
+            admin.user_add(user, key)
             admin.policy_add(user, policy=policy)
-            admin.policy_set(user, user=key_id)
-            extra |= {f"{user}_id": key_id, f"{user}_key": key}
+            admin.policy_set(user, user=user)
+            extra |= {f"{kind}_id": user, f"{kind}_key": key}
         sts = boto3.client(
             "sts",
             endpoint_url=url,

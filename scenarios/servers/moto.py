@@ -42,11 +42,11 @@ class Moto(Server):
         session = boto3.Session("setup", "setup", region_name=REGION)
         iam: Any = session.client("iam", endpoint_url=url)
         extra = {"region": REGION}
-        for user in ("valid", "denied"):
+        for kind, user in (("valid", "reader"), ("denied", "stranger")):
             iam.create_user(UserName=user)
             key = iam.create_access_key(UserName=user)["AccessKey"]
-            extra |= {f"{user}_id": key["AccessKeyId"], f"{user}_key": key["SecretAccessKey"]}
-        iam.put_user_policy(UserName="valid", PolicyName="everything", PolicyDocument=json.dumps(_EVERYTHING))
+            extra |= {f"{kind}_id": key["AccessKeyId"], f"{kind}_key": key["SecretAccessKey"]}
+        iam.put_user_policy(UserName="reader", PolicyName="everything", PolicyDocument=json.dumps(_EVERYTHING))
         role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=json.dumps(_ANYBODY))["Role"]
         iam.put_role_policy(RoleName="reader", PolicyName="everything", PolicyDocument=json.dumps(_EVERYTHING))
         sts: Any = session.client("sts", endpoint_url=url)

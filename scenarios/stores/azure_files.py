@@ -58,7 +58,7 @@ class AzureFiles(StandInStore):
                 raise NotOffered("azure-files: the service knows no public shares")
 
     def missing(self) -> str:
-        return f"https://{ACCOUNT}.{HOST}/{self.case}-missing/model"
+        return f"https://{ACCOUNT}.{HOST}/{self.case}-that-is-not-there/model"
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         # Only a host name of Azure leads to this store, so what refuses the connection is the proxy.

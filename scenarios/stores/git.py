@@ -81,14 +81,12 @@ class Git(Store):
             accounts.publish(self._folder)
         else:
             accounts.restrict(self._folder, self._accounts, readers=["reader"])
-        return Access(
-            {**self.gateway.environment(), **self._login(kind)},
-            self.gateway.mounts,
-            secrets=tuple(self._accounts.values()),
-        )
+        login = self._login(kind)
+        secrets_ = (login["GIT_PASSWORD"],) if login else ()
+        return Access({**self.gateway.environment(), **login}, self.gateway.mounts, secrets=secrets_)
 
     def missing(self) -> str:
-        return self.uri("missing")
+        return self.uri("not-there")
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         return f"https://{address}/{self.case}/model.git", self.access()

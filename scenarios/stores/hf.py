@@ -66,7 +66,7 @@ class HuggingFace(StandInStore):
         return self.access(kind).plus(HF_ENDPOINT=f"https://{MIRROR}")
 
     def missing(self) -> str:
-        return self.uri("missing")
+        return self.uri("not-there")
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         return self.uri("model"), self.access().plus(HF_ENDPOINT=f"https://{address}")

@@ -105,7 +105,7 @@ class HTTP(StandInStore):
         return self.url(path, query=query), signature
 
     def missing(self) -> str:
-        return f"https://{HOST}/{self.case}-missing/model.bin"
+        return f"https://{HOST}/{self.case}-that-is-not-there/model.bin"
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         return f"https://{address}/{self.case}/model.bin", self._unnamed()

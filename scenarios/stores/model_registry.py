@@ -106,7 +106,7 @@ class ModelRegistry(StandInStore):
         return Access(settings, {**self.gateway.mounts, **behind.mounts}, behind.secrets)
 
     def missing(self) -> str:
-        return self.uri("missing")
+        return self.uri("not-there")
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         return self.uri("model"), self.access().plus(MODEL_REGISTRY_BASE_URL=address)

@@ -121,7 +121,7 @@ class OCI(Store):
         )
 
     def missing(self) -> str:
-        return self.uri("missing")
+        return self.uri("not-there")
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         return f"oci://{address}/{self.case}/model:latest", self.access()

@@ -49,7 +49,7 @@ class WebHDFS(StandInStore):
         )
 
     def missing(self) -> str:
-        return f"webhdfs://{self.case}-missing/model"
+        return f"webhdfs://{self.case}-that-is-not-there/model"
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         return self.uri("model"), self._mounted({"HDFS_NAMENODE": f"https://{address}"}, name="unreachable")
