@@ -16,6 +16,7 @@ from scenarios.models import MODEL, under
 from scenarios.network import Gateway
 from scenarios.stores import OCI
 from scenarios.stores.base import Store
+from scenarios.waiting import Unsettled
 
 READONLY = "storage.kserve.io/readonly"
 #: What the Pod Security Standard `restricted` asks of a container.
@@ -30,6 +31,13 @@ RESTRICTED = {
 def _end(served: Served) -> str:
     """The kubelet's word for how the initializer ended, or why there was no end."""
     return served.initializer.reason if served.initializer else served.stands_still
+
+
+def _refused(served: Served) -> bool:
+    """Whether the pod does not serve, for a reason that the cluster gives. Raises Unsettled where it gives none."""
+    if served.late:
+        raise Unsettled(served.stands_still)
+    return bool(served.stands_still or (served.initializer and served.initializer.exit_code != 0))
 
 
 def _tree(served: Served, mount: str = DEST) -> dict[str, bytes]:
@@ -152,15 +160,14 @@ def test_a_claim_shows_its_tree(theatre: Theatre, path: str) -> None:
 def test_a_path_that_the_claim_does_not_have(theatre: Theatre) -> None:
     """A typing error; an empty folder would be found out by the model server alone, if at all."""
     served = theatre.serve(f"pvc://{theatre.claim(MODEL)}/no-such-model")
-    failed = served.stands_still or (served.initializer and served.initializer.exit_code != 0)
-    assert failed, f"the model server was started with {sorted(_tree(served))}"
+    assert _refused(served), f"the model server was started with {sorted(_tree(served))}"
 
 
 @rule("FLOW-010")
 def test_a_single_file_of_a_claim(theatre: Theatre) -> None:
     """The documentation speaks of folders only, but nothing refuses this."""
     served = theatre.serve(f"pvc://{theatre.claim({'m/model.joblib': b'joblib'})}/m/model.joblib")
-    if served.stands_still or (served.initializer and served.initializer.exit_code != 0):
+    if _refused(served):
         return
     assert _tree(served) == {"model.joblib": b"joblib"}, "neither delivered nor refused"
 

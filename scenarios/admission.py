@@ -26,7 +26,7 @@ from scenarios.transcript import essence, in_yaml, without_values
 from scenarios.waiting import DEADLINE_S, Unsettled, wait
 
 #: Seconds that a status has to say what an event said already.
-STATUS_S = 3.0
+STATUS_S = 8.0
 
 _numbers = itertools.count(1)
 

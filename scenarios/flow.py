@@ -44,6 +44,7 @@ class Served:
     initializer  how it ended; None where it never ran.
     inspection   what the model server's place shows; None where it never started.
     stands_still why the pod will never be ready; "" for one whose model server started or initializer ended.
+    late         whether the cluster gives no reason for that, and merely the time was up.
     log          of the initializer.
     """
 
@@ -53,6 +54,7 @@ class Served:
     initializer: Ended | None = None
     inspection: Inspection | None = None
     stands_still: str = ""
+    late: bool = False
     log: str = ""
 
     @property
@@ -207,7 +209,7 @@ class Theatre:
             pod = pods.await_model_server(service, within_s=POD_WITHIN_S, initializer_s=initializer_s)
         except NeverReady as reason:
             self._remember(reason.pod, str(reason))
-            return Served(service, namespace, reason.pod, stands_still=str(reason))
+            return Served(service, namespace, reason.pod, stands_still=str(reason), late=reason.late)
         name, end = str(meta(pod).name), first_end(pod, INITIALIZER)
         inspection = Inspection.of(client, namespace, name, MODEL_SERVER) if started(pod, MODEL_SERVER) else None
         log = log_of(client, namespace, name, INITIALIZER)

@@ -39,11 +39,15 @@ _GONE = re.compile(r"unable to retrieve container logs for |failed to try resolv
 
 
 class NeverReady(Exception):
-    """A pod that will not come to its end by waiting; the text says what stands in its way."""
+    """A pod that will not come to its end by waiting; the text says what stands in its way.
 
-    def __init__(self, reason: str, pod: Pod | None = None) -> None:
+    late  nothing does, as far as the cluster tells: the time was up.
+    """
+
+    def __init__(self, reason: str, pod: Pod | None = None, *, late: bool = False) -> None:
         super().__init__(reason)
         self.pod = pod
+        self.late = late
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Pods:
                 return pod
             if refusal := refused(self._client, self._namespace, service):
                 raise NeverReady(refusal)
-        raise NeverReady(f"no pod was made within {within_s:g} s")
+        raise NeverReady(f"no pod was made within {within_s:g} s", late=True)
 
     def await_model_server(self, service: str, *, within_s: float, initializer_s: float) -> Pod:
         """The pod, once its initializer has failed or its model server has started.
@@ -100,7 +104,7 @@ class Pods:
                 deadline, runs = time.monotonic() + within_s, False
         if pod is not None and runs:
             return pod
-        raise NeverReady(f"the pod did not come to its end in time; last seen: {describe(pod)}", pod)
+        raise NeverReady(f"the pod did not come to its end in time; last seen: {describe(pod)}", pod, late=True)
 
     def forget(self, pod: str) -> None:
         """The pod of that name is gone, whatever the watch may still tell of it."""

@@ -22,7 +22,7 @@ GRACE_S = 2.0
 #: Seconds that a call runs before anybody looks at what it has written: most are over by then.
 _UNWATCHED_S = 1.0
 #: Seconds that other processes have to follow a program that has ended, before they count as survivors.
-_FOLLOW_S = 0.5
+_FOLLOW_S = 2.0
 _TICK_S = 0.05
 
 
