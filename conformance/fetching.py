@@ -170,8 +170,9 @@ class Fetch:
         """The end of the output tells the rule's cause and `names`. Raises Broken."""
         cause = self.expected.rule.cause
         said = self._last(lambda text: own_words(text, [*self.given, names or ""]))
-        if cause is not None and not self.expected.spec.causes[cause].search(said):
-            raise Broken(f"the last {TERMINATION_MESSAGE_BYTES} bytes of output do not tell the cause: {cause}")
+        if cause is not None and not (pattern := self.expected.spec.causes[cause]).search(said):
+            end = f"the last {TERMINATION_MESSAGE_BYTES} bytes of output"
+            raise Broken(f"{end} do not tell the cause: {cause}\n  looked for: {pattern.pattern}")
         if names is not None and names not in self.last_words:
             raise Broken(f"the last {TERMINATION_MESSAGE_BYTES} bytes of output do not name {names!r}")
 

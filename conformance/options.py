@@ -54,7 +54,7 @@ def add(parser: pytest.Parser) -> None:
         "--store", action="append", default=[], metavar="NAME", help=f"only this store: {', '.join(STORES)}"
     )
     group.addoption("--rule", action="append", default=[], metavar="ID", help="only this rule, or rules like ERR-*")
-    group.addoption("--smoke", action="store_true", help="one case for each store and area; never a verdict")
+    group.addoption("--smoke", action="store_true", help="one case for each store and area; never a clean verdict")
     group.addoption(
         "--known-failures",
         metavar="FILE",

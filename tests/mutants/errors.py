@@ -97,11 +97,11 @@ def unknown_scheme_skipped() -> None:
     wrap(part("program"), "deliver", deliver)
 
 
-@mutant("ERR-006", cases=("upper-case",))
-def schemes_in_any_case() -> None:
-    """Takes `S3://` for a path of this machine."""
+@mutant("ERR-006", cases=("no-scheme",))
+def a_bare_path_is_local() -> None:
+    """Takes `bucket/model` for a path of this machine."""
     schemes = part("schemes")
-    schemes.TABLE[r"S3://"] = "local"
+    schemes.TABLE[r"bucket/"] = "local"
 
 
 @mutant("ERR-007", stores=("http",))
