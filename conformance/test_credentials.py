@@ -104,7 +104,7 @@ def test_no_credential_is_printed(store: Store, initializer: Fetcher, sample: Sa
     run = initializer.fetch(sample.uri, access=access, timeout_s=150)
     if kind == "valid":
         assert run.tree == sample.tree
-    printed = [secret for secret in access.secrets if secret in run.output]
+    printed = [secret for secret in access.planted() if secret in run.output]
     assert not printed, f"{len(printed)} of {len(access.secrets)} credentials stand in the output"
 
 

@@ -80,8 +80,9 @@ def test_it_wins_over_the_configmap(admission: Admission) -> None:
 def test_what_it_leaves_out(admission: Admission) -> None:
     """Nothing but one limit is declared."""
     ordinary = admission.inject(f"{admission.scheme()}://iris").initializer
-    declared = {"resources": {"limits": {"memory": "5Gi"}}}
-    admission.create(storage_container(admission.name("csc"), [{"prefix": f"{admission.scheme()}://"}], declared))
+    manifest = _container(admission, {"resources": {"limits": {"memory": "5Gi"}}})
+    del manifest["spec"]["container"]["image"]
+    admission.create(manifest)
     initializer = admission.inject(f"{admission.scheme()}://iris").initializer
     assert initializer.image == ordinary.image
     assert initializer.limits == {**ordinary.limits, "memory": "5Gi"}

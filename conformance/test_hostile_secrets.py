@@ -30,7 +30,7 @@ def _in_userinfo(store: Git | HTTP, sample: Sample) -> tuple[str, Access]:
 
 def _forms(access: Access) -> list[str]:
     """The credentials of an access as they are, and as a URI has them."""
-    return [form for secret in access.secrets for form in {secret, quote(secret, safe="")}]
+    return [form for secret in access.planted() for form in {secret, quote(secret, safe="")}]
 
 
 @rule("SEC-018")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import cast
 
+import httpx
 import lightkube
 from lightkube import codecs
 from lightkube.generic_resource import GenericGlobalResource
@@ -212,6 +213,8 @@ class Workspace:
             return Answer(manifest, dict(self.client.create(resource.from_dict(manifest), dry_run=True)))
         except lightkube.ApiError as error:
             return Answer(manifest, None, error.status.message or str(error))
+        except httpx.HTTPStatusError as error:  # a version that the API server does not serve has no Status to tell
+            return Answer(manifest, None, str(error))
 
     @contextmanager
     def temporarily(self, manifest: Object) -> Iterator[None]:

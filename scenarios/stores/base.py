@@ -45,6 +45,12 @@ class Access:
     #: Credentials that travel in the URI: the caller appends them to it as its query (without the `?`).
     query: str = ""
 
+    def planted(self) -> tuple[str, ...]:
+        """The secrets, for a rule that looks for them. Raises NotOffered where there is none."""
+        if not self.secrets:
+            raise NotOffered("this access has no credential that could turn up anywhere")
+        return self.secrets
+
     def plus(self, **environment: str) -> Access:
         """The same access with more (or other) environment variables."""
         return replace(self, environment={**self.environment, **environment})
