@@ -31,6 +31,7 @@ class Controller:
         self._began = began
         self._setup_s = time.monotonic() - began
         self._results: dict[tuple[str, ...], Result] = {}
+        self._judged: set[str] = set()
         self._secrets: set[str] = set()
         self._calls, self._initializer_wall_s, self._peak_memory_bytes = 0, 0.0, 0
         self._report: Report | None = None
@@ -61,11 +62,17 @@ class Controller:
             self._initializer_wall_s += sent["initializer_wall_s"]
             self._peak_memory_bytes = max(self._peak_memory_bytes, sent["peak_memory_bytes"])
             self._secrets |= set(sent["secrets"])
-            self._keep(from_json(Result, sent["result"]))
+            self._keep(report.nodeid, from_json(Result, sent["result"]))
         elif report.failed:
-            self._keep(self._crash(report))
+            self._keep(report.nodeid, self._crash(report))
 
-    def _keep(self, result: Result) -> None:
+    @property
+    def judged(self) -> int:
+        """How many of the selected cases have a result."""
+        return len(self._judged)
+
+    def _keep(self, nodeid: str, result: Result) -> None:
+        self._judged.add(nodeid)
         earlier = self._results.get(result.key)
         if earlier is None or result.outcome is Outcome.ERROR:
             self._results[result.key] = result

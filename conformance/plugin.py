@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Generator, Iterator, Sequence
 
 import pytest
@@ -192,6 +193,13 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
             pytest.exit(str(reason), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_keyboard_interrupt() -> None:
+    """From here the run ends in order: a second interrupt would cut off the report and leave servers behind."""
+    if Controller.active:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: WorkerController) -> None:
     """A worker ended: take over what it left out."""
@@ -211,7 +219,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if controller is None:
         return
     partial = selection.is_partial(config)
-    complete = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+    ended = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+    complete = ended and controller.judged >= session.testscollected
     left = config.stash[LEFT_OUT]
     status = controller.finish(left, partial=partial, complete=complete)
     if status == pytest.ExitCode.USAGE_ERROR or (exitstatus == pytest.ExitCode.OK and status != pytest.ExitCode.OK):

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from reports.__main__ import main
 from tests.processes import command_lines, wait_until
 
 SUITE = Path(__file__).parent.parent / "conformance"
@@ -265,8 +266,9 @@ def _heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def test_a_hanging_initializer_is_ended(tmp_path: Path) -> None:
-    """SIGTERM to the run while the initializer hangs: the results so far are kept, nothing goes on."""
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_hanging_initializer_is_ended(tmp_path: Path, times: int) -> None:
+    """SIGINT to the run while the initializer hangs: the results so far are kept, nothing goes on."""
     command = _command(tmp_path, "--initializer", _hanging(tmp_path), "--store", "local", "--rule", "PLACE-001")
     with subprocess.Popen(
         command,
@@ -277,11 +279,33 @@ def test_a_hanging_initializer_is_ended(tmp_path: Path) -> None:
         preexec_fn=_heed_interrupts,  # noqa: PLW1509 -- no thread of ours forks here
     ) as process:
         wait_until(lambda: _running(f"{tmp_path}/broken.py hang file:"), "the initializer to start")
-        process.send_signal(signal.SIGINT)
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
         text = process.communicate(timeout=120)[0]
     assert process.returncode == pytest.ExitCode.INTERRUPTED, text
+    assert "CUT OFF" in text
+    assert "Traceback" not in text
     assert not json.loads((tmp_path / "reports" / "report.json").read_text())["footer"]["complete"]
     wait_until(lambda: not _running(f"{tmp_path}/broken.py hang file:"), "the initializer to end")
+
+
+@pytest.mark.parametrize("options", [("-x",), ("--maxfail=1", "-n", "2")], ids=["in one process", "in two"])
+def test_a_run_that_stops_at_a_failure_is_cut_off(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Not every case that was selected has a result; terminal, page, footer and `check` say so."""
+    done = run(tmp_path, "--initializer", "command:/bin/true", "--store", "local", "--rule", "PLACE-*", *options)
+    assert done.code in {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED}, done.text
+    assert "CUT OFF: the run did not end" in done.text
+    assert "This run was cut off" in (done.reports / "report.html").read_text()
+    assert not done.report["footer"]["complete"]
+    assert main(["check", str(done.reports / "report.json")]) == 1
+
+
+def test_a_run_that_stops_at_its_last_case_is_whole(tmp_path: Path) -> None:
+    """`-x` left nothing undone."""
+    done = run(tmp_path, "--initializer", broken("flatten"), "--store", "local", "--rule", "PLACE-001", "-x")
+    assert done.code == pytest.ExitCode.TESTS_FAILED, done.text
+    assert done.report["footer"]["complete"]
 
 
 def test_a_killed_run_keeps_its_results_and_leaves_nothing(tmp_path: Path) -> None:
