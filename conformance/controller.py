@@ -28,6 +28,7 @@ class Controller:
     def __init__(self, run: Run, began: float) -> None:
         self.run = run
         self.workers = 0
+        self.nothing = ""  # why no case was selected
         self._began = began
         self._setup_s = time.monotonic() - began
         self._results: dict[tuple[str, ...], Result] = {}
@@ -151,6 +152,8 @@ class Controller:
             remedy = f"what the journal has: python -m reports recover {self.run.options.report_dir}"
             return [f"NO REPORT: {self._unwritten or 'the run was cut off'}", remedy]
         lines = summary(self._report, path=self.run.options.report_dir / writer.PAGE, colour=colour, width=width)
+        if self.nothing:
+            lines.insert(0, f"NOTHING SELECTED: {self.nothing}")
         for entry in self._unmatched:
             lines.append(f"STALE known failure {entry}: it covers no case of this run; remove it from the list")
         for name in self._leaking:

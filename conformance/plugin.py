@@ -66,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except SpecError as error:
         raise pytest.UsageError(f"the spec is broken: {error}") from error
     config.stash[OPTIONS] = options.read(config, spec)
+    options.refuse_unobservable(config.stash[OPTIONS], spec)
     config.stash[LEFT_OUT] = set()
     if config.getoption("maxschedchunk", 1) is None:
         config.option.maxschedchunk = 1  # or one worker would be given all the slow cases at once
@@ -219,7 +220,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if controller is None:
         return
     partial = selection.is_partial(config)
-    ended = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        controller.nothing = selection.why_nothing(config, config.stash[OPTIONS], current())
+    ended = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}
     complete = ended and controller.judged >= session.testscollected
     left = config.stash[LEFT_OUT]
     status = controller.finish(left, partial=partial, complete=complete)

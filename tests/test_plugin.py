@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -186,6 +187,11 @@ def test_doing_nothing_is_found_out_fast(tmp_path: Path) -> None:
         (("--initializer", "command:"), "--initializer"),
         (("--known-failures", "/no/such/list.yaml"), "cannot be read"),
         (("--explain", "PLACE-999"), "no such rule"),
+        (
+            ("--profile", "injection"),
+            "--profile injection: nothing of it shows with --cluster none; it needs --cluster kind",
+        ),
+        (("--profile", "download/local,flow"), "it needs --cluster kind\n"),
     ],
 )
 def test_bad_input_is_one_clear_line(tmp_path: Path, options: tuple[str, ...], complaint: str) -> None:
@@ -194,6 +200,32 @@ def test_bad_input_is_one_clear_line(tmp_path: Path, options: tuple[str, ...], c
     assert done.code == pytest.ExitCode.USAGE_ERROR, done.text
     assert complaint in done.text
     assert "Traceback" not in done.text
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--store", "http", "--rule", "PLACE-002"), "PLACE-002 is not about http, but about azure-blob, "),
+        (
+            ("--profile", "download/http", "--rule", "PLACE-002"),
+            "no rule fits --profile download/http --rule PLACE-002",
+        ),
+        (("--rule", "INJECT-001"), "--rule INJECT-001 needs --cluster kind or --cluster existing"),
+        (
+            ("--rule", "CONTRACT-002", "--kserve", "0.11.2"),
+            "--rule CONTRACT-002 is not in force for KServe 0.11.2; choose another",
+        ),
+        (("-k", "nosuchthing"), "fits -k nosuchthing; --collect-only shows"),
+        (("-k", "nosuchthing", "-n", "2", "--store", "local"), "fits -k nosuchthing --store local; --collect-only"),
+        (("--smoke", "--rule", "ERR-009"), "fits --smoke --rule ERR-009; --collect-only"),
+    ],
+)
+def test_a_run_of_nothing_says_why(tmp_path: Path, options: tuple[str, ...], reason: str) -> None:
+    """Nobody cut it off."""
+    done = run(tmp_path, "--initializer", "command:/bin/true", *options)
+    assert done.code == pytest.ExitCode.NO_TESTS_COLLECTED, done.text
+    assert re.search(f"^NOTHING SELECTED: .*{re.escape(reason)}", done.text, re.M), done.text
+    assert "CUT OFF" not in done.text
 
 
 def test_a_report_directory_that_cannot_be_written(tmp_path: Path) -> None:
