@@ -23,6 +23,11 @@ from scenarios.stores import STORES
 Clusters = Literal["none", "kind", "existing"]
 Driver = Literal["suite", "pytest-kind"]
 
+#: The options whose value is text, which must not be empty.
+_WITH_VALUE = (
+    *("--initializer", "--kserve", "--servers", "--profile", "--store", "--rule", "--known-failures", "--cluster"),
+    *("--install", "--images", "--kind-driver", "--kubeconfig", "--context", "--report-dir", "--explain"),
+)
 OWN_LIST = known_failures.FOLDER / "kserve.yaml"
 
 
@@ -177,6 +182,7 @@ def profiles(config: pytest.Config) -> list[str]:
 def read(config: pytest.Config, spec: Spec) -> Options:
     """The options of this run. Raises pytest.UsageError with one line and the remedy."""
     option = config.getoption
+    _refuse_empty(config)
     stores = _split(option("--store"))
     _known("store", stores, STORES)
     rules = _split(option("--rule"))
@@ -265,6 +271,13 @@ def _list(given: str | None, subject: Initializer, spec: Spec, release: str) -> 
 def _profiles(spec: Spec) -> list[str]:
     names = {rule.profile for rule in spec}
     return sorted(names | {f"{rule.profile}/{store}" for rule in spec for store in rule.stores})
+
+
+def _refuse_empty(config: pytest.Config) -> None:
+    for name in _WITH_VALUE:
+        given = config.getoption(name)
+        if any(not _split([value]) for value in (given if isinstance(given, list) else [given]) if value is not None):
+            raise pytest.UsageError(f"{name} is empty: give it a value, or leave it out")
 
 
 def _split(given: Iterable[str]) -> list[str]:

@@ -187,6 +187,9 @@ def test_doing_nothing_is_found_out_fast(tmp_path: Path) -> None:
         (("--initializer", "command:"), "--initializer"),
         (("--known-failures", "/no/such/list.yaml"), "cannot be read"),
         (("--explain", "PLACE-999"), "no such rule"),
+        (("--initializer", ""), "--initializer is empty: give it a value, or leave it out"),
+        (("--store", "s3", "--store", " , "), "--store is empty"),
+        (("--explain", ""), "--explain is empty"),
         (
             ("--profile", "injection"),
             "--profile injection: nothing of it shows with --cluster none; it needs --cluster kind",

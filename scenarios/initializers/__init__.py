@@ -15,7 +15,9 @@ def initializer(spec: str) -> Initializer:
     """The initializer that `--initializer SPEC` names, not yet prepared. Raises NoInitializer."""
     scheme, _, rest = spec.partition(":")
     if scheme == "kserve":
-        return KServe(rest or newest())
+        if not rest:
+            raise NoInitializer("kserve: names no release; give kserve:VERSION, or no --initializer for the newest")
+        return KServe(rest)
     if scheme == "command":
         return Command(rest)
     if scheme == "image":
