@@ -13,6 +13,7 @@ from reports.measurement import Measurement
 from reports.model import Outcome, Profile, Report, Result, Verdict
 from reports.page import groups, servers_of
 from reports.redact import printable
+from reports.verdict import lost_to_selection
 
 #: Lines of a failure's message that are shown; the report has them all.
 MESSAGE_LINES = 12
@@ -90,8 +91,10 @@ def _partial(report: Report, width: int) -> Iterator[str]:
     if not report.footer.complete:
         yield from _wrapped("CUT OFF: the run did not end; these are the results made until then.", width)
     if options or chosen.left_out:
+        cause = "tests deselected" if report.footer.complete else "cut off"
         left = f", {len(chosen.left_out)} required rule and store pairs left out" if chosen.left_out else ""
-        yield from _wrapped(f"PARTIAL RUN: {' '.join(options) or 'tests deselected'}{left}.", width)
+        yield from _wrapped(f"PARTIAL RUN: {' '.join(options) or cause}{left}.", width)
+    if lost_to_selection(report):
         yield from _wrapped("What was left out is not conformant; run without a selection for a verdict.", width)
 
 
