@@ -53,8 +53,14 @@ def _verdicts(report: Report, colour: bool, width: int) -> Iterator[str]:
     words = max((len(_words(profile)) for profile in report.profiles), default=0)
     for profile in report.profiles:
         verdict = _words(profile).ljust(words)
-        rest = _fitting(report, profile, width - names - words - 6)
-        yield f"  {profile.name:<{names}}  {_paint(verdict, _COLOURS[profile.verdict], colour)}  {rest}".rstrip()
+        room = width - names - words - 6
+        rest = _fitting(report, profile, room)
+        first = f"  {profile.name:<{names}}  {_paint(verdict, _COLOURS[profile.verdict], colour)}"
+        if len(rest) <= room:
+            yield f"{first}  {rest}".rstrip()
+        else:
+            yield first.rstrip()
+            yield from _wrapped(rest, width, " " * (names + 4))
 
 
 def _words(profile: Profile) -> str:
@@ -65,7 +71,7 @@ def _words(profile: Profile) -> str:
 
 
 def _fitting(report: Report, profile: Profile, room: int) -> str:
-    """The counts and who played; where there is little room, only how true the servers are, then fewer counts."""
+    """The counts and who played; where there is little room, only how true the servers are."""
     said = {Outcome.KNOWN_FAILURE} if profile.verdict is Verdict.KNOWN_FAILURES else set()
     order = [Outcome.FAILED, Outcome.ERROR, Outcome.FIXED, Outcome.PASSED, *Outcome]
     counts = [f"{profile.counts[o]} {o}" for o in dict.fromkeys(order) if profile.counts[o] and o not in said]
@@ -73,8 +79,6 @@ def _fitting(report: Report, profile: Profile, room: int) -> str:
     where = _bracketed(f"{server.name}, {server.fidelity}" for server in servers)
     if len(", ".join(counts) + where) > room:
         where = _bracketed(server.fidelity for server in servers)
-    while len(counts) > 1 and len(", ".join(counts) + where) > room:
-        counts.pop()
     return ", ".join(counts) + where
 
 

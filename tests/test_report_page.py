@@ -12,7 +12,7 @@ from reports.junit import document
 from reports.model import LeftOut, Selection
 from reports.redact import printable
 from reports.summary import summary
-from tests.sample_report import FAILED, KNOWN, MIXED, parsed, report_of, result
+from tests.sample_report import FAILED, FIXED, KNOWN, MIXED, parsed, report_of, result
 
 
 def test_junit() -> None:
@@ -110,6 +110,18 @@ def test_summary_of_a_clean_run_is_short() -> None:
     lines = summary(report_of(result(), result(KNOWN, case="b")), path=Path("r"), colour=False, width=80)
     assert lines[1] == "  download/s3  CONFORMANT with 1 known failure  1 passed  [moto, emulator]"
     assert len(lines) <= 7
+
+
+def test_summary_drops_no_count() -> None:
+    """What does not fit beside the verdict stands below it."""
+    known = [result(KNOWN, case=str(n)) for n in range(16)]
+    passed = [result(case=f"kept-{n}") for n in range(73)]
+    report = report_of(*known, *passed, result(FIXED, case="deep"))
+    lines = summary(report, path=Path("r"), colour=False, width=72)
+    assert lines[1:3] == [
+        "  download/s3  CONFORMANT with 16 known failures",
+        "               1 fixed, 73 passed  [emulator]",
+    ]
 
 
 def test_summary_of_nothing() -> None:
