@@ -99,7 +99,9 @@ def add(parser: pytest.Parser) -> None:
     cluster.addoption("--kubeconfig", metavar="FILE", help="of the existing cluster. Default: kubectl's own")
     cluster.addoption("--context", metavar="NAME", help="in that file. Default: its current one")
     group.addoption("--report-dir", default="conformance-report", metavar="DIR", help="default: conformance-report/")
-    group.addoption("--list-rules", action="store_true", help="list every rule and exit")
+    group.addoption(
+        "--list-rules", action="store_true", help="list every rule, or those of the selection and of --kserve, and exit"
+    )
     group.addoption("--explain", metavar="ID", help="print one rule with its references and messages, and exit")
 
 
@@ -148,6 +150,10 @@ class Options:
     def selects(self, rule: Rule) -> bool:
         """Whether any case of the rule may run."""
         return any(self.judges(rule, store) and self.wants(rule, store) for store in rule.stores or (None,))
+
+    def lists(self, rule: Rule, *, whenever: bool) -> bool:
+        """Whether the selection has the rule on any store, on whatever route; `whenever` in force."""
+        return (whenever or rule.in_force(self.kserve)) and any(self.wants(*pair) for pair in pairs([rule]))
 
     @property
     def selection(self) -> str:

@@ -48,7 +48,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """`--list-rules` and `--explain` need no run."""
     if config.option.list_rules:
-        print("\n".join(list_rules(current())))  # noqa: T201 - this is the command's answer
+        asked = options.read(config, current())
+        chosen = [rule for rule in current() if asked.lists(rule, whenever=not config.option.kserve)]
+        print("\n".join(list_rules(current(), chosen)))  # noqa: T201 - this is the command's answer
         return 0
     if config.option.explain:
         rule = current().rules.get(config.option.explain)

@@ -291,9 +291,27 @@ def test_rules_are_listed_and_explained(tmp_path: Path) -> None:
     listed = run(tmp_path, "--list-rules")
     assert listed.code == 0
     assert "PLACE-002" in listed.text
+    assert re.search(r"^Spec [\w.-]+: \d+ rules$", listed.text, re.M)
     explained = run(tmp_path, "--explain", "PLACE-002")
     assert explained.code == 0
     assert "#3776" in explained.text
+
+
+def test_only_selected_rules_are_listed(tmp_path: Path) -> None:
+    """On whatever route they show; those of another release only where none is named."""
+    selection = ("--store", "http", "--profile", "download,injection", "--rule", "PLACE-*,CONTRACT-*,CSC-*")
+    every, of_release = (
+        run(tmp_path, "--list-rules", *selection),
+        run(tmp_path, "--list-rules", *selection, "--kserve", "0.11.2"),
+    )
+    listed = [set(re.findall(r"^  ([A-Z]+-\d+)", done.text, re.M)) for done in (every, of_release)]
+    assert {"CONTRACT-002", "CSC-001", "PLACE-014"} <= listed[0]
+    assert not {"PLACE-002", "ERR-001"} & listed[0]
+    assert "CONTRACT-002" not in listed[1]
+    assert listed[1] < listed[0]
+    refused = run(tmp_path, "--list-rules", "--store", "s4")
+    assert refused.code == pytest.ExitCode.USAGE_ERROR
+    assert "--store s4: not known" in refused.text
 
 
 def _heed_interrupts() -> None:
