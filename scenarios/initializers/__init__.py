@@ -13,11 +13,11 @@ __all__ = ["Initializer", "NoInitializer", "initializer", "known_releases", "new
 
 def initializer(spec: str) -> Initializer:
     """The initializer that `--initializer SPEC` names, not yet prepared. Raises NoInitializer."""
-    scheme, _, rest = spec.partition(":")
+    scheme, colon, rest = spec.partition(":")
     if scheme == "kserve":
-        if not rest:
-            raise NoInitializer("kserve: names no release; give kserve:VERSION, or no --initializer for the newest")
-        return KServe(rest)
+        if colon and not rest:
+            raise NoInitializer("kserve: names no release; give kserve:VERSION, or kserve for the newest")
+        return KServe(rest or newest())
     if scheme == "command":
         return Command(rest)
     if scheme == "image":
