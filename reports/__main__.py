@@ -35,7 +35,7 @@ def _render(arguments: argparse.Namespace) -> int:
     home = arguments.report.parent
     target = arguments.output or home
     root = "" if target.resolve() == home.resolve() else os.path.relpath(home, target) + "/"
-    writer.render(reader.load(arguments.report), target, root)
+    writer.render(reader.load(arguments.report), target, root, option="-o")
     sys.stdout.write(f"{target / writer.PAGE}\n{target / writer.JUNIT}\n")
     return 0
 

@@ -65,6 +65,8 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
     assert main(["render", bad, "-o", str(tmp_path / "elsewhere")]) == 0
     assert 'href="../bad/evidence/' in (tmp_path / "elsewhere" / writer.PAGE).read_text()
+    assert main(["render", bad, "-o", good]) == 2
+    assert "give a directory that can be written with -o\n" in capsys.readouterr().err
     assert main(["render", bad]) == 0
     assert 'href="evidence/' in (tmp_path / "bad" / writer.PAGE).read_text()
 
