@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Collection
 
 from conformance.spec import Rule, Spec
 
 
-def list_rules(spec: Spec) -> list[str]:
-    """A line for each rule, by area."""
-    lines = [f"Spec {spec.version}: {len(spec.rules)} rules"]
+def list_rules(spec: Spec, chosen: Collection[Rule]) -> list[str]:
+    """A line for each of the chosen rules, by area."""
+    count = f"{len(chosen)} of {len(spec.rules)}" if len(chosen) < len(spec.rules) else str(len(chosen))
+    lines = [f"Spec {spec.version}: {count} rules"]
     for area, title in spec.areas.items():
-        lines += ["", f"{title} ({area})"]
-        for rule in spec:
-            if rule.area == area:
-                kserve = f"  [KServe {rule.kserve}]" if str(rule.kserve) else ""
-                lines.append(f"  {rule.id:<13} {rule.level:<6}  {rule.title}{kserve}")
+        rules = [rule for rule in chosen if rule.area == area]
+        lines += ["", f"{title} ({area})"] if rules else []
+        for rule in rules:
+            kserve = f"  [KServe {rule.kserve}]" if str(rule.kserve) else ""
+            lines.append(f"  {rule.id:<13} {rule.level:<6}  {rule.title}{kserve}")
     return lines
 
 

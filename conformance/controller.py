@@ -28,9 +28,11 @@ class Controller:
     def __init__(self, run: Run, began: float) -> None:
         self.run = run
         self.workers = 0
+        self.nothing = ""  # why no case was selected
         self._began = began
         self._setup_s = time.monotonic() - began
         self._results: dict[tuple[str, ...], Result] = {}
+        self._judged: set[str] = set()
         self._secrets: set[str] = set()
         self._calls, self._initializer_wall_s, self._peak_memory_bytes = 0, 0.0, 0
         self._report: Report | None = None
@@ -61,11 +63,17 @@ class Controller:
             self._initializer_wall_s += sent["initializer_wall_s"]
             self._peak_memory_bytes = max(self._peak_memory_bytes, sent["peak_memory_bytes"])
             self._secrets |= set(sent["secrets"])
-            self._keep(from_json(Result, sent["result"]))
+            self._keep(report.nodeid, from_json(Result, sent["result"]))
         elif report.failed:
-            self._keep(self._crash(report))
+            self._keep(report.nodeid, self._crash(report))
 
-    def _keep(self, result: Result) -> None:
+    @property
+    def judged(self) -> int:
+        """How many of the selected cases have a result."""
+        return len(self._judged)
+
+    def _keep(self, nodeid: str, result: Result) -> None:
+        self._judged.add(nodeid)
         earlier = self._results.get(result.key)
         if earlier is None or result.outcome is Outcome.ERROR:
             self._results[result.key] = result
@@ -144,6 +152,8 @@ class Controller:
             remedy = f"what the journal has: python -m reports recover {self.run.options.report_dir}"
             return [f"NO REPORT: {self._unwritten or 'the run was cut off'}", remedy]
         lines = summary(self._report, path=self.run.options.report_dir / writer.PAGE, colour=colour, width=width)
+        if self.nothing:
+            lines.insert(0, f"NOTHING SELECTED: {self.nothing}")
         for entry in self._unmatched:
             lines.append(f"STALE known failure {entry}: it covers no case of this run; remove it from the list")
         for name in self._leaking:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -23,6 +23,11 @@ from scenarios.stores import STORES
 Clusters = Literal["none", "kind", "existing"]
 Driver = Literal["suite", "pytest-kind"]
 
+#: The options whose value is text, which must not be empty.
+_WITH_VALUE = (
+    *("--initializer", "--kserve", "--servers", "--profile", "--store", "--rule", "--known-failures", "--cluster"),
+    *("--install", "--images", "--kind-driver", "--kubeconfig", "--context", "--report-dir", "--explain"),
+)
 OWN_LIST = known_failures.FOLDER / "kserve.yaml"
 
 
@@ -94,7 +99,9 @@ def add(parser: pytest.Parser) -> None:
     cluster.addoption("--kubeconfig", metavar="FILE", help="of the existing cluster. Default: kubectl's own")
     cluster.addoption("--context", metavar="NAME", help="in that file. Default: its current one")
     group.addoption("--report-dir", default="conformance-report", metavar="DIR", help="default: conformance-report/")
-    group.addoption("--list-rules", action="store_true", help="list every rule and exit")
+    group.addoption(
+        "--list-rules", action="store_true", help="list every rule, or those of the selection and of --kserve, and exit"
+    )
     group.addoption("--explain", metavar="ID", help="print one rule with its references and messages, and exit")
 
 
@@ -120,27 +127,49 @@ class Options:
     kubeconfig: Path | None
     context: str | None
 
-    def route_of(self, rule: Rule) -> str | None:
-        """The route on which this run observes the rule; None where it cannot."""
+    def route_of(self, rule: Rule, cluster: Clusters | None = None) -> str | None:
+        """The route on which this run, or one with another `cluster`, observes the rule; None where it cannot."""
         routes = {"none": (self.initializer.route,), "kind": ("admission", "pod"), "existing": ("admission",)}
-        mine = routes[self.cluster]
+        mine = routes[cluster or self.cluster]
         return next((route for route in rule.routes if route in mine), None)
+
+    def observes(self, rule: Rule, store: str | None, cluster: Clusters | None = None) -> bool:
+        """Whether this run, or one with another `cluster`, has a route to the rule on this store."""
+        route = self.route_of(rule, cluster)
+        return route is not None and (route != "pod" or store is None or STORES[store].in_pods)
+
+    def elsewhere(self, pairs: Collection[tuple[Rule, str | None]]) -> str:
+        """The options with which some of the rules are observed; "" where this run's own do."""
+        found = [one for one in get_args(Clusters) if any(self.observes(*pair, one) for pair in pairs)]
+        return "" if self.cluster in found else " or ".join(f"--cluster {one}" for one in found)
 
     def judges(self, rule: Rule, store: str | None = None) -> bool:
         """Whether a run with these options can judge the rule: it is in force, and a route can observe it there."""
-        route = self.route_of(rule)
-        seen = route is not None and (route != "pod" or store is None or STORES[store].in_pods)
-        return seen and rule.in_force(self.kserve)
+        return self.observes(rule, store) and rule.in_force(self.kserve)
 
     def selects(self, rule: Rule) -> bool:
         """Whether any case of the rule may run."""
         return any(self.judges(rule, store) and self.wants(rule, store) for store in rule.stores or (None,))
 
+    def lists(self, rule: Rule, *, whenever: bool) -> bool:
+        """Whether the selection has the rule on any store, on whatever route; `whenever` in force."""
+        return (whenever or rule.in_force(self.kserve)) and any(self.wants(*pair) for pair in pairs([rule]))
+
+    @property
+    def selection(self) -> str:
+        """The selection as it is given on a command line."""
+        named = (("--profile", self.profiles), ("--store", self.stores), ("--rule", self.rules))
+        return " ".join(f"{option} {','.join(values)}" for option, values in named if values)
+
+    def names(self, rule: Rule) -> bool:
+        """Whether `--rule`, where given, has this rule."""
+        return not self.rules or any(fnmatchcase(rule.id, pattern) for pattern in self.rules)
+
     def wants(self, rule: Rule, store: str | None) -> bool:
         """Whether the selection has this rule on this store."""
         profile = f"{rule.profile}/{store}" if store else rule.profile
         return (
-            (not self.rules or any(fnmatchcase(rule.id, pattern) for pattern in self.rules))
+            self.names(rule)
             and (not self.stores or store is None or store in self.stores)
             and (not self.profiles or any(_within(profile, name) for name in self.profiles))
         )
@@ -159,6 +188,7 @@ def profiles(config: pytest.Config) -> list[str]:
 def read(config: pytest.Config, spec: Spec) -> Options:
     """The options of this run. Raises pytest.UsageError with one line and the remedy."""
     option = config.getoption
+    _refuse_empty(config)
     stores = _split(option("--store"))
     _known("store", stores, STORES)
     rules = _split(option("--rule"))
@@ -206,6 +236,22 @@ def read(config: pytest.Config, spec: Spec) -> Options:
     )
 
 
+def refuse_unobservable(asked: Options, spec: Spec) -> None:
+    """Raises pytest.UsageError for a profile none of whose rules such a run observes."""
+    for name in asked.profiles:
+        rules = [rule for rule in spec if rule.profile == name.partition("/")[0]]
+        remedy = asked.elsewhere(pairs(rules))
+        if remedy:
+            raise pytest.UsageError(
+                f"--profile {name}: nothing of it shows with --cluster {asked.cluster}; it needs {remedy}"
+            )
+
+
+def pairs(rules: Iterable[Rule]) -> list[tuple[Rule, str | None]]:
+    """Each rule on each of its stores; None where it needs none."""
+    return [(rule, store) for rule in rules for store in rule.stores or (None,)]
+
+
 def _fits_a_cluster(cluster: str, subject: Initializer, release: str, mode: str) -> None:
     if cluster == "kind" and release not in installable():
         raise pytest.UsageError(
@@ -231,6 +277,13 @@ def _list(given: str | None, subject: Initializer, spec: Spec, release: str) -> 
 def _profiles(spec: Spec) -> list[str]:
     names = {rule.profile for rule in spec}
     return sorted(names | {f"{rule.profile}/{store}" for rule in spec for store in rule.stores})
+
+
+def _refuse_empty(config: pytest.Config) -> None:
+    for name in _WITH_VALUE:
+        given = config.getoption(name)
+        if any(not _split([value]) for value in (given if isinstance(given, list) else [given]) if value is not None):
+            raise pytest.UsageError(f"{name} is empty: give it a value, or leave it out")
 
 
 def _split(given: Iterable[str]) -> list[str]:

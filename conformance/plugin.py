@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Generator, Iterator, Sequence
 
 import pytest
@@ -47,7 +48,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """`--list-rules` and `--explain` need no run."""
     if config.option.list_rules:
-        print("\n".join(list_rules(current())))  # noqa: T201 - this is the command's answer
+        asked = options.read(config, current())
+        chosen = [rule for rule in current() if asked.lists(rule, whenever=not config.option.kserve)]
+        print("\n".join(list_rules(current(), chosen)))  # noqa: T201 - this is the command's answer
         return 0
     if config.option.explain:
         rule = current().rules.get(config.option.explain)
@@ -65,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except SpecError as error:
         raise pytest.UsageError(f"the spec is broken: {error}") from error
     config.stash[OPTIONS] = options.read(config, spec)
+    options.refuse_unobservable(config.stash[OPTIONS], spec)
     config.stash[LEFT_OUT] = set()
     if config.getoption("maxschedchunk", 1) is None:
         config.option.maxschedchunk = 1  # or one worker would be given all the slow cases at once
@@ -192,6 +196,13 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
             pytest.exit(str(reason), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_keyboard_interrupt() -> None:
+    """From here the run ends in order: a second interrupt would cut off the report and leave servers behind."""
+    if Controller.active:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: WorkerController) -> None:
     """A worker ended: take over what it left out."""
@@ -211,7 +222,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if controller is None:
         return
     partial = selection.is_partial(config)
-    complete = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        controller.nothing = selection.why_nothing(config, config.stash[OPTIONS], current())
+    ended = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}
+    complete = ended and controller.judged >= session.testscollected
     left = config.stash[LEFT_OUT]
     status = controller.finish(left, partial=partial, complete=complete)
     if status == pytest.ExitCode.USAGE_ERROR or (exitstatus == pytest.ExitCode.OK and status != pytest.ExitCode.OK):

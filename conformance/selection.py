@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from conformance import options
+from conformance.options import Options
 from conformance.run import rule_id, store_of
 from conformance.spec import Spec
 from scenarios.initializers.proc import cores
@@ -40,6 +42,27 @@ def check(items: Collection[pytest.Item], spec: Spec, *, whole: bool) -> None:
 def is_partial(config: pytest.Config) -> bool:
     """Whether the command line names less than the whole folder of tests."""
     return not any((Path(arg) / "spec" / "spec.yaml").exists() for arg in config.args)
+
+
+def why_nothing(config: pytest.Config, asked: Options, spec: Spec) -> str:
+    """Why a run has no case at all, and what to do."""
+    wanted = [pair for pair in options.pairs(spec) if asked.wants(*pair)]
+    if not wanted:
+        named = {store for rule in spec if asked.names(rule) for store in rule.stores}
+        if asked.rules and asked.stores and not named & set(asked.stores):
+            about = f"not about {', '.join(asked.stores)}, but about {', '.join(sorted(named))}"
+            return f"{', '.join(asked.rules)} is {about}; choose with --store"
+        return f"no rule fits {asked.selection} together; leave one of these out"
+    if remedy := asked.elsewhere(wanted):
+        return f"{asked.selection} needs {remedy}"
+    if not any(asked.judges(*pair) for pair in wanted):
+        return f"{asked.selection} is not in force for KServe {asked.kserve}; choose another with --kserve"
+    given = [
+        f"{flag} {value}" for flag, value in (("-k", config.option.keyword), ("-m", config.option.markexpr)) if value
+    ]
+    given += ["--smoke"] if asked.smoke else []
+    fits = " ".join([*given, asked.selection]).strip()
+    return f"no test in {' '.join(config.args)}{f' fits {fits}' if fits else ''}; --collect-only shows those there are"
 
 
 def pairs(items: Iterable[pytest.Item]) -> set[tuple[str, str]]:

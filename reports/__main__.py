@@ -27,14 +27,15 @@ def _compare(arguments: argparse.Namespace) -> int:
     old, new = reader.load(arguments.old), reader.load(arguments.new)
     differences = compare.compare(old, new)
     sys.stdout.writelines(f"{line}\n" for line in compare.render(old, new, differences))
-    return 1 if any(difference.change is compare.Change.BROKE for difference in differences) else 0
+    broke = any(difference.change is compare.Change.BROKE for difference in differences)
+    return 1 if broke or not new.footer.complete else 0
 
 
 def _render(arguments: argparse.Namespace) -> int:
     home = arguments.report.parent
     target = arguments.output or home
     root = "" if target.resolve() == home.resolve() else os.path.relpath(home, target) + "/"
-    writer.render(reader.load(arguments.report), target, root)
+    writer.render(reader.load(arguments.report), target, root, option="-o")
     sys.stdout.write(f"{target / writer.PAGE}\n{target / writer.JUNIT}\n")
     return 0
 
@@ -58,14 +59,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m reports",
         description="Work with the reports that `pytest conformance/` leaves.",
-        epilog="Exit status: 0 good, 1 a report is corrupt or something broke, 2 a file or argument cannot be used.",
+        epilog="Exit status: 0 good, 1 a report is corrupt or cut off, or something broke,"
+        " 2 a file or argument cannot be used.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     command = commands.add_parser(
         "compare",
         help="say what broke, was fixed, is new or gone between two reports",
-        description="Say, rule by rule, what changed from OLD to NEW. Exit status 1 when something broke.",
+        description="Say, rule by rule, what changed from OLD to NEW."
+        " Exit status 1 when something broke or NEW was cut off.",
     )
     command.add_argument("old", metavar="OLD", type=Path, help="report.json of the earlier run")
     command.add_argument("new", metavar="NEW", type=Path, help="report.json of the later run")

@@ -61,6 +61,9 @@ def compare(old: Report, new: Report) -> list[Difference]:
 def render(old: Report, new: Report, differences: list[Difference]) -> Iterator[str]:
     """The comparison as lines of text."""
     yield f"{_title(old)} -> {_title(new)}"
+    for name, report in (("OLD", old), ("NEW", new)):
+        if not report.footer.complete:
+            yield f"{name} was cut off after {len(report.results)} results"
     if old.spec.digest != new.spec.digest:
         yield f"The rules differ too: spec {old.spec.version} -> {new.spec.version}"
     was = {profile.name: profile.verdict for profile in old.profiles}

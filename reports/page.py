@@ -14,7 +14,7 @@ from reports.junit import headline
 from reports.measurement import spread
 from reports.model import Outcome, Profile, Report, Result, Rule, Server
 from reports.redact import printable
-from reports.verdict import members
+from reports.verdict import lost_to_selection, members
 
 #: What stands for an outcome beside its colour.
 SYMBOLS = {
@@ -98,6 +98,7 @@ def page(report: Report, evidence_root: str = "") -> str:
         symbols=SYMBOLS,
         outcomes=list(Outcome),
         headline=headline,
+        lost=lost_to_selection(report),
         spread=spread,
     )
 

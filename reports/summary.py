@@ -13,6 +13,7 @@ from reports.measurement import Measurement
 from reports.model import Outcome, Profile, Report, Result, Verdict
 from reports.page import groups, servers_of
 from reports.redact import printable
+from reports.verdict import lost_to_selection
 
 #: Lines of a failure's message that are shown; the report has them all.
 MESSAGE_LINES = 12
@@ -52,8 +53,14 @@ def _verdicts(report: Report, colour: bool, width: int) -> Iterator[str]:
     words = max((len(_words(profile)) for profile in report.profiles), default=0)
     for profile in report.profiles:
         verdict = _words(profile).ljust(words)
-        rest = _fitting(report, profile, width - names - words - 6)
-        yield f"  {profile.name:<{names}}  {_paint(verdict, _COLOURS[profile.verdict], colour)}  {rest}".rstrip()
+        room = width - names - words - 6
+        rest = _fitting(report, profile, room)
+        first = f"  {profile.name:<{names}}  {_paint(verdict, _COLOURS[profile.verdict], colour)}"
+        if len(rest) <= room:
+            yield f"{first}  {rest}".rstrip()
+        else:
+            yield first.rstrip()
+            yield from _wrapped(rest, width, " " * (names + 4))
 
 
 def _words(profile: Profile) -> str:
@@ -64,7 +71,7 @@ def _words(profile: Profile) -> str:
 
 
 def _fitting(report: Report, profile: Profile, room: int) -> str:
-    """The counts and who played; where there is little room, only how true the servers are, then fewer counts."""
+    """The counts and who played; where there is little room, only how true the servers are."""
     said = {Outcome.KNOWN_FAILURE} if profile.verdict is Verdict.KNOWN_FAILURES else set()
     order = [Outcome.FAILED, Outcome.ERROR, Outcome.FIXED, Outcome.PASSED, *Outcome]
     counts = [f"{profile.counts[o]} {o}" for o in dict.fromkeys(order) if profile.counts[o] and o not in said]
@@ -72,8 +79,6 @@ def _fitting(report: Report, profile: Profile, room: int) -> str:
     where = _bracketed(f"{server.name}, {server.fidelity}" for server in servers)
     if len(", ".join(counts) + where) > room:
         where = _bracketed(server.fidelity for server in servers)
-    while len(counts) > 1 and len(", ".join(counts) + where) > room:
-        counts.pop()
     return ", ".join(counts) + where
 
 
@@ -90,8 +95,10 @@ def _partial(report: Report, width: int) -> Iterator[str]:
     if not report.footer.complete:
         yield from _wrapped("CUT OFF: the run did not end; these are the results made until then.", width)
     if options or chosen.left_out:
+        cause = "tests deselected" if report.footer.complete else "cut off"
         left = f", {len(chosen.left_out)} required rule and store pairs left out" if chosen.left_out else ""
-        yield from _wrapped(f"PARTIAL RUN: {' '.join(options) or 'tests deselected'}{left}.", width)
+        yield from _wrapped(f"PARTIAL RUN: {' '.join(options) or cause}{left}.", width)
+    if lost_to_selection(report):
         yield from _wrapped("What was left out is not conformant; run without a selection for a verdict.", width)
 
 

@@ -53,13 +53,23 @@ def members(report: Report, profile: str) -> list[Result]:
     return [result for result in report.results if _counts_in(result.profile, profile)]
 
 
+def narrowed(selection: Selection, profile: str) -> bool:
+    """Whether the selection left out anything that the profile requires."""
+    return selection.smoke or any(_counts_in(missing.profile, profile) for missing in selection.left_out)
+
+
+def lost_to_selection(report: Report) -> bool:
+    """Whether a profile of a run that came to its end is incomplete because of the selection."""
+    incomplete = [profile.name for profile in report.profiles if profile.verdict is Verdict.INCOMPLETE]
+    return report.footer.complete and any(narrowed(report.selection, name) for name in incomplete)
+
+
 def _profile(name: str, results: Iterable[Result], selection: Selection, *, complete: bool) -> Profile:
     own = [result for result in results if _counts_in(result.profile, name)]
-    left_out = any(_counts_in(missing.profile, name) for missing in selection.left_out)
     counted = Counter(result.outcome for result in own)
     return Profile(
         name,
-        verdict(own, partial=left_out or selection.smoke or not complete),
+        verdict(own, partial=narrowed(selection, name) or not complete),
         {outcome.value: counted[outcome] for outcome in Outcome},
     )
 

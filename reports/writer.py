@@ -112,12 +112,13 @@ def leaking(directory: Path, secrets: Iterable[str]) -> list[str]:
     return sorted(str(path.relative_to(directory)) for path, text in texts if any(form in text for form in forms))
 
 
-def render(report: Report, directory: Path, evidence_root: str = "") -> None:
+def render(report: Report, directory: Path, evidence_root: str = "", *, option: str = "--report-dir") -> None:
     """Write only what is derived from a report: junit.xml and report.html.
 
-    `evidence_root` leads from `directory` to the one that holds `evidence/`, with a slash at its end.
+    `evidence_root` leads from `directory` to the one that holds `evidence/`, with a slash at its end; `option` is the
+    one that chose `directory`.
     """
-    with _writing(directory):
+    with _writing(directory, option):
         directory.mkdir(parents=True, exist_ok=True)
         _replace(directory / JUNIT, junit.document(report))
         _replace(directory / PAGE, page.page(report, evidence_root))
@@ -190,11 +191,11 @@ def _replace(path: Path, text: str) -> None:
 
 
 @contextmanager
-def _writing(directory: Path) -> Iterator[None]:
+def _writing(directory: Path, option: str = "--report-dir") -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise ReportUnwritable(
             f"the report cannot be written to {directory}: {error.strerror or error};"
-            " make room there, or give a directory that can be written with --report-dir"
+            f" make room there, or give a directory that can be written with {option}"
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from reports.__main__ import main
 from tests.processes import command_lines, wait_until
 
 SUITE = Path(__file__).parent.parent / "conformance"
@@ -185,6 +187,14 @@ def test_doing_nothing_is_found_out_fast(tmp_path: Path) -> None:
         (("--initializer", "command:"), "--initializer"),
         (("--known-failures", "/no/such/list.yaml"), "cannot be read"),
         (("--explain", "PLACE-999"), "no such rule"),
+        (("--initializer", ""), "--initializer is empty: give it a value, or leave it out"),
+        (("--store", "s3", "--store", " , "), "--store is empty"),
+        (("--explain", ""), "--explain is empty"),
+        (
+            ("--profile", "injection"),
+            "--profile injection: nothing of it shows with --cluster none; it needs --cluster kind",
+        ),
+        (("--profile", "download/local,flow"), "it needs --cluster kind\n"),
     ],
 )
 def test_bad_input_is_one_clear_line(tmp_path: Path, options: tuple[str, ...], complaint: str) -> None:
@@ -193,6 +203,32 @@ def test_bad_input_is_one_clear_line(tmp_path: Path, options: tuple[str, ...], c
     assert done.code == pytest.ExitCode.USAGE_ERROR, done.text
     assert complaint in done.text
     assert "Traceback" not in done.text
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--store", "http", "--rule", "PLACE-002"), "PLACE-002 is not about http, but about azure-blob, "),
+        (
+            ("--profile", "download/http", "--rule", "PLACE-002"),
+            "no rule fits --profile download/http --rule PLACE-002",
+        ),
+        (("--rule", "INJECT-001"), "--rule INJECT-001 needs --cluster kind or --cluster existing"),
+        (
+            ("--rule", "CONTRACT-002", "--kserve", "0.11.2"),
+            "--rule CONTRACT-002 is not in force for KServe 0.11.2; choose another",
+        ),
+        (("-k", "nosuchthing"), "fits -k nosuchthing; --collect-only shows"),
+        (("-k", "nosuchthing", "-n", "2", "--store", "local"), "fits -k nosuchthing --store local; --collect-only"),
+        (("--smoke", "--rule", "ERR-009"), "fits --smoke --rule ERR-009; --collect-only"),
+    ],
+)
+def test_a_run_of_nothing_says_why(tmp_path: Path, options: tuple[str, ...], reason: str) -> None:
+    """Nobody cut it off."""
+    done = run(tmp_path, "--initializer", "command:/bin/true", *options)
+    assert done.code == pytest.ExitCode.NO_TESTS_COLLECTED, done.text
+    assert re.search(f"^NOTHING SELECTED: .*{re.escape(reason)}", done.text, re.M), done.text
+    assert "CUT OFF" not in done.text
 
 
 def test_a_report_directory_that_cannot_be_written(tmp_path: Path) -> None:
@@ -255,9 +291,27 @@ def test_rules_are_listed_and_explained(tmp_path: Path) -> None:
     listed = run(tmp_path, "--list-rules")
     assert listed.code == 0
     assert "PLACE-002" in listed.text
+    assert re.search(r"^Spec [\w.-]+: \d+ rules$", listed.text, re.M)
     explained = run(tmp_path, "--explain", "PLACE-002")
     assert explained.code == 0
     assert "#3776" in explained.text
+
+
+def test_only_selected_rules_are_listed(tmp_path: Path) -> None:
+    """On whatever route they show; those of another release only where none is named."""
+    selection = ("--store", "http", "--profile", "download,injection", "--rule", "PLACE-*,CONTRACT-*,CSC-*")
+    every, of_release = (
+        run(tmp_path, "--list-rules", *selection),
+        run(tmp_path, "--list-rules", *selection, "--kserve", "0.11.2"),
+    )
+    listed = [set(re.findall(r"^  ([A-Z]+-\d+)", done.text, re.M)) for done in (every, of_release)]
+    assert {"CONTRACT-002", "CSC-001", "PLACE-014"} <= listed[0]
+    assert not {"PLACE-002", "ERR-001"} & listed[0]
+    assert "CONTRACT-002" not in listed[1]
+    assert listed[1] < listed[0]
+    refused = run(tmp_path, "--list-rules", "--store", "s4")
+    assert refused.code == pytest.ExitCode.USAGE_ERROR
+    assert "--store s4: not known" in refused.text
 
 
 def _heed_interrupts() -> None:
@@ -265,8 +319,9 @@ def _heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def test_a_hanging_initializer_is_ended(tmp_path: Path) -> None:
-    """SIGTERM to the run while the initializer hangs: the results so far are kept, nothing goes on."""
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_hanging_initializer_is_ended(tmp_path: Path, times: int) -> None:
+    """SIGINT to the run while the initializer hangs: the results so far are kept, nothing goes on."""
     command = _command(tmp_path, "--initializer", _hanging(tmp_path), "--store", "local", "--rule", "PLACE-001")
     with subprocess.Popen(
         command,
@@ -277,11 +332,33 @@ def test_a_hanging_initializer_is_ended(tmp_path: Path) -> None:
         preexec_fn=_heed_interrupts,  # noqa: PLW1509 -- no thread of ours forks here
     ) as process:
         wait_until(lambda: _running(f"{tmp_path}/broken.py hang file:"), "the initializer to start")
-        process.send_signal(signal.SIGINT)
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
         text = process.communicate(timeout=120)[0]
     assert process.returncode == pytest.ExitCode.INTERRUPTED, text
+    assert "CUT OFF" in text
+    assert "Traceback" not in text
     assert not json.loads((tmp_path / "reports" / "report.json").read_text())["footer"]["complete"]
     wait_until(lambda: not _running(f"{tmp_path}/broken.py hang file:"), "the initializer to end")
+
+
+@pytest.mark.parametrize("options", [("-x",), ("--maxfail=1", "-n", "2")], ids=["in one process", "in two"])
+def test_a_run_that_stops_at_a_failure_is_cut_off(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Not every case that was selected has a result; terminal, page, footer and `check` say so."""
+    done = run(tmp_path, "--initializer", "command:/bin/true", "--store", "local", "--rule", "PLACE-*", *options)
+    assert done.code in {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED}, done.text
+    assert "CUT OFF: the run did not end" in done.text
+    assert "This run was cut off" in (done.reports / "report.html").read_text()
+    assert not done.report["footer"]["complete"]
+    assert main(["check", str(done.reports / "report.json")]) == 1
+
+
+def test_a_run_that_stops_at_its_last_case_is_whole(tmp_path: Path) -> None:
+    """`-x` left nothing undone."""
+    done = run(tmp_path, "--initializer", broken("flatten"), "--store", "local", "--rule", "PLACE-001", "-x")
+    assert done.code == pytest.ExitCode.TESTS_FAILED, done.text
+    assert done.report["footer"]["complete"]
 
 
 def test_a_killed_run_keeps_its_results_and_leaves_nothing(tmp_path: Path) -> None:

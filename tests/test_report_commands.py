@@ -40,6 +40,19 @@ def test_compare_sees_through_servers() -> None:
     assert [d.change for d in compare.compare(old, new)] == [compare.Change.BROKE]
 
 
+def test_compare_tells_what_was_cut_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A later run that did not end is no good news; that an earlier one did not is only said."""
+    writer.write(report_of(result()), tmp_path / "whole")
+    writer.write(report_of(result(), complete=False), tmp_path / "cut")
+    whole, cut = (str(tmp_path / name / writer.REPORT) for name in ("whole", "cut"))
+    assert main(["compare", whole, cut]) == 1
+    assert "\nNEW was cut off after 1 results\n" in capsys.readouterr().out
+    assert main(["compare", cut, whole]) == 0
+    assert "\nOLD was cut off after 1 results\n" in capsys.readouterr().out
+    assert main(["compare", whole, whole]) == 0
+    assert "cut off" not in capsys.readouterr().out
+
+
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, report in (("good", report_of(result())), ("bad", report_of(*MIXED))):
         writer.write(report, tmp_path / name)
@@ -52,6 +65,8 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
     assert main(["render", bad, "-o", str(tmp_path / "elsewhere")]) == 0
     assert 'href="../bad/evidence/' in (tmp_path / "elsewhere" / writer.PAGE).read_text()
+    assert main(["render", bad, "-o", good]) == 2
+    assert "give a directory that can be written with -o\n" in capsys.readouterr().err
     assert main(["render", bad]) == 0
     assert 'href="evidence/' in (tmp_path / "bad" / writer.PAGE).read_text()
 

@@ -9,10 +9,10 @@ import pytest
 
 from reports import page
 from reports.junit import document
-from reports.model import Selection
+from reports.model import LeftOut, Selection
 from reports.redact import printable
 from reports.summary import summary
-from tests.sample_report import FAILED, KNOWN, MIXED, parsed, report_of, result
+from tests.sample_report import FAILED, FIXED, KNOWN, MIXED, parsed, report_of, result
 
 
 def test_junit() -> None:
@@ -88,10 +88,40 @@ def test_summary(width: int, colour: bool) -> None:
     assert ("[moto, emulator]" if width > 80 else "[emulator]") in text
 
 
+@pytest.mark.parametrize(
+    ("selection", "complete", "said"),
+    [
+        (Selection(stores=("s3",), left_out=(LeftOut("download/gcs", "PLACE-002", "gcs"),)), True, False),
+        (Selection(rules=("PLACE-001",), left_out=(LeftOut("download/s3", "PLACE-002", "s3"),)), True, True),
+        (Selection(smoke=True), True, True),
+        (Selection(left_out=(LeftOut("download/s3", "PLACE-002", "s3"),)), False, False),
+    ],
+    ids=["another profile", "of this profile", "smoke", "cut off"],
+)
+def test_a_selection_is_blamed_where_it_cost_a_verdict(selection: Selection, complete: bool, said: bool) -> None:
+    report = report_of(result(), selection=selection, complete=complete)
+    text = "\n".join(summary(report, path=Path("r"), colour=False, width=120))
+    assert "PARTIAL RUN" in text
+    assert ("run without a selection for a verdict" in text) is said
+    assert ("What was left out is not conformant" in page.page(report)) is said
+
+
 def test_summary_of_a_clean_run_is_short() -> None:
     lines = summary(report_of(result(), result(KNOWN, case="b")), path=Path("r"), colour=False, width=80)
     assert lines[1] == "  download/s3  CONFORMANT with 1 known failure  1 passed  [moto, emulator]"
     assert len(lines) <= 7
+
+
+def test_summary_drops_no_count() -> None:
+    """What does not fit beside the verdict stands below it."""
+    known = [result(KNOWN, case=str(n)) for n in range(16)]
+    passed = [result(case=f"kept-{n}") for n in range(73)]
+    report = report_of(*known, *passed, result(FIXED, case="deep"))
+    lines = summary(report, path=Path("r"), colour=False, width=72)
+    assert lines[1:3] == [
+        "  download/s3  CONFORMANT with 16 known failures",
+        "               1 fixed, 73 passed  [emulator]",
+    ]
 
 
 def test_summary_of_nothing() -> None:

@@ -13,8 +13,10 @@ __all__ = ["Initializer", "NoInitializer", "initializer", "known_releases", "new
 
 def initializer(spec: str) -> Initializer:
     """The initializer that `--initializer SPEC` names, not yet prepared. Raises NoInitializer."""
-    scheme, _, rest = spec.partition(":")
+    scheme, colon, rest = spec.partition(":")
     if scheme == "kserve":
+        if colon and not rest:
+            raise NoInitializer("kserve: names no release; give kserve:VERSION, or kserve for the newest")
         return KServe(rest or newest())
     if scheme == "command":
         return Command(rest)

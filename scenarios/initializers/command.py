@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scenarios.initializers import sandbox
 from scenarios.initializers.base import Call, Initializer, NoInitializer, Outcome
-from scenarios.initializers.room import around, requisites
+from scenarios.initializers.room import around, interpreter_of, requisites
 
 
 class Command(Initializer):
@@ -48,20 +48,27 @@ class Command(Initializer):
         """Call it without arguments: whatever it answers, it has started."""
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
             outcome = self.call(Call([], Path(folder)))
-        refuse_if_not_started(self.spec, outcome)
+        interpreter = interpreter_of(Path(self._program[0]))
+        missing = interpreter is not None and not interpreter.exists()
+        refuse_if_not_started(
+            self.spec, outcome, hint=f"; its #! line names {interpreter}, which is not there" if missing else ""
+        )
 
     def call(self, call: Call) -> Outcome:
         """Run it once."""
         return sandbox.run(self._program, self._needs, call)
 
 
-def refuse_if_not_started(spec: str, outcome: Outcome) -> None:
-    """Raise NoInitializer for a call without arguments that did not end by itself, or never began (126, 127)."""
+def refuse_if_not_started(spec: str, outcome: Outcome, hint: str = "") -> None:
+    """Raise NoInitializer for a call without arguments that did not end by itself, or never began (126, 127).
+
+    `hint` is what is known of why it may not begin.
+    """
     said = (outcome.stderr or outcome.stdout).strip().splitlines()[-1:] or ["no output"]
     if outcome.ended != "exit":
         raise NoInitializer(f"{spec}, called without arguments, does not end: {said[0]}")
     if outcome.exit_code < 0 or outcome.exit_code in {126, 127}:
-        raise NoInitializer(f"{spec} cannot start: exit code {outcome.exit_code}, {said[0]}")
+        raise NoInitializer(f"{spec} cannot start: exit code {outcome.exit_code}, {said[0]}{hint}")
 
 
 def _names_a_path(argument: str) -> bool:
@@ -71,6 +78,8 @@ def _names_a_path(argument: str) -> bool:
 
 def _executable(spec: str, name: str) -> Path:
     found = Path(shutil.which(name) or name)
+    if "/" in name and found.is_dir():
+        raise NoInitializer(f"{spec}: {name} is a folder; name the program in it")
     if not found.is_file():
         raise NoInitializer(f"{spec}: {name} was not found, neither on PATH nor as a path from {Path.cwd()}")
     if not os.access(found, os.X_OK):

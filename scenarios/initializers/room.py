@@ -100,12 +100,17 @@ def requisites(executable: Path) -> list[Path]:
             found.append(prefix)
         else:
             found.append(around(path))
-        with path.open("rb") as stream:
-            script = re.match(rb"#! *(/\S+)", stream.readline(500))
-        interpreter = Path(os.fsdecode(script[1])) if script else path
-        if interpreter != path and interpreter.exists() and prefix not in found:
+        interpreter = interpreter_of(path)
+        if interpreter and interpreter != path and interpreter.exists() and prefix not in found:
             found += requisites(interpreter)
     return list(dict.fromkeys([*found, *(path.resolve() for path in found)]))
+
+
+def interpreter_of(executable: Path) -> Path | None:
+    """The program that the `#!` line of a script names; None without such a line."""
+    with executable.open("rb") as stream:
+        script = re.match(rb"#! *(/\S+)", stream.readline(500))
+    return Path(os.fsdecode(script[1])) if script else None
 
 
 def around(path: Path) -> Path:
