@@ -236,7 +236,7 @@ def test_a_token_opens_no_other_case(oci: OCI, fleet: Fleet, tmp_path: Path) -> 
 
 def test_a_missing_image_is_not_found(oci: OCI) -> None:
     oci.put(TREE)
-    assert oci.missing().endswith("/missing:latest")
+    assert oci.missing().endswith("/not-there:latest")
     with pytest.raises(urllib.error.HTTPError, match="404") as answer:
         Puller(oci.access(), oci.gateway).json(f"/v2/{oci.case}/missing/manifests/latest")
     answer.value.close()
