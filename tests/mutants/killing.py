@@ -91,6 +91,8 @@ class Killing:
         terminal = session.config.pluginmanager.getplugin("terminalreporter")
         todo = {task.id: task for task in tasks(self._mutants, session.items, whole=self._whole)}
         terminal.write_line(f"{len(self._mutants)} mutants, {len(todo)} tasks")
+        # What a whole run of the reference has to judge, so that its report knows whether it was cut off.
+        session.testscollected = sum(len(task.items) for task in todo.values() if task.mutant is None)
         work = partial(self._perform, session)
         few = attrgetter("measured")
         for task, answer in each(todo.values(), work, at_a_time=self._at_a_time, within_s=WITHIN_S, few=few):
