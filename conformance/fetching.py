@@ -65,7 +65,7 @@ def own_words(text: str, given: Iterable[str]) -> str:
     it, has told no cause. So are traceback frames, lines marked INFO or DEBUG, and numbers in groups (12:00:10.404).
     """
     words = sorted(filter(None, given), key=len, reverse=True)
-    for pattern in [_UNSAID, *map(re.compile, map(re.escape, words))]:
+    for pattern in [*map(re.compile, map(re.escape, words)), _UNSAID]:
         text = pattern.sub(lambda match: " " * len(match[0].encode()), text)
     return text
 

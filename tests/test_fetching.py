@@ -6,7 +6,7 @@ from conformance.fetching import Broken, Expectation, Fetch
 from conformance.spec import current
 from scenarios.initializers.base import DEST, Outcome
 
-URI = "webhdfs://namenode/missing-model"
+URI = "webhdfs://case-gw7-16/missing-model"
 TOKEN = "reader-4045031429"
 
 
