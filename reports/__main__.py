@@ -17,6 +17,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it has enough, `head` for one
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
     except TROUBLE as trouble:
         sys.stderr.write(f"{trouble}\n")
         return 1 if isinstance(trouble, reader.CorruptReport) else 2

@@ -80,3 +80,15 @@ def test_help() -> None:
             env={**os.environ, "PYTHONWARNINGS": "error"},
         )  # fmt: skip
         assert shown.stdout.startswith("usage: python -m reports")
+
+
+def test_a_reader_that_has_enough(tmp_path: Path) -> None:
+    """`compare ... | head`: no traceback."""
+    writer.write(report_of(result()), tmp_path)
+    report = str(tmp_path / writer.REPORT)
+    nobody, stdout = os.pipe()
+    os.close(nobody)
+    asked = [sys.executable, "-m", "reports", "compare", report, report]
+    shown = subprocess.run(asked, cwd=Path(__file__).parents[1], stdout=stdout, stderr=subprocess.PIPE, check=False)
+    os.close(stdout)
+    assert (shown.returncode, shown.stderr) == (2, b"")
