@@ -78,10 +78,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def test_answers_are_counted(stage: Stage) -> None:
     """Two are spared, two are struck, and the rest passes; listings do not count."""
+    since = stage.gateway.position()
     stage.gateway.interfere("case-t-1", Fault("answer", times=2, skip=2, least=1000, status=503, text="later"))
     assert stage.statuses("/case-t-1/list", 3) == [200] * 3
     assert stage.statuses("/case-t-1/file", 6) == [200, 200, 503, 503, 200, 200]
     assert stage.statuses("/case-t-11/file", 3) == [200] * 3
+    assert [r.struck for r in stage.gateway.requests(since)] == [""] * 5 + ["answer"] * 2 + [""] * 5
 
 
 def test_another_answer_is_whole(stage: Stage) -> None:
@@ -117,19 +119,21 @@ def test_a_body_breaks(stage: Stage, kind: str, error: type[Exception], path: st
     assert answer.read(PART_BYTES) == FILE[:PART_BYTES]
     with pytest.raises(error):
         answer.read()
-    assert [r.response_bytes for r in stage.gateway.requests(since)] == [PART_BYTES]
+    assert [(r.response_bytes, r.struck) for r in stage.gateway.requests(since)] == [(PART_BYTES, kind)]
     assert stage.get(f"/{case}/{path}").read() == FILE
 
 
 def test_a_slow_first_byte(stage: Stage) -> None:
     """The answer begins late and is whole; nobody else waits."""
     stage.gateway.interfere("case-t-5", Fault("slow", times=1, delay_s=1.0))
+    since = stage.gateway.position()
     began = time.monotonic()
     late = threading.Thread(target=lambda: stage.get("/case-t-5/file").read())
     late.start()
     assert stage.get("/case-t-6/file").read() == FILE
     assert time.monotonic() - began < 1.0
     late.join()
+    assert [r.struck for r in stage.gateway.requests(since)] == ["", "slow"]
     assert 1.0 <= time.monotonic() - began < 5.0
 
 
