@@ -28,7 +28,7 @@ _UNSAID = re.compile(
     r"""^\ *File\ ".*",\ line\ \d+.*(?:\n\ {4,}\S.*)*
     |   ^.{0,60}?\b(?:DEBUG|INFO)\b.*
     |   ^.*\blevel"?[=:]\ ?"?(?:debug|info)\b.*
-    |   \d+(?:[.,:-]\d+)+""",
+    |   (?<!\d)\d++(?:[.,:-]\d++)+""",  # possessive: a flood of digits is gone through once
     re.MULTILINE | re.VERBOSE,
 )
 
@@ -59,15 +59,19 @@ def difference(actual: Mapping[str, bytes], expected: Mapping[str, bytes]) -> li
 
 
 def own_words(text: str, given: Iterable[str]) -> str:
-    """What a program says by itself; spaces stand for everything else, so that no byte changes its place.
+    """What a program says by itself; spaces stand for everything else, so that no byte and no line changes its place.
 
     Blank are `given` words (URIs, secrets, paths): whoever repeats `s3://bucket/missing`, or prints a token with 503 in
     it, has told no cause. So are traceback frames, lines marked INFO or DEBUG, and numbers in groups (12:00:10.404).
     """
     words = sorted(filter(None, given), key=len, reverse=True)
     for pattern in [*map(re.compile, map(re.escape, words)), _UNSAID]:
-        text = pattern.sub(lambda match: " " * len(match[0].encode()), text)
+        text = pattern.sub(_blank, text)
     return text
+
+
+def _blank(match: re.Match[str]) -> str:
+    return "\n".join(" " * len(line.encode()) for line in match[0].split("\n"))
 
 
 def _termination_message(text: str) -> str:
@@ -131,6 +135,11 @@ class Fetch:
         """Files and folders below a destination, without what the store's own client keeps there; any exit code."""
         found = self.outcome.trees.get(posixpath.normpath(dest or self.pairs[0][1]), {})
         return {path: entry for path, entry in found.items() if path.split("/")[0] not in self.bookkeeping}
+
+    @property
+    def delivered(self) -> list[str]:
+        """Paths of the files below the first destination; any exit code."""
+        return [path for path, entry in self.entries().items() if entry.content is not None]
 
     @property
     def output(self) -> str:
@@ -271,14 +280,6 @@ class Fetcher:
             access.secrets,
         )
 
-    def _told(self, call: Call) -> Iterator[str]:
-        """Every name of the suite's that the initializer is told."""
-        yield from (uri for uri, _ in call.pairs)
-        yield from call.mounts
-        yield from (value for value in call.environment.values() if "/" in value)
-        if self.store:
-            yield self.store.case
-
     def observed_everywhere(self) -> None:
         """Raises NotOffered where this machine cannot see what is written beside the destination."""
         if self._initializer.isolation == "none":
@@ -308,3 +309,11 @@ class Fetcher:
         )
         self.fetches.append(fetch)
         return fetch
+
+    def _told(self, call: Call) -> Iterator[str]:
+        """Every name of the suite's that the initializer is told."""
+        yield from (uri for uri, _ in call.pairs)
+        yield from call.mounts
+        yield from (value for value in call.environment.values() if "/" in value)
+        if self.store:
+            yield self.store.case

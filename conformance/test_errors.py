@@ -118,8 +118,7 @@ def test_a_failure_leaves_nothing_behind(store: Store, initializer: Fetcher) -> 
     """A model server that starts anyway must not find half a model."""
     run = initializer.fetch(_missing(store))
     run.assert_failed()
-    left = [path for path, entry in run.entries().items() if entry.content is not None]
-    assert not left, f"left in {DEST}: {', '.join(left)}"
+    assert not run.delivered, f"left in {DEST}: {', '.join(run.delivered)}"
 
 
 @rule("ERR-011")

@@ -1,10 +1,13 @@
 """What counts as having told the cause of a refusal."""
 
+import time
+
 import pytest
 
-from conformance.fetching import Broken, Expectation, Fetch
+from conformance.fetching import Broken, Expectation, Fetch, own_words
 from conformance.spec import current
 from scenarios.initializers.base import DEST, Outcome
+from scenarios.initializers.process import KEPT_BYTES
 
 URI = "webhdfs://case-gw7-16/missing-model"
 TOKEN = "reader-4045031429"
@@ -55,3 +58,19 @@ def test_what_the_call_was_given_tells_no_cause(rule: str, printed: str) -> None
 def test_a_status_of_its_own_tells_the_cause(rule: str, printed: str) -> None:
     """As a word or as a number."""
     refusal(rule, printed).assert_refused()
+
+
+def test_nothing_changes_its_place() -> None:
+    """What is blanked keeps its bytes and its lines, so that the last ones stay the last ones."""
+    printed = f'é {URI}\n  File "x.py", line 401, in f\n    raise é\nValueError: 12:00:10'
+    said = own_words(printed, [URI])
+    assert said.split() == ["é", "ValueError:"]
+    assert [len(line.encode()) for line in said.split("\n")] == [len(line.encode()) for line in printed.split("\n")]
+
+
+def test_a_flood_of_digits_is_gone_through_once() -> None:
+    """As much as is kept of a stream; tried anew at each digit it takes minutes."""
+    began = time.monotonic()
+    flood = "1" * 2 * KEPT_BYTES
+    assert own_words(flood, []) == flood
+    assert time.monotonic() - began < 5
