@@ -174,8 +174,10 @@ def _secrets(fetcher: Fetcher | None) -> set[str]:
 
 def _reproduce(run: Run, item: pytest.Item) -> str:
     path, _, name = item.nodeid.partition("::")
-    options = [f"--initializer={run.initializer.spec}", f"--kserve={run.kserve}", f"--servers={run.mode}"]
-    options += ["--report-dir=conformance-report/alone"]  # the report that shows this command stays
+    options = [
+        *(f"--initializer={run.initializer.spec}", f"--kserve={run.kserve}", f"--servers={run.mode}"),
+        "--report-dir=conformance-report/alone",  # the report that shows this command stays
+    ]
     if run.options.cluster != "none":
         options += [f"--cluster={run.options.cluster}", f"--install={run.options.install}"]
     return shlex.join(["pytest", f"conformance/{Path(path).name}::{name}", *options])

@@ -149,7 +149,7 @@ class Options:
 
     def selects(self, rule: Rule) -> bool:
         """Whether any case of the rule may run."""
-        return any(self.judges(rule, store) and self.wants(rule, store) for store in rule.stores or (None,))
+        return any(self.judges(*pair) and self.wants(*pair) for pair in pairs([rule]))
 
     def lists(self, rule: Rule, *, whenever: bool) -> bool:
         """Whether the selection has the rule on any store, on whatever route; `whenever` in force."""

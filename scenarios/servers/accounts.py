@@ -13,6 +13,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 FILE = "auth.json"
+#: Kind of access -> the user who has it where users have names: none that a message about credentials would have too.
+USERS = {"valid": "reader", "denied": "stranger"}
 
 
 def restrict(folder: Path, accounts: Mapping[str, str], readers: Sequence[str]) -> None:

@@ -20,6 +20,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from scenarios.servers.accounts import USERS
+
 TOKEN_HOST = "oauth2.googleapis.com"  # noqa: S105 -- a host name
 HOSTS = ("storage.googleapis.com", "*.storage.googleapis.com", TOKEN_HOST)
 EVERYBODY = "allUsers"
@@ -27,12 +29,12 @@ _BUCKET = re.compile(r"^(?:/upload|/download)?/storage/v1/b/([^/?]+)")
 
 
 def create(state: Path) -> dict[str, str]:
-    """Accounts `valid` and `denied`, known to the authority; their address, private key and token by name."""
+    """The accounts of USERS, known to the authority; their address, private key and token by kind of access."""
     accounts: dict[str, dict[str, str]] = {}
     extra: dict[str, str] = {}
-    for name, address in (("valid", "reader"), ("denied", "stranger")):
+    for name, user in USERS.items():
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        email = f"{address}@conformance.iam.gserviceaccount.com"
+        email = f"{user}@conformance.iam.gserviceaccount.com"
         token = f"ya29.{secrets.token_urlsafe(32)}"
         public = key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo

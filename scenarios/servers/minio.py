@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from clusters.toolchain.cache import ToolFailed
 from clusters.toolchain.go import go_binary
+from scenarios.servers.accounts import USERS
 from scenarios.servers.base import AWS_HOSTS, Server, Unavailable, require_packages
 
 #: The last commit of the module; its release tags are no Go versions.
@@ -65,7 +66,7 @@ class MinIO(Server):
 
         admin = MinioAdmin(endpoint=urlsplit(url).netloc, credentials=StaticProvider(*self._root), secure=False)
         extra = {"region": REGION}
-        for kind, user, policy in (("valid", "reader", _ALLOW_ALL), ("denied", "stranger", _LIST_NAMES)):
+        for (kind, user), policy in zip(USERS.items(), (_ALLOW_ALL, _LIST_NAMES), strict=True):
             key = secrets.token_urlsafe(24)
             admin.user_add(user, key)
             admin.policy_add(user, policy=policy)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scenarios.servers.accounts import USERS
 from scenarios.servers.base import AWS_HOSTS, DIRECT, Server, require_packages
 
 REGION = "us-east-1"
@@ -42,11 +43,11 @@ class Moto(Server):
         session = boto3.Session("setup", "setup", region_name=REGION)
         iam: Any = session.client("iam", endpoint_url=url)
         extra = {"region": REGION}
-        for kind, user in (("valid", "reader"), ("denied", "stranger")):
+        for kind, user in USERS.items():
             iam.create_user(UserName=user)
             key = iam.create_access_key(UserName=user)["AccessKey"]
             extra |= {f"{kind}_id": key["AccessKeyId"], f"{kind}_key": key["SecretAccessKey"]}
-        iam.put_user_policy(UserName="reader", PolicyName="everything", PolicyDocument=json.dumps(_EVERYTHING))
+        iam.put_user_policy(UserName=USERS["valid"], PolicyName="everything", PolicyDocument=json.dumps(_EVERYTHING))
         role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=json.dumps(_ANYBODY))["Role"]
         iam.put_role_policy(RoleName="reader", PolicyName="everything", PolicyDocument=json.dumps(_EVERYTHING))
         sts: Any = session.client("sts", endpoint_url=url)
