@@ -29,7 +29,7 @@ IMPORT_WITHIN_S = 600
 
 def assembled_name() -> str:
     """The engine's name for the node image of this recipe."""
-    return f"localhost/kserve-conformance/node:{node.recipe()}"
+    return f"localhost/kserve-conformance/node:{node.digest()}"
 
 
 def choose(engine: Engine, choice: Choice) -> tuple[Source, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -44,6 +45,22 @@ def test_a_program_of_the_suite_is_built_from_its_source(tmp_path: Path) -> None
     program = go.go_source(tmp_path, "hello")
     assert subprocess.run([program], capture_output=True, check=True).stderr == b"hello\n"
     assert go.go_source(tmp_path, "hello") == program
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("mmdebstrap") is None, reason="needs root and mmdebstrap, as a node image does"
+)
+def test_a_new_root_file_system_can_be_entered(tmp_path: Path) -> None:
+    """The steps that a warm cache skips: once, a new one had no /dev to mount devices on, and old ones hid that."""
+    root, shown = tmp_path / "root", tmp_path / "shown"
+    root.mkdir()
+    shown.mkdir()
+    (shown / "file").write_text("shown\n")
+    node.unpack(root_file_system(()), root)
+    assert node.run_inside(root, shown, "echo $$ >/dev/null; test -d /proc/1; cat /mnt/file; ls /tmp /run") == (
+        "shown\n/run:\n\n/tmp:\n"
+    )
+    assert not any((root / "dev").iterdir())
 
 
 def test_a_missing_mmdebstrap_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

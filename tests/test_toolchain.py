@@ -5,9 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from clusters.toolchain import cache
-from clusters.toolchain.cache import StepFailed, ToolFailed, cache_root, once, run
+from clusters.toolchain.cache import StepFailed, ToolFailed, cache_root, digest_of, once, run
 from clusters.toolchain.go import go, go_binary
 from clusters.toolchain.module_files import module_files
 from clusters.toolchain.node import node, npm_package
+from clusters.toolchain.recipe import recipe
 from clusters.toolchain.venv import version_of, virtual_environment
 
 ENTRYPOINT = "python/storage-initializer/scripts/initializer-entrypoint"
@@ -54,21 +53,21 @@ def test_the_cache_lies_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_a_build_happens_once() -> None:
-    """The second asker gets the folder of the first."""
-    builds: list[Path] = []
+    """The second asker gets the folder of the first, as it is."""
 
     def build(folder: Path) -> None:
-        builds.append(folder)
-        (folder / "tool").touch()
+        (folder / str(time.monotonic_ns())).touch()
 
-    first, second = once("t/tool-1", build, "a tool"), once("t/tool-1", build, "a tool")
-    assert first == second == cache_root() / "t/tool-1"
-    assert builds == [first]
+    first = once("t/tool-1", build, "a tool")
+    files = sorted(first.iterdir())
+    assert first == once("t/tool-1", build, "a tool") == cache_root() / f"t/tool-1-{digest_of(build)}"
+    assert files == sorted(first.iterdir())
+    assert (first / cache.COMPLETE).read_text() == recipe(build, cache_root())
 
 
-def _build_slowly(log: Path) -> None:
+def _build_slowly(log: str) -> None:
     def build(folder: Path) -> None:
-        with log.open("a") as stream:
+        with Path(log).open("a") as stream:
             stream.write("built\n")
         time.sleep(0.2)  # long enough for the others to arrive
         (folder / "tool").touch()
@@ -80,7 +79,7 @@ def test_processes_wait_for_one_build(tmp_path: Path) -> None:
     """The workers of a parallel run all ask at once."""
     log = tmp_path / "log"
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_build_slowly, args=(log,)) for _ in range(3)]
+    workers = [context.Process(target=_build_slowly, args=(str(log),)) for _ in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -89,23 +88,25 @@ def test_processes_wait_for_one_build(tmp_path: Path) -> None:
     assert log.read_text() == "built\n"
 
 
+def _build_until_killed(folder: Path) -> None:
+    if not (cache_root() / "go on").exists():
+        (folder / "rest").touch()
+        (cache_root() / "half").touch()
+        time.sleep(60)
+    (folder / "whole").touch()
+
+
 def test_a_killed_build_leaves_nothing_that_is_used() -> None:
     """SIGKILL in the middle: the next asker builds anew, without the rests."""
-    script = """
-from pathlib import Path
-from clusters.toolchain.cache import once
-import time
-def build(folder):
-    (folder / "half").touch()
-    print("half", flush=True)
-    time.sleep(60)
-once("t/killed", build, "a tool")
-"""
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=_checkout()) as killed:
-        assert killed.stdout is not None
-        assert killed.stdout.readline() == b"half\n"
-        killed.send_signal(signal.SIGKILL)
-    folder = once("t/killed", lambda folder: (folder / "whole").touch(), "a tool")
+    half = cache_root() / "half"
+    killed = multiprocessing.get_context("spawn").Process(target=once, args=("t/killed", _build_until_killed, "a tool"))
+    killed.start()
+    while not half.exists():
+        time.sleep(0.01)
+    killed.kill()
+    killed.join()
+    (cache_root() / "go on").touch()
+    folder = once("t/killed", _build_until_killed, "a tool")
     assert sorted(path.name for path in folder.iterdir()) == [cache.COMPLETE, "whole"]
 
 
@@ -122,7 +123,7 @@ def test_a_failed_build_says_what_to_do() -> None:
     full = Path(message.rpartition("full output: ")[2].removesuffix(")")).read_text()
     assert "Collecting" in full
     assert "bye" in full
-    assert not (cache_root() / "t/broken-1").exists()
+    assert not list((cache_root() / "t").iterdir())
 
 
 def test_a_missing_program_is_a_failed_build() -> None:

@@ -16,6 +16,7 @@ _STAGING = VERSION.replace("v1", "v0", 1)
 _IN_IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
 _ON_THE_NODE = ("kubeadm", "kubelet", "kubectl")
 _PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PAUSE = Path(__file__).parent / "pause"
 _TABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
 #: The node chooses a variant of iptables when it starts, and its kubelet leaves a mark there.
 _KUBE_PROXY = """#!/bin/sh
@@ -52,7 +53,7 @@ def executables() -> Mapping[str, Path]:
         tag = reference.rpartition(":")[2]
         match name:
             case "pause":
-                found[name] = go_source(Path(__file__).parent / "pause", name)
+                found[name] = go_source(_PAUSE, name)
             case "etcd":
                 version = f"v{tag.partition('-')[0]}"
                 found[name] = go_programs("go.etcd.io/etcd/server/v3", version, [""], beside=version) / "server"

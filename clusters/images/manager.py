@@ -25,5 +25,5 @@ def manager_image(release: str, reference: str, source: Source) -> Image:
         write(folder / "image.tar", reference, [one], {"Entrypoint": ["/manager"], "User": f"{USER}:{USER}"})
         one.unlink()
 
-    key = f"images/{reference.replace('/', '-').replace(':', '-')}-of-{release}"
-    return Image(reference, once(key, build, f"image of KServe's manager {release}") / "image.tar")
+    folder = once(f"images/manager-{release}", build, f"image of KServe's manager {release}")
+    return Image(reference, folder / "image.tar")

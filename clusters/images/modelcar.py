@@ -36,4 +36,4 @@ def modelcar(tree: Mapping[str, bytes]) -> Image:
         shutil.rmtree(staged)
         own.unlink()
 
-    return Image(reference, once(f"images/modelcar-{digest}", build, "image with a model") / "image.tar")
+    return Image(reference, once("images/modelcar", build, "image with a model") / "image.tar")

@@ -5,7 +5,6 @@ What kind expects in it is read from kind's own module (`images/base`): entrypoi
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import re
@@ -14,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from clusters.images import kubernetes
-from clusters.toolchain.cache import StepFailed, once, run
+from clusters.toolchain.cache import StepFailed, digest_of, once, run
 from clusters.toolchain.debian import root_file_system
 from clusters.toolchain.module_files import module_files
 
@@ -79,35 +78,35 @@ metadata:
 provisioner: kubernetes.io/no-provisioner
 volumeBindingMode: WaitForFirstConsumer
 """
-#: In a mount namespace of its own, so that nothing stays mounted whatever happens: $1 the root, $2 the archives.
-_PRELOAD = """
+#: $1 the root, $2 a folder for its /mnt, $3 the script.
+_ENTER = """
 mount --bind "$2" "$1/mnt"
 mount --rbind /dev "$1/dev"
 mount -t proc proc "$1/proc"
 mount -t tmpfs tmpfs "$1/tmp"
 mount -t tmpfs tmpfs "$1/run"
-exec chroot "$1" sh -euc '
-    containerd >/tmp/log 2>&1 &
-    timeout 60 sh -c "until ctr version; do sleep 0.1; done" >/dev/null 2>&1 || { cat /tmp/log; exit 1; } >&2
-    for archive in /mnt/*.tar; do ctr --namespace k8s.io images import "$archive"; done
-    ctr --namespace k8s.io content prune references >/dev/null  # layers, which are unpacked by now
-    kill $!
-    wait $! || true
-'
+exec chroot "$1" sh -euc "$3"
+"""
+_PRELOAD = """
+containerd >/tmp/log 2>&1 &
+timeout 60 sh -c "until ctr version; do sleep 0.1; done" >/dev/null 2>&1 || { cat /tmp/log; exit 1; } >&2
+for archive in /mnt/*.tar; do ctr --namespace k8s.io images import "$archive"; done
+ctr --namespace k8s.io content prune references >/dev/null  # layers, which are unpacked by now
+kill $!
+wait $! || true
 """
 
 
-def recipe() -> str:
-    """A digest of everything that the image is made of."""
-    files = [Path(__file__), Path(kubernetes.__file__), Path(__file__).parent / "pause" / "main.go"]
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:12]
+def digest() -> str:
+    """Ten hexadecimal digits that change with everything that the image is made of."""
+    return digest_of(_build)
 
 
 def node_image() -> Path:
     """Its root file system as a tar. Raises ToolFailed."""
     remedy = "see that the disk has room, and that this process is root"
     what = f"kind node image {kubernetes.VERSION}"
-    return once(f"node/{kubernetes.VERSION}-{recipe()}", _build, what, remedy) / "node.tar"
+    return once(f"node/{kubernetes.VERSION}", _build, what, remedy) / "node.tar"
 
 
 def _build(folder: Path) -> None:
@@ -119,28 +118,30 @@ def _build(folder: Path) -> None:
     root, images = folder / "root", folder / "images"
     root.mkdir()
     images.mkdir()
-    run(["tar", "--extract", "--file", packages, "--directory", root, "--numeric-owner", "--exclude=./dev/*"])
+    unpack(packages, root)
     _install_kinds_files(root)
     _install_kubernetes(root)
     log.info("kind node image: preloading the control plane")
     kubernetes.write_images(images, root)
-    arguments: list[str | Path] = [
-        "--mount",
-        "--pid",
-        "--fork",
-        "--kill-child",
-        "sh",
-        "-euc",
-        _PRELOAD,
-        "preload",
-        root,
-        images,
-    ]
-    run(["unshare", *arguments])
+    run_inside(root, images, _PRELOAD)
     shutil.rmtree(images)
     options: list[str | Path] = ["--directory", root, "--numeric-owner", "--xattrs", "--exclude=./dev/*"]
     run(["tar", "--create", "--file", folder / "node.tar", *options, "."])
     shutil.rmtree(root)
+
+
+def unpack(archive: Path, root: Path) -> None:
+    """A root file system with all its owners, without device nodes. Raises StepFailed."""
+    run(["tar", "--extract", "--file", archive, "--directory", root, "--numeric-owner", "--exclude=./dev/*"])
+
+
+def run_inside(root: Path, shown: Path, script: str) -> str:
+    """The output of a shell script that has the folder `root` as its root, and `shown` as /mnt. Raises StepFailed.
+
+    It runs in a mount namespace of its own, so that nothing stays mounted whatever happens.
+    """
+    namespaces = ["--mount", "--pid", "--fork", "--kill-child"]
+    return run(["unshare", *namespaces, "sh", "-euc", _ENTER, "enter", root, shown, script])
 
 
 def _install_kinds_files(root: Path) -> None:

@@ -34,4 +34,4 @@ def own_image(name: str) -> Image:
         write(folder / "image.tar", reference, [one], {"Entrypoint": [f"/{name}"], "User": f"{USER}:{USER}"})
         one.unlink()
 
-    return Image(reference, once(f"images/{name}-{digest}", build, f"image of the {name}") / "image.tar")
+    return Image(reference, once(f"images/{name}", build, f"image of the {name}") / "image.tar")

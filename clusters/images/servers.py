@@ -39,7 +39,7 @@ def servers_image(source: Source) -> Image:
     def build(folder: Path) -> None:
         write(folder / "image.tar", reference, [base], {})
 
-    return Image(reference, once(f"images/servers-{recipe}", build, "image of the servers") / "image.tar")
+    return Image(reference, once("images/servers", build, "image of the servers") / "image.tar")
 
 
 def servers_folder(parent: Path, packages: Sequence[str], programs: Collection[Path]) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
@@ -14,9 +15,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from clusters.toolchain.recipe import recipe
+
 log = logging.getLogger("conformance.setup")
 
-#: Written last, so that a folder without it is the leftover of a build that was killed.
+#: Written last, so that a folder without it is the leftover of a build that was killed; it holds the recipe.
 COMPLETE = ".complete"
 
 
@@ -41,16 +44,18 @@ def cache_root() -> Path:
 
 
 def once(
-    key: str,
+    name: str,
     build: Callable[[Path], None],
     what: str,
     remedy: str = "check the network, or the registry that this machine is configured to use",
 ) -> Path:
-    """The folder of `key` (such as `go/minio-v1.2.3`), filled by `build` if no earlier run has done so.
+    """The folder `NAME-DIGEST` (such as `go/minio-v1.2.3-0123456789`), filled by `build` if no earlier run has done so.
 
+    The digest is that of the recipe of `build` (see clusters/toolchain/recipe.py).
     `build` gets the folder under its final name, because virtual environments keep their own path in them.
     Other processes wait for it. Raises ToolFailed, which names `what` and the `remedy`.
     """
+    key = f"{name}-{digest_of(build)}"
     folder = cache_root() / key
     if (folder / COMPLETE).exists():
         return folder
@@ -69,9 +74,14 @@ def once(
             full = _beside("logs", key)
             full.write_text(f"{failure}\n{getattr(failure, 'output', '')}", encoding="utf-8")
             raise ToolFailed(f"{what}: {failure}; {remedy} (full output: {full})") from failure
-        (folder / COMPLETE).touch()
+        (folder / COMPLETE).write_text(recipe(build, cache_root()), encoding="utf-8")
         log.info("%s: ready after %.1f s", what, time.monotonic() - started)
     return folder
+
+
+def digest_of(build: Callable[..., object]) -> str:
+    """Ten hexadecimal digits that change with the recipe of `build`."""
+    return hashlib.sha256(recipe(build, cache_root()).encode()).hexdigest()[:10]
 
 
 def run(argv: Sequence[str | Path], environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:

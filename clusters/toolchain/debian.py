@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def root_file_system(packages: Sequence[str], *, alone: bool = False) -> Path:
     Raises ToolFailed.
     """
     variant = "extract" if alone else "minbase"
-    chosen = hashlib.sha256(repr((*sorted(packages), *(["alone"] if alone else []))).encode()).hexdigest()[:10]
+    chosen = sorted(packages)
 
     def build(folder: Path) -> None:
         program = shutil.which("mmdebstrap")
@@ -33,8 +33,18 @@ def root_file_system(packages: Sequence[str], *, alone: bool = False) -> Path:
         excludes = [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
         # dpkg waits for the disk after every package; a build that a power cut ends is made anew anyway.
         excludes.append("--dpkgopt=force-unsafe-io")
-        options = [f"--variant={variant}", f"--include={','.join(packages)}", "--skip=output/dev", *excludes]
+        options = [
+            f"--variant={variant}",
+            *([f"--include={','.join(chosen)}"] if chosen else []),
+            "--skip=output/dev",
+            *excludes,
+        ]
         run([program, *options, SUITE, folder / "root.tar"], {"TMPDIR": str(folder)})
+        # Without device nodes, which not everybody may make, mmdebstrap leaves out the folder that they are mounted on.
+        with tarfile.open(folder / "root.tar", "a") as tar:
+            devices = tarfile.TarInfo("./dev")
+            devices.type, devices.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(devices)
 
     what = f"Debian {SUITE} with {len(packages)} packages"
-    return once(f"debian/{SUITE}-{chosen}", build, what, _REMEDY) / "root.tar"
+    return once(f"debian/{SUITE}", build, what, _REMEDY) / "root.tar"

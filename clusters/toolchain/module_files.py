@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import zipfile
@@ -23,7 +22,7 @@ def module_files(module: str, version: str, paths: Sequence[str]) -> Path:
     A path that ends in `/` stands for every file below it. Only those are transferred, by HTTP range requests to the
     first module proxy that has the module. Raises ToolFailed.
     """
-    chosen = hashlib.sha256(repr(sorted(paths)).encode()).hexdigest()[:10]
+    chosen = sorted(paths)
 
     def build(folder: Path) -> None:
         proxies = _proxies()
@@ -32,7 +31,7 @@ def module_files(module: str, version: str, paths: Sequence[str]) -> Path:
         failures = []
         for proxy in proxies:
             try:
-                _fetch(f"{proxy}/{_escaped(module)}/@v/{_escaped(version)}.zip", f"{module}@{version}/", paths, folder)
+                _fetch(f"{proxy}/{_escaped(module)}/@v/{_escaped(version)}.zip", f"{module}@{version}/", chosen, folder)
             except (RemoteZipError, OSError, zipfile.BadZipFile) as failure:
                 failures.append(f"{proxy}: {failure}")
             else:
@@ -40,7 +39,7 @@ def module_files(module: str, version: str, paths: Sequence[str]) -> Path:
         raise StepFailed(failures[0], "\n".join(failures))
 
     what = f"{len(paths)} {'entry' if len(paths) == 1 else 'entries'} of {module}@{version}"
-    return once(f"modules/{module}@{version}-{chosen}", build, what, "check the network and GOPROXY")
+    return once(f"modules/{module}@{version}", build, what, "check the network and GOPROXY")
 
 
 def _fetch(url: str, prefix: str, paths: Sequence[str], folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ def virtual_environment(
     Where this machine has no Python `python`, the running one's version is used. Raises ToolFailed.
     """
     interpreter = _interpreter(python)
-    recipe = hashlib.sha256(repr((sorted(requirements), exclude_newer, interpreter)).encode()).hexdigest()[:10]
+    chosen = sorted(requirements)
 
     def build(folder: Path) -> None:
         # --allow-existing: the folder is there already, and empty.
@@ -31,10 +30,10 @@ def virtual_environment(
         install: list[str | Path] = [uv.find_uv_bin(), "pip", "install", "--quiet", "--compile-bytecode"]
         if exclude_newer:
             install += ["--exclude-newer", exclude_newer]
-        run([*install, "--python", folder / "bin" / "python", "--", *requirements])
+        run([*install, "--python", folder / "bin" / "python", "--", *chosen])
 
     remedy = f"check the package index that uv uses, or install Python {python} (`uv python install {python}`)"
-    return once(f"venv/{key}-{recipe}", build, f"Python packages of {key}", remedy)
+    return once(f"venv/{key}", build, f"Python packages of {key}", remedy)
 
 
 def version_of(environment: Path) -> str:

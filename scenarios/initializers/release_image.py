@@ -40,5 +40,5 @@ def initializer_image(version: str, source: Source) -> Image:
         )
         entrypoint.unlink()
 
-    key = f"images/storage-initializer-{installed.environment.name}"
-    return Image(reference, once(key, build, f"image of KServe's storage initializer {version}") / "image.tar")
+    name = f"images/storage-initializer-{version}"
+    return Image(reference, once(name, build, f"image of KServe's storage initializer {version}") / "image.tar")
