@@ -21,7 +21,7 @@ from scenarios.clients import client
 from scenarios.initializers.base import DEST, Call, Initializer, Outcome
 from scenarios.initializers.proc import cores
 from scenarios.line import Line, address, draw
-from scenarios.locks import SharedLock, one_of
+from scenarios.locks import Place, SharedLock
 from scenarios.models import under
 from scenarios.network import Gateway, Request
 from scenarios.servers.base import Unavailable
@@ -104,7 +104,7 @@ class Bench:
         del tree
         with ExitStack() as stack:
             if workload.line:
-                stack.enter_context(one_of(cache_root() / "locks" / "measuring", min(LINES, cores())))
+                stack.enter_context(Place(cache_root() / "locks" / "measuring", min(LINES, cores())))
             environment = stack.enter_context(self._environment(workload.line))
             while len(series.mine) < samples:
                 series.mine.append(self._mine(uri, environment, expected, workload.line))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -43,24 +43,45 @@ class SharedLock:
             _release(lock)
 
 
-@contextmanager
-def one_of(path: Path, places: int) -> Iterator[None]:
-    """Hold one of so many places, as soon as one is free."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        files = [stack.enter_context(path.with_name(f"{path.name}-{place}").open("a")) for place in range(places)]
-        while not (mine := next(filter(_take, files), None)):
-            time.sleep(_LOOK_S)
-        yield
-        _release(mine)
+class Place:
+    """One of `places` places, held from the moment that one is free until `release`."""
+
+    def __init__(self, path: Path, places: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._turnstile = path.with_name(f"{path.name}.turnstile")
+        self._files = [path.with_name(f"{path.name}-{place}") for place in range(places)]
+        self._held: IO[str] | None = None
+
+    def __enter__(self) -> Place:
+        # Only the first of those who wait looks again and again.
+        with self._turnstile.open("a") as turnstile:
+            fcntl.flock(turnstile, fcntl.LOCK_EX)
+            while not (held := next(filter(None, map(_taken, self._files)), None)):
+                time.sleep(_LOOK_S)
+            _release(turnstile)
+        self._held = held
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let somebody else have the place. Without one, do nothing."""
+        if self._held:
+            _release(self._held)
+            self._held.close()
+            self._held = None
 
 
-def _take(file: IO[str]) -> bool:
+def _taken(path: Path) -> IO[str] | None:
+    """The file, locked; None where another process has locked it."""
+    file = path.open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return False
-    return True
+        file.close()
+        return None
+    return file
 
 
 def _release(file: IO[str]) -> None:

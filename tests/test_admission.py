@@ -19,7 +19,7 @@ from conformance.fetching import Broken
 from conformance.injection import TOKEN, InjectedPod
 from scenarios import kubernetes
 from scenarios.kubernetes import INTERNAL, Object
-from scenarios.locks import SharedLock, one_of
+from scenarios.locks import Place, SharedLock
 from scenarios.waiting import Unsettled, wait
 
 EXCLUDING = {"matchExpressions": [{"key": "control-plane", "operator": "DoesNotExist"}]}
@@ -168,7 +168,7 @@ def test_places_are_few(tmp_path: Path) -> None:
 
     def use(_: int) -> None:
         nonlocal most
-        with one_of(tmp_path / "lock", 2):
+        with Place(tmp_path / "lock", 2):
             inside.append(1)
             most = max(most, len(inside))
             time.sleep(0.2)

@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from clusters.engine import Engine, NoEngine, find_engine
-from scenarios.initializers import proc
 from scenarios.initializers.base import ANYBODY, DEST, Call, Initializer, NoInitializer, Outcome
 from scenarios.initializers.command import refuse_if_not_started
+from scenarios.initializers.cores import a_core
 from scenarios.initializers.process import DISK_BYTES, Finish, Limits, attend
 from scenarios.initializers.room import Room, destinations, furnish
 from scenarios.initializers.sandbox import outcome
@@ -82,9 +82,10 @@ class Image(Initializer):
         _hand_over(room.root, ANYBODY if call.confined else _UID)
         argv = ["run", "--name", name, *options, self._reference, *call.argv]
         with self._engine.reaper(name):
-            with _Container(self._engine, name, argv, room, small=call.space is not None) as container:
+            small = call.space is not None
+            with a_core() as core, _Container(self._engine, name, argv, room, small=small) as container:
                 limits = Limits(call.timeout_s, room.root, call.terminate_when, DISK_BYTES, call.kill)
-                ended = attend(container, limits)
+                ended = attend(container, limits, core.release)
             if container.popen.returncode == _ENGINE_FAILED:
                 raise EngineFailed((ended.stderr.strip().splitlines()[-1:] or ["exit code 125"])[0])
             changed = self._engine.run("diff", name).stdout
@@ -151,12 +152,6 @@ class _Container:
     def kill(self) -> None:
         self._signal("KILL")
 
-    def kill_worker(self) -> bool:
-        return proc.kill_busiest(self._seen())
-
-    def peak_memory(self) -> int:
-        return proc.peak_memory_of_all(self._seen())
-
     def finish(self, patience_s: float) -> Finish:  # noqa: ARG002 - the kernel ends the rest with the first process
         code = self.popen.wait()
         if self._small and code != _ENGINE_FAILED:
@@ -165,8 +160,7 @@ class _Container:
             shutil.copytree(f"/proc/self/fd/{self._destination}", f"{self._room.root}{DEST}", True, dirs_exist_ok=True)
         return Finish(128 - code if 128 < code < 160 else code)
 
-    def _seen(self) -> int:
-        """The process id of its program; 0 before it runs, and where the engine's containers are another machine's."""
+    def seen(self) -> int:
         if self._program is None:  # asking the engine takes longer than looking, so it is asked until it knows
             said = self._engine.run("inspect", "--format", "{{.State.Pid}}", self._name).stdout.strip()
             pid = int(said) if said.isdecimal() else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -80,14 +81,18 @@ def share_of_memory(pid: int) -> int:
     return int(found[1]) << 10 if found else 0
 
 
-def peak_memory_of_all(pid: int) -> int:
-    """Of a process and its descendants: their sets now or the largest so far of one of them, in bytes.
+def memory_of_all(pids: Sequence[int]) -> int:
+    """Of some processes: their sets now or the largest so far of one of them, in bytes.
 
     Pages that they share are counted once.
     """
-    everyone = [pid, *descendants(pid)]
-    together = sum(map(share_of_memory, everyone)) if len(everyone) > 1 else 0
-    return max(together, *map(peak_memory, everyone))
+    together = sum(map(share_of_memory, pids)) if len(pids) > 1 else 0
+    return max(together, *map(peak_memory, pids))
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU seconds of a process so far, with those of its children that it has waited for; 0 once it is reaped."""
+    return sum(map(int, _stat(pid)[11:15])) / _TICKS_PER_S
 
 
 def kill_busiest(pid: int) -> bool:

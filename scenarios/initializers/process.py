@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
+from scenarios.initializers import proc
 from scenarios.initializers.base import Kill, Victim
+from scenarios.initializers.watch import Watch
 
 #: Of each stream, the first and the last bytes that are kept.
 KEPT_BYTES = 64 << 10
@@ -19,11 +21,11 @@ KEPT_BYTES = 64 << 10
 DISK_BYTES = 512 << 20
 #: Seconds from SIGTERM to SIGKILL when a limit ends a call.
 GRACE_S = 2.0
-#: Seconds that a call runs before anybody looks at what it has written: most are over by then.
-_UNWATCHED_S = 1.0
 #: Seconds that other processes have to follow a program that has ended, before they count as survivors.
 _FOLLOW_S = 2.0
 _TICK_S = 0.05
+#: The same while the program does nothing, and nothing is waited for.
+_IDLE_TICK_S = 0.25
 
 
 class Running(Protocol):
@@ -33,17 +35,14 @@ class Running(Protocol):
     #: Readable as soon as the program has ended (a pidfd).
     ending: int
 
+    def seen(self) -> int:
+        """The process id of the program; 0 before it runs, and where another machine's kernel has it."""
+
     def terminate(self, *, as_first_process: bool) -> None:
         """Send SIGTERM; `as_first_process` only if it is handled, as for a container's first process."""
 
     def kill(self) -> None:
         """End all of its processes at once."""
-
-    def kill_worker(self) -> bool:
-        """End the busiest process that it has started itself; False where there is none."""
-
-    def peak_memory(self) -> int:
-        """The resident set of all of its processes now, or the largest so far of one of them, in bytes."""
 
     def finish(self, patience_s: float) -> Finish:
         """After the end: what it tells. Other processes have `patience_s` to follow; then they are ended."""
@@ -118,23 +117,26 @@ class Tape:
         return f"{self._head.decode(errors='replace')}{gap}{self._tail.decode(errors='replace')}"
 
 
-def attend(running: Running, limits: Limits) -> Ended:
-    """Wait for the end of a program that was started just now, and end it where it passes a limit."""
+def attend(running: Running, limits: Limits, on_wait: Callable[[], None] = lambda: None) -> Ended:
+    """Wait for the end of a program that was started just now, and end it where it passes a limit.
+
+    on_wait  called whenever the program is seen to wait instead of computing.
+    """
     started = time.monotonic()
     tapes = (Tape(), Tape())
     ended: Literal["exit", "timeout", "disk"] = "exit"
     signalled: float | None = None
     kill_at: float | None = None
     killed: Victim | None = None
-    peak, streams, most = 0, 0, 0
+    watch = Watch(limits.watched, on_wait)
+    wakes = limits.kill is not None or limits.terminate_when is not None
     with selectors.DefaultSelector() as selector:
         for stream, tape in zip((running.popen.stdout, running.popen.stderr), tapes, strict=True):
             selector.register(_open(stream), selectors.EVENT_READ, tape)
-            streams += 1
         selector.register(running.ending, selectors.EVENT_READ)
         over: float | None = None
         while over is None:
-            for key, _ in selector.select(_TICK_S):
+            for key, _ in selector.select(_TICK_S if wakes or not watch.waits else _IDLE_TICK_S):
                 if key.data is None:
                     over = time.monotonic()
                 elif not _drain(key.fd, key.data):
@@ -142,13 +144,12 @@ def attend(running: Running, limits: Limits) -> Ended:
             elapsed = time.monotonic() - started
             if over is not None:
                 break
-            peak = max(peak, running.peak_memory())
+            watch.look(running.seen())
             if limits.terminate_when is not None and signalled is None and limits.terminate_when():
                 signalled = time.monotonic()
                 running.terminate(as_first_process=True)
             killed = killed or _kill(running, limits.kill)
-            most = max(most, written(limits.watched)) if elapsed > _UNWATCHED_S else most
-            if ended == "exit" and most >= limits.disk:
+            if ended == "exit" and watch.peak_disk >= limits.disk:
                 ended = "disk"
                 running.kill()
             if ended == "exit" and elapsed >= limits.timeout_s:
@@ -161,8 +162,8 @@ def attend(running: Running, limits: Limits) -> Ended:
             finish = replace(finish, survivors=0)
         selector.unregister(running.ending)
         _drain_all(selector)
-    most = max(most, written(limits.watched))
-    if ended == "exit" and most >= limits.disk:
+    watch.look_at_disk()
+    if ended == "exit" and watch.peak_disk >= limits.disk:
         ended = "disk"
     return Ended(
         ended=ended,
@@ -171,11 +172,11 @@ def attend(running: Running, limits: Limits) -> Ended:
         stderr=tapes[1].text(),
         truncated=any(tape.truncated for tape in tapes),
         duration_s=over - started,
-        peak_memory=peak,
+        peak_memory=watch.peak_memory,
         ended_after_signal_s=None if signalled is None else over - signalled,
         killed=killed,
         began=started,
-        peak_disk=most,
+        peak_disk=watch.peak_disk,
     )
 
 
@@ -183,24 +184,10 @@ def _kill(running: Running, kill: Kill | None) -> Victim | None:
     """Kill if it is time."""
     if kill is None or not kill.when():
         return None
-    if kill.worker and running.kill_worker():
+    if kill.worker and proc.kill_busiest(running.seen()):
         return "worker"
     running.kill()
     return "program"
-
-
-def written(folder: Path) -> int:
-    """Bytes of disk that the files below `folder` take, as far as they can be seen."""
-    total = 0
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                total += entry.stat(follow_symlinks=False).st_blocks * 512
-                if entry.is_dir(follow_symlinks=False):
-                    total += written(Path(entry.path))
-    except OSError:  # removed or closed meanwhile
-        pass
-    return total
 
 
 def _open(stream: IO[bytes] | None) -> IO[bytes]:

@@ -14,13 +14,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from scenarios.initializers import lifeline, proc
 from scenarios.initializers.base import ANYBODY, DEST, Call, Outcome
+from scenarios.initializers.cores import a_core
 from scenarios.initializers.process import DISK_BYTES, Ended, Finish, Limits, attend
 from scenarios.initializers.room import HOME, Room, destinations, furnish, plainly, rewrite, show_parents
 from scenarios.initializers.tree import View, listing, strays
@@ -95,15 +96,18 @@ def run(
     }
     plain_argv = [*program, *(rewrite(argument, places) for argument in call.argv)]
     plain_environment = {name: rewrite(value, places) for name, value in environment.items()}
-    if isolated:
-        running = _start_sandbox(room, [*program, *call.argv], environment, call)
-    else:
+    if not isolated:
         plain_environment = {n: show_parents(call, room, value) for n, value in plain_environment.items()}
-        running = _start_plain(room, plain_argv, plain_environment)
-    with running:
+    with ExitStack() as stack:
+        core = stack.enter_context(a_core())
+        running = stack.enter_context(
+            _start_sandbox(room, [*program, *call.argv], environment, call)
+            if isolated
+            else _start_plain(room, plain_argv, plain_environment)
+        )
         resource.prlimit(running.program, resource.RLIMIT_FSIZE, (disk, disk))
         running.open_gate()
-        ended = attend(running, Limits(call.timeout_s, room.root, call.terminate_when, disk, call.kill))
+        ended = attend(running, Limits(call.timeout_s, room.root, call.terminate_when, disk, call.kill), core.release)
     reproduce = shlex.join(["env", "-i", *(f"{n}={v}" for n, v in plain_environment.items()), *plain_argv])
     aliases = {} if isolated else {here: path for path, here in places.items()}
     return outcome(call, room, ended, reproduce, aliases)
@@ -182,11 +186,8 @@ class Process:
         """End the program; `finish` ends the rest."""
         signal.pidfd_send_signal(self.ending, signal.SIGKILL)
 
-    def kill_worker(self) -> bool:
-        return proc.kill_busiest(self.program)
-
-    def peak_memory(self) -> int:
-        return proc.peak_memory_of_all(self.program)
+    def seen(self) -> int:
+        return self.program
 
     def finish(self, patience_s: float) -> Finish:
         """Read the end off the zombie: its parent was stopped, or is this process, so that nobody has reaped it."""
