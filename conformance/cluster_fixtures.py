@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from conformance.admission import Admission
+from conformance.items import case_of, rule_of
 from conformance.judging import WITNESS, keeps
-from conformance.run import RUN, Run, case_of, rule_of
+from conformance.run import RUN, Run
 from conformance.stage import lock_of
 from scenarios import configuration
 from scenarios.admission import Workspace

@@ -210,13 +210,21 @@ class Fetcher:
     """The initializer in the hands of one test; it remembers its calls, for the report."""
 
     def __init__(
-        self, initializer: Initializer, expected: Expectation, store: Store | None, gateway: Gateway, scratch: Path
+        self,
+        initializer: Initializer,
+        expected: Expectation,
+        store: Store | None,
+        gateway: Gateway,
+        scratch: Path,
+        *,
+        before_call: Callable[[float], None],
     ) -> None:
         self._initializer = initializer
         self._expected = expected
         self.store = store
         self._gateway = gateway
         self._scratch = scratch
+        self._before_call = before_call
         self.fetches: list[Fetch] = []
 
     def fetch(
@@ -299,6 +307,7 @@ class Fetcher:
         return Path(tempfile.mkdtemp(prefix="call-", dir=self._scratch))
 
     def _call(self, call: Call, secrets: Sequence[str]) -> Fetch:
+        self._before_call(call.timeout_s)
         fetch = Fetch(
             pairs=call.pairs,
             outcome=self._initializer.call(call),

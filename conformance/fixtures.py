@@ -15,10 +15,12 @@ from typing import cast
 import pytest
 
 from conformance.fetching import Expectation, Fetcher
+from conformance.items import case_of, rule_of
 from conformance.judging import FETCHER, MEASUREMENTS, keeps
 from conformance.measuring import Bench
 from conformance.metering import Meter
-from conformance.run import RUN, Run, case_of, rule_of
+from conformance.progress import announced
+from conformance.run import RUN, Run
 from reports.measurement import Measurement
 from scenarios.models import MODEL, SHARDED, under
 from scenarios.network import Gateway
@@ -131,9 +133,11 @@ def initializer(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Ite
     )
     scratch = tmp_path / "calls"
     scratch.mkdir()
-    fetcher = Fetcher(run.initializer, expected, asked, run.fleet.gateway, scratch)
-    node.stash[FETCHER] = fetcher
-    yield fetcher
+    label = " on ".join(filter(None, [rule_of(node).id, expected.store]))
+    with announced(run.fleet.folder, label) as before_call:
+        fetcher = Fetcher(run.initializer, expected, asked, run.fleet.gateway, scratch, before_call=before_call)
+        node.stash[FETCHER] = fetcher
+        yield fetcher
     run.initializer.settle(keep=keeps(run, node))
     _remove(scratch)
 

@@ -11,8 +11,9 @@ import pytest
 from conformance import known_failures
 from conformance.admission import Witness
 from conformance.fetching import Fetcher, Tree, difference
+from conformance.items import case_of, rule_of, store_of
 from conformance.known_failures import Case
-from conformance.run import Run, case_of, rule_of, store_of
+from conformance.run import Run
 from reports.measurement import Measurement
 from reports.model import Level, Outcome, Result, to_json
 from reports.redact import redact

@@ -14,9 +14,11 @@ from clusters.base import Source
 from clusters.kserve import WAYS, How, installable, newest_installable
 from conformance import known_failures
 from conformance.known_failures import KnownFailure, KnownFailuresError
+from conformance.schedule import processes, waits
 from conformance.spec import Rule, Spec
 from scenarios.initializers import initializer, known_releases, newest
 from scenarios.initializers.base import Initializer, NoInitializer
+from scenarios.initializers.proc import cores
 from scenarios.servers.base import Mode
 from scenarios.stores import STORES
 
@@ -155,6 +157,13 @@ class Options:
         """Whether the selection has the rule on any store, on whatever route; `whenever` in force."""
         return (whenever or rule.in_force(self.kserve)) and any(self.wants(*pair) for pair in pairs([rule]))
 
+    def workers(self, spec: Spec) -> int:
+        """How many processes `-n auto` means."""
+        selected = [rule for rule, store in pairs(spec) if self.judges(rule, store) and self.wants(rule, store)]
+        # Pods wait for the cluster, which computes for them; --smoke leaves out what waits.
+        waiting = 2 * cores() if self.cluster != "none" else 0 if self.smoke else sum(map(waits, selected))
+        return processes(waiting)
+
     @property
     def selection(self) -> str:
         """The selection as it is given on a command line."""
@@ -180,11 +189,6 @@ def _within(profile: str, asked: str) -> bool:
     return profile == asked or profile.startswith(f"{asked}/") or asked.startswith(f"{profile}/")
 
 
-def profiles(config: pytest.Config) -> list[str]:
-    """The names that `--profile` gives, known or not; for what is asked before the options are read."""
-    return _split(config.getoption("--profile"))
-
-
 def read(config: pytest.Config, spec: Spec) -> Options:
     """The options of this run. Raises pytest.UsageError with one line and the remedy."""
     option = config.getoption
@@ -195,7 +199,7 @@ def read(config: pytest.Config, spec: Spec) -> Options:
     for pattern in rules:
         if not any(fnmatchcase(rule.id, pattern) for rule in spec):
             raise pytest.UsageError(f"--rule {pattern}: no such rule; see --list-rules")
-    named = profiles(config)
+    named = _split(option("--profile"))
     _known("profile", named, _profiles(spec))
     cluster = option("--cluster")
     _known("cluster", [cluster], get_args(Clusters))

@@ -58,7 +58,7 @@ class FieldReports:
     @classmethod
     def load(cls, path: Path = REPORTS) -> FieldReports:
         """Raises PagesError for an id that is used twice and for an unknown part."""
-        data = yaml.safe_load(path.read_text())
+        data = yaml.load(path.read_text(), yaml.CSafeLoader)
         groups = {
             group["title"]: [FieldReport(name, **fields) for name, fields in group["reports"].items()]
             for group in data["groups"]

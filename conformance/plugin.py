@@ -7,18 +7,21 @@ import signal
 from collections.abc import Generator, Iterator, Sequence
 
 import pytest
+from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 from clusters.base import NoCluster
 from clusters.kserve import NoKServe
 from clusters.toolchain.cache import ToolFailed
-from conformance import judging, options, selection
+from conformance import judging, options, schedule, selection
 from conformance.catalogue import explain, list_rules
 from conformance.controller import CONTROLLER, Controller
 from conformance.fetching import NotConcerned
+from conformance.items import rule_of, store_of
 from conformance.judging import WHY_NOT
 from conformance.options import Options
-from conformance.run import RUN, Run, rule_of, store_of
+from conformance.progress import Progress
+from conformance.run import RUN, Run
 from conformance.spec import SpecError, current
 from reports.model import Outcome
 from reports.writer import ReportUnwritable
@@ -96,6 +99,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(str(error)) from error
     config.stash[CONTROLLER] = controller
     config.stash[RUN] = controller.run
+    config.pluginmanager.register(Progress(session, controller.run.fleet.folder))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -109,7 +113,15 @@ def pytest_configure_node(node: WorkerController) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """How many workers `-n auto` means."""
-    return selection.workers(options.profiles(config)) if config.option.numprocesses == "auto" else None
+    return options.read(config, current()).workers(current()) if config.option.numprocesses == "auto" else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> schedule.Scheduling | None:
+    """How workers get their cases."""
+    if config.option.dist != "load":
+        return None
+    return schedule.Scheduling(config, log, config.stash[RUN].fleet.folder)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -135,7 +147,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = set(chosen)
     config.stash[LEFT_OUT].update(selection.pairs(item for item in in_force if item not in kept))
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = selection.spread(chosen, getattr(config, "workerinput", {}).get("workercount", 1))
+    items[:], waiting = schedule.ordered(chosen)
+    if _is_worker(config):
+        schedule.write_waiting(config.stash[RUN].fleet.folder, waiting)
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pytest
 
 from conformance import options
+from conformance.items import rule_id, rule_of, store_of
 from conformance.options import Options
-from conformance.run import rule_id, store_of
+from conformance.schedule import waits
 from conformance.spec import Spec
-from scenarios.initializers.proc import cores
-
-#: Rules some of whose cases wait for time limits of the initializer, the longest first.
-SLOW = (
-    *("ERR-009", "CRED-009", "ERR-003", "CRED-025", "CONTRACT-010", "CRED-024", "CRED-015", "MR-010"),
-    *("FAULT-007", "FAULT-012", "FAULT-011", "FAULT-008", "FAULT-009", "FAULT-006", "FAULT-010", "FAULT-017"),
-)
-QUICK_BEHIND_SLOW = 6
 
 
 def check(items: Collection[pytest.Item], spec: Spec, *, whole: bool) -> None:
@@ -74,33 +66,7 @@ def smoke(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     """The first item of each area on each store, without those that wait for time limits."""
     first: dict[tuple[str, str | None], pytest.Item] = {}
     for item in items:
-        name = rule_id(item) or ""
-        if name not in SLOW:
-            first.setdefault((name.rsplit("-", 1)[0], store_of(item)), item)
+        rule = rule_of(item)
+        if not waits(rule):
+            first.setdefault((rule.area, store_of(item)), item)
     return list(first.values())
-
-
-def spread(items: Sequence[pytest.Item], processes: int) -> list[pytest.Item]:
-    """The slow rules early, but each with some quick cases behind it: those use the cores while the slow ones wait.
-
-    Where most are slow, each process gets one to begin with, and one quick case: pytest-xdist begins by handing out two
-    to each, and a slow one would wait for another.
-    """
-    slow = [item for name in SLOW for item in items if rule_id(item) == name]
-    quick = [item for item in items if rule_id(item) not in SLOW]
-    if len(slow) > len(quick):
-        first = min(processes, len(quick))
-        begin = [one for pair in zip(slow[:first], quick[:first], strict=True) for one in pair]
-        return [*begin, *slow[first:], *quick[first:]]
-    left = iter(quick)
-    mixed = [one for item in slow for one in (item, *itertools.islice(left, QUICK_BEHIND_SLOW))]
-    return [*mixed, *left]
-
-
-def workers(profiles: Collection[str]) -> int:
-    """Four for each core that may be used: initializers wait for stores, up to two minutes for lost ones.
-
-    Twelve where nothing is asked for but faults, whose cases hardly do anything else.
-    """
-    waiting = profiles and all(profile.partition("/")[0] == "faults" for profile in profiles)
-    return (12 if waiting else 4) * cores()

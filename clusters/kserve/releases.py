@@ -31,7 +31,7 @@ class Release:
 @cache
 def releases() -> dict[str, Release]:
     """Every release that can be installed, oldest first."""
-    entries = yaml.safe_load(files(__package__).joinpath("releases.yaml").read_text(encoding="utf-8"))
+    entries = yaml.load(files(__package__).joinpath("releases.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
     return {entry["release"]: Release(**entry) for entry in entries}
 
 

@@ -105,7 +105,7 @@ def load(path: Path, spec: Spec, release: str | None, today: date | None = None)
     schema = json.loads((FOLDER / "schema.json").read_text())
     try:
         # Through JSON, because YAML reads a plain date as a date, which JSON Schema does not know.
-        data = json.loads(json.dumps(yaml.safe_load(path.read_text()), default=str))
+        data = json.loads(json.dumps(yaml.load(path.read_text(), yaml.CSafeLoader), default=str))
     except (OSError, yaml.YAMLError) as error:
         raise KnownFailuresError(f"{path}: cannot be read: {error}") from error
     try:
@@ -135,7 +135,7 @@ def load(path: Path, spec: Spec, release: str | None, today: date | None = None)
 
 def drafts(path: Path) -> list[str]:
     """The releases of which the list was not yet held against a whole run."""
-    return list(yaml.safe_load(path.read_text()).get("drafts", []))
+    return list(yaml.load(path.read_text(), yaml.CSafeLoader).get("drafts", []))
 
 
 def _concerns(release: str, kserve: str, rule: Rule) -> bool:

@@ -151,7 +151,7 @@ class Spec:
 
 def _read(path: Path, schema: Mapping[str, Any], definition: str) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text())
+        data = yaml.load(path.read_text(), yaml.CSafeLoader)
         # `jsonschema.validate` would check the schema itself once more for every file.
         jsonschema.Draft202012Validator({**schema, "$ref": f"#/$defs/{definition}"}).validate(data)
     except (yaml.YAMLError, jsonschema.ValidationError) as error:

@@ -9,12 +9,27 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+#: Limit and use of the control group that this process sees as its root, in version 2 and in version 1.
+_MEMORY_LIMITS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def cores() -> int:
     """How many cores this process may use."""
     return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) or 1
+
+
+def available_memory() -> int:
+    """Bytes that new processes may take: what the kernel has left, or what a control group leaves of its limit."""
+    free = re.search(r"^MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
+    left = [int(free[1]) << 10] if free else []
+    for limit, used in _MEMORY_LIMITS:
+        with suppress(OSError, ValueError):  # no such control group, or "max"
+            left.append(int(Path(limit).read_text()) - int(Path(used).read_text()))
+    return max(0, min(left))
 
 
 def end_of(pid: int) -> tuple[int, float]:

@@ -78,7 +78,7 @@ class Release:
 @cache
 def releases() -> dict[str, Release]:
     """Version -> release, oldest version first."""
-    rows = yaml.safe_load(Path(__file__).with_name("releases.yaml").read_text(encoding="utf-8"))
+    rows = yaml.load(Path(__file__).with_name("releases.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
     known = [Release(**row) for row in rows]
     return {release.version: release for release in sorted(known, key=lambda release: Version(release.version))}
 

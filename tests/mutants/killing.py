@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from conformance.controller import Controller
+from conformance.items import case_of, rule_of, store_of
 from conformance.judging import PROPERTY
-from conformance.run import RUN, Run, case_of, rule_of, store_of
-from conformance.selection import SLOW
+from conformance.run import RUN, Run
+from conformance.schedule import waits
 from reports.model import Result, from_json
 from scenarios.initializers.command import Command
 from tests.mutants.pool import Died, each
@@ -51,7 +52,7 @@ class Task:
     @property
     def slow(self) -> bool:
         """Whether it waits for time limits."""
-        return any(rule_of(item).id in SLOW for item in self.items)
+        return any(waits(rule_of(item)) for item in self.items)
 
 
 def tasks(mutants: Sequence[Mutant], items: Sequence[pytest.Item], *, whole: bool) -> list[Task]:

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from conformance.selection import workers
+from conformance.schedule import processes
 from conformance.spec import Spec, current
 from reports.model import Outcome
 from scenarios.initializers import newest
@@ -77,9 +77,9 @@ def _parser() -> argparse.ArgumentParser:
         "-n",
         "--numprocesses",
         type=int,
-        default=workers(()),
+        default=processes(),
         metavar="N",
-        help="processes side by side (default: %(default)s, four for each core)",
+        help="processes side by side (default: %(default)s)",
     )
     parser.add_argument("--write", action="store_true", help="bring docs/mutants.md up to date")
     parser.add_argument("--list", action="store_true", help="list the chosen mutants, and run nothing")

@@ -13,8 +13,9 @@ import pytest
 from clusters.kserve import installable, newest_installable
 from conformance import known_failures
 from conformance.options import OWN_LIST
-from conformance.selection import workers
+from conformance.schedule import processes
 from conformance.spec import Spec, current
+from scenarios.initializers.proc import cores
 from tests.webhook_mutants import matrix
 from tests.webhook_mutants.groups import load
 from tests.webhook_mutants.registry import PROFILES, Mutant, Registry, RegistryError
@@ -83,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-n",
         "--numprocesses",
-        default=str(workers(())),
+        default=str(processes(2 * cores())),
         metavar="N",
         help="processes side by side (default: %(default)s)",
     )
