@@ -11,8 +11,8 @@ from scenarios.initializers import proc
 
 #: Seconds without a tick of CPU time after which a program counts as waiting.
 WAITS_AFTER_S = 0.3
-#: Seconds after which its processes are listed anew, whatever they seem to do.
-_LIST_AFTER_S = 1.0
+#: Seconds after which its processes are listed anew, while they compute and while they seem to do nothing.
+_BUSY_S, _IDLE_S = 0.2, 1.0
 #: Seconds that a program runs before its disk is looked at: most are over by then.
 _UNWATCHED_S = 1.0
 
@@ -25,7 +25,8 @@ class Watch:
         self.peak_disk = 0
         self._folder = folder
         self._on_wait = on_wait
-        self._began = self._busy = self._listed = time.monotonic()
+        self._began = self._busy = time.monotonic()
+        self._listed = 0.0
         self._processes: list[int] = []
         self._cpu_s = 0.0
 
@@ -45,7 +46,7 @@ class Watch:
             self._cpu_s, self._busy = cpu_s, now
         elif self.waits:
             self._on_wait()
-        if busy or now - self._listed > _LIST_AFTER_S:
+        if now - self._listed > (_BUSY_S if busy else _IDLE_S):
             self._listed = now
             self._processes = proc.descendants(pid)
             self.peak_memory = max(self.peak_memory, proc.memory_of_all([pid, *self._processes]))
@@ -57,7 +58,7 @@ class Watch:
         self.peak_disk = max(self.peak_disk, written(self._folder))
 
 
-def written(folder: Path) -> int:
+def written(folder: Path | str) -> int:
     """Bytes of disk that the files below `folder` take, as far as they can be seen."""
     total = 0
     try:
@@ -65,7 +66,7 @@ def written(folder: Path) -> int:
             for entry in entries:
                 total += entry.stat(follow_symlinks=False).st_blocks * 512
                 if entry.is_dir(follow_symlinks=False):
-                    total += written(Path(entry.path))
+                    total += written(entry.path)
     except OSError:  # removed or closed meanwhile
         pass
     return total
