@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from reports import writer
 from reports.model import LeftOut, Level, Metrics, Outcome, Report, Result, from_json
 from reports.summary import summary
 from reports.verdict import EXECUTED, finish
+from scenarios.initializers.proc import cores
 
 
 class Controller:
@@ -34,10 +36,9 @@ class Controller:
         self._results: dict[tuple[str, ...], Result] = {}
         self._judged: set[str] = set()
         self._secrets: set[str] = set()
-        self._calls, self._initializer_wall_s, self._peak_memory_bytes = 0, 0.0, 0
+        self._calls, self._initializer_cpu_s, self._peak_memory_bytes = 0, 0.0, 0
         self._report: Report | None = None
         self._unwritten = ""
-        self._unmatched: list[KnownFailure] = []
         self._leaking: list[str] = []
         self._journal = writer.Journal(run.options.report_dir)
         self._journal.begin(run.draft())
@@ -60,7 +61,7 @@ class Controller:
         sent = dict(report.user_properties).get(PROPERTY)
         if isinstance(sent, dict):
             self._calls += sent["calls"]
-            self._initializer_wall_s += sent["initializer_wall_s"]
+            self._initializer_cpu_s += sent["initializer_cpu_s"]
             self._peak_memory_bytes = max(self._peak_memory_bytes, sent["peak_memory_bytes"])
             self._secrets |= set(sent["secrets"])
             self._keep(report.nodeid, from_json(Result, sent["result"]))
@@ -95,28 +96,30 @@ class Controller:
             message=report.longreprtext,
         )
 
-    def finish(self, left_out: Collection[tuple[str, str]], *, partial: bool, complete: bool) -> int:
+    def finish(
+        self, left_out: Mapping[tuple[str, str], int], *, by_pytest: tuple[str, ...], partial: bool, complete: bool
+    ) -> int:
         """Write the report, stop everything; returns the exit status that the results deserve beside failures.
 
-        Where the report cannot be written, that of bad usage: the journal keeps what it has.
+        `left_out` counts the cases of each (rule, store) that were deselected, `by_pytest` are the options of pytest's
+        own that did so, `partial` is True where a part of the suite was not even collected. Where the report cannot be
+        written, the status is that of bad usage: the journal keeps what it has.
         """
-        wall_s = time.monotonic() - self._began
+        metrics = self._metrics()
         seen = {(result.rule, result.store) for result in self._results.values()}
         required = self.run.required()
         missing = (required - seen) | (required & set(left_out)) | (required if partial else set())
         draft = self.run.draft()
         selection = replace(
-            draft.selection, left_out=tuple(self._left_out(rule, store) for rule, store in sorted(missing))
+            draft.selection,
+            left_out=tuple(self._left_out(rule, store) for rule, store in sorted(missing)),
+            pytest=by_pytest,
+            cases_left_out=0 if partial else sum(left_out.values()),
+            rules_left_out=0 if partial else len({rule for rule, _ in left_out}),
         )
-        metrics = Metrics.measured(
-            wall_s=wall_s,
-            initializer_wall_s=self._initializer_wall_s,
-            workers=self.workers or 1,
-            setup_s=self._setup_s,
-            calls=self._calls,
-            peak_memory_bytes=self._peak_memory_bytes,
-        )
-        report = finish(replace(draft, selection=selection), self._results.values(), metrics, complete=complete)
+        stale = () if missing or not complete else tuple(str(entry) for entry in self._unused_entries())
+        draft = replace(draft, selection=selection, stale=stale)
+        report = finish(draft, self._results.values(), metrics, complete=complete)
         self._journal.close()
         try:
             self._report = writer.write(report, self.run.options.report_dir, self._secrets)
@@ -126,11 +129,25 @@ class Controller:
         finally:
             self.stop()
         self._leaking = writer.leaking(self.run.options.report_dir, self._secrets)
-        self._unmatched = [] if missing or not complete else self._unused_entries()
-        if self._unmatched or self._leaking:
+        if stale or self._leaking:
             return pytest.ExitCode.TESTS_FAILED
         executed = any(result.outcome in EXECUTED for result in self._results.values())
         return pytest.ExitCode.OK if executed else pytest.ExitCode.NO_TESTS_COLLECTED
+
+    def _metrics(self) -> Metrics:
+        """What the run has cost until now."""
+        times = os.times()
+        return Metrics.measured(
+            wall_s=time.monotonic() - self._began,
+            setup_s=self._setup_s,
+            cpu_s=times.user + times.system + times.children_user + times.children_system,
+            initializer_cpu_s=self._initializer_cpu_s,
+            cores=cores(),
+            longest_case_s=max((result.duration_s for result in self._results.values()), default=0.0),
+            workers=self.workers or 1,
+            calls=self._calls,
+            peak_memory_bytes=self._peak_memory_bytes,
+        )
 
     def _left_out(self, rule: str, store: str) -> LeftOut:
         profile = self.run.spec[rule].profile
@@ -151,14 +168,13 @@ class Controller:
         if self._report is None:
             remedy = f"what the journal has: python -m reports recover {self.run.options.report_dir}"
             return [f"NO REPORT: {self._unwritten or 'the run was cut off'}", remedy]
-        lines = summary(self._report, path=self.run.options.report_dir / writer.PAGE, colour=colour, width=width)
-        if self.nothing:
-            lines.insert(0, f"NOTHING SELECTED: {self.nothing}")
-        for entry in self._unmatched:
-            lines.append(f"STALE known failure {entry}: it covers no case of this run; remove it from the list")
-        for name in self._leaking:
-            lines.append(f"LEAK {name} holds a credential that the suite planted; keep it, and report this bug")
-        return lines
+        leaks = [
+            f"LEAK {name} holds a credential that the suite planted; keep it, and report this bug"
+            for name in self._leaking
+        ]
+        page = self.run.options.report_dir / writer.PAGE
+        lines = summary(self._report, path=page, colour=colour, width=width, alarms=leaks)
+        return [f"NOTHING SELECTED: {self.nothing}", *lines] if self.nothing else lines
 
     def stop(self) -> None:
         """Stop every server and cluster of the run, and remove its folder."""

@@ -92,7 +92,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
         {
             "result": to_json(result),
             "calls": len(calls),
-            "initializer_wall_s": sum(one.duration_s for one in calls),
+            "initializer_cpu_s": sum(one.cpu_s for one in calls),
             "peak_memory_bytes": max((one.peak_memory for one in calls), default=0),
             "secrets": sorted(_secrets(fetcher)),
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 
 import pytest
@@ -30,7 +31,8 @@ from scenarios.servers.base import Unavailable
 from scenarios.stores.base import NotOffered
 
 OPTIONS = pytest.StashKey[Options]()
-LEFT_OUT = pytest.StashKey[set[tuple[str, str]]]()
+#: How many cases of each (rule, store) were deselected.
+LEFT_OUT = pytest.StashKey[Counter[tuple[str, str]]]()
 
 
 class _Progress(logging.Handler):
@@ -72,7 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"the spec is broken: {error}") from error
     config.stash[OPTIONS] = options.read(config, spec)
     options.refuse_unobservable(config.stash[OPTIONS], spec)
-    config.stash[LEFT_OUT] = set()
+    config.stash[LEFT_OUT] = Counter()
     if config.getoption("maxschedchunk", 1) is None:
         config.option.maxschedchunk = 1  # or one worker would be given all the slow cases at once
     sent = getattr(config, "workerinput", {}).get("conformance")
@@ -140,12 +142,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Refuse tests without a rule; keep what is in force and selected."""
     asked, spec = config.stash[OPTIONS], current()
     selection.check(items, spec, whole=not selection.is_partial(config))
-    in_force = [item for item in items if asked.judges(rule_of(item), store_of(item))]
-    chosen = [item for item in in_force if asked.wants(rule_of(item), store_of(item))]
+    places = [(item, rule_of(item), store_of(item)) for item in items]
+    chosen = [item for item, rule, store in places if asked.judges(rule, store) and asked.wants(rule, store)]
     if asked.smoke:
         chosen = selection.smoke(chosen)
     kept = set(chosen)
-    config.stash[LEFT_OUT].update(selection.pairs(item for item in in_force if item not in kept))
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:], waiting = schedule.ordered(chosen)
     if _is_worker(config):
@@ -153,10 +154,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
-    """What `-k` and `-m` leave out counts as left out too."""
+    """Count what this suite's options leave out, and pytest's own (`-k`, `-m`), of all that is in force."""
     for item in items:
-        if item.config.stash[OPTIONS].judges(rule_of(item), store_of(item)):
-            item.config.stash[LEFT_OUT].update(selection.pairs([item]))
+        rule, store = rule_of(item), store_of(item)
+        if item.config.stash[OPTIONS].judges(rule, store):
+            item.config.stash[LEFT_OUT][rule.id, store or ""] += 1
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -219,9 +221,9 @@ def pytest_keyboard_interrupt() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: WorkerController) -> None:
-    """A worker ended: take over what it left out."""
+    """A worker ended: take over what it left out, which is the same in each of them."""
     left_out = getattr(node, "workeroutput", {}).get("conformance", [])
-    node.config.stash[LEFT_OUT] |= {(rule, store) for rule, store in left_out}
+    node.config.stash[LEFT_OUT] |= Counter({(rule, store): count for rule, store, count in left_out})
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -229,8 +231,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the report and stop every server, however the run ended."""
     config = session.config
     if _is_worker(config):
-        left_out = config.stash[LEFT_OUT]
-        config.workeroutput["conformance"] = sorted(left_out)  # type: ignore[attr-defined]
+        left_out = [(*pair, count) for pair, count in config.stash[LEFT_OUT].items()]
+        config.workeroutput["conformance"] = left_out  # type: ignore[attr-defined]
         return
     controller = config.stash.get(CONTROLLER, None)
     if controller is None:
@@ -241,7 +243,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     ended = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}
     complete = ended and controller.judged >= session.testscollected
     left = config.stash[LEFT_OUT]
-    status = controller.finish(left, partial=partial, complete=complete)
+    status = controller.finish(left, by_pytest=selection.by_pytest(config), partial=partial, complete=complete)
     if status == pytest.ExitCode.USAGE_ERROR or (exitstatus == pytest.ExitCode.OK and status != pytest.ExitCode.OK):
         session.exitstatus = status
 

@@ -191,6 +191,7 @@ class Run:
                 route=self.initializer.route,
                 isolation=self.initializer.isolation,
                 notes=tuple(self.initializer.notes),
+                python=self.initializer.python,
             ),
             kserve=self.kserve,
             environment=model.Environment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -36,6 +37,22 @@ def is_partial(config: pytest.Config) -> bool:
     return not any((Path(arg) / "spec" / "spec.yaml").exists() for arg in config.args)
 
 
+def by_pytest(config: pytest.Config) -> tuple[str, ...]:
+    """The options of pytest's own, and the paths, that choose among the tests, as they are given on a command line."""
+    paths = [shlex.quote(str(arg)) for arg in config.args] if is_partial(config) else []
+    return (*_expressions(config), *paths)
+
+
+def _expressions(config: pytest.Config) -> list[str]:
+    option = config.option
+    values = [("-k", option.keyword), ("-m", option.markexpr), *(("--deselect", one) for one in option.deselect or ())]
+    flags = [("--last-failed", "lf"), ("--stepwise", "stepwise")]
+    return [
+        *(f"{name} {shlex.quote(value)}" for name, value in values if value),
+        *(name for name, attribute in flags if getattr(option, attribute, False)),  # of a plugin that can be off
+    ]
+
+
 def why_nothing(config: pytest.Config, asked: Options, spec: Spec) -> str:
     """Why a run has no case at all, and what to do."""
     wanted = [pair for pair in options.pairs(spec) if asked.wants(*pair)]
@@ -49,10 +66,7 @@ def why_nothing(config: pytest.Config, asked: Options, spec: Spec) -> str:
         return f"{asked.selection} needs {remedy}"
     if not any(asked.judges(*pair) for pair in wanted):
         return f"{asked.selection} is not in force for KServe {asked.kserve}; choose another with --kserve"
-    given = [
-        f"{flag} {value}" for flag, value in (("-k", config.option.keyword), ("-m", config.option.markexpr)) if value
-    ]
-    given += ["--smoke"] if asked.smoke else []
+    given = [*_expressions(config), *(["--smoke"] if asked.smoke else [])]
     fits = " ".join([*given, asked.selection]).strip()
     return f"no test in {' '.join(config.args)}{f' fits {fits}' if fits else ''}; --collect-only shows those there are"
 

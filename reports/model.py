@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_h
 
 from reports.measurement import Measurement
 
-API_VERSION = "storage-initializer-conformance/v1alpha2"
+API_VERSION = "storage-initializer-conformance/v1alpha3"
 KIND = "ConformanceReport"
 
 T = TypeVar("T")
@@ -64,7 +64,13 @@ class Spec:
 
 @dataclass(frozen=True)
 class Initializer:
-    """The program under test: `spec` as given to --initializer, `digest` of what ran, `isolation` as it states it."""
+    """The program under test.
+
+    spec       as given to --initializer.
+    digest     of what ran.
+    isolation  bubblewrap, unshare, container, cluster or none.
+    python     the release of the interpreter that the suite ran it on; "" where the program brings its own.
+    """
 
     spec: str
     name: str
@@ -73,6 +79,7 @@ class Initializer:
     route: str
     isolation: str
     notes: tuple[str, ...] = ()
+    python: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,13 +135,20 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Selection:
-    """What the operator asked for: empty lists mean everything."""
+    """What the operator asked for: empty lists mean everything.
+
+    pytest          pytest's own options and paths that chose among the tests, as they are given on a command line.
+    cases_left_out  how many cases a whole run adds, and `rules_left_out` of how many rules; 0 where nobody counted.
+    """
 
     profiles: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     smoke: bool = False
     left_out: tuple[LeftOut, ...] = ()
+    pytest: tuple[str, ...] = ()
+    cases_left_out: int = 0
+    rules_left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -202,13 +216,25 @@ class Profile:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What the run cost. `efficiency` is the share of the workers' time that was spent inside the initializer."""
+    """What the run cost, in seconds and bytes. CPU seconds are 0 where an older report does not have them.
+
+    cpu_s           of the whole run: `initializer_cpu_s` of all calls, and `harness_cpu_s` of everything else.
+    cores           that the run was allowed to use; 0 where an older report does not have it.
+    utilisation     cpu_s / (wall_s * cores).
+    longest_case_s  the duration of the longest case.
+    bound_s         max(cpu_s / cores, longest_case_s): no schedule of these cases can end earlier.
+    """
 
     wall_s: float = 0.0
-    initializer_wall_s: float = 0.0
-    workers: int = 1
-    efficiency: float = 0.0
     setup_s: float = 0.0
+    cpu_s: float = 0.0
+    initializer_cpu_s: float = 0.0
+    harness_cpu_s: float = 0.0
+    cores: int = 0
+    utilisation: float = 0.0
+    longest_case_s: float = 0.0
+    bound_s: float = 0.0
+    workers: int = 1
     calls: int = 0
     peak_memory_bytes: int = 0
 
@@ -217,19 +243,31 @@ class Metrics:
         cls,
         *,
         wall_s: float,
-        initializer_wall_s: float,
-        workers: int,
         setup_s: float,
+        cpu_s: float,
+        initializer_cpu_s: float,
+        cores: int,
+        longest_case_s: float,
+        workers: int,
         calls: int,
         peak_memory_bytes: int,
     ) -> Metrics:
-        """Metrics of a run; `initializer_wall_s` is the sum over all calls, `wall_s` that of the whole run."""
-        workers = max(workers, 1)
-        efficiency = initializer_wall_s / (wall_s * workers) if wall_s else 0.0
+        """Metrics of a run; `wall_s` and `cpu_s` are those of the whole run, `initializer_cpu_s` a part of `cpu_s`."""
+        cores, workers = max(cores, 1), max(workers, 1)
         return cls(
-            round(wall_s, 3), round(initializer_wall_s, 3), workers, round(efficiency, 4), round(setup_s, 3), calls,
-            peak_memory_bytes,
-        )  # fmt: skip
+            wall_s=round(wall_s, 3),
+            setup_s=round(setup_s, 3),
+            cpu_s=round(cpu_s, 3),
+            initializer_cpu_s=round(initializer_cpu_s, 3),
+            harness_cpu_s=round(max(cpu_s - initializer_cpu_s, 0.0), 3),
+            cores=cores,
+            utilisation=round(cpu_s / (wall_s * cores), 4) if wall_s else 0.0,
+            longest_case_s=round(longest_case_s, 3),
+            bound_s=round(max(cpu_s / cores, longest_case_s), 3),
+            workers=workers,
+            calls=calls,
+            peak_memory_bytes=peak_memory_bytes,
+        )
 
 
 @dataclass(frozen=True)
@@ -243,7 +281,10 @@ class Footer:
 
 @dataclass(frozen=True)
 class Report:
-    """A run. Before its end it is a draft: its first parts and all rules of the spec, before any result."""
+    """A run. Before its end it is a draft: its first parts and all rules of the spec, before any result.
+
+    stale  entries of the list of known failures that cover no case, where the run left nothing out.
+    """
 
     suite: Suite
     spec: Spec
@@ -254,6 +295,7 @@ class Report:
     rules: tuple[Rule, ...] = ()
     profiles: tuple[Profile, ...] = ()
     results: tuple[Result, ...] = ()
+    stale: tuple[str, ...] = ()
     metrics: Metrics = field(default_factory=Metrics)
     footer: Footer = field(default_factory=Footer)
     apiVersion: str = API_VERSION  # noqa: N815 - its name in the JSON, after the habit of Kubernetes
@@ -291,15 +333,14 @@ def _value(hint: object, value: Any) -> object:  # noqa: ANN401 - JSON data
     return value
 
 
-def digest(report: Report) -> str:
-    """`sha256:` and hex over the report without its footer, with sorted keys and no spaces."""
-    data = to_json(report)
-    del data["footer"]
+def digest(report: Mapping[str, Any]) -> str:
+    """`sha256:` and hex over a report's JSON data without its footer, with sorted keys and no spaces."""
+    data = {name: value for name, value in report.items() if name != "footer"}
     canonical = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def seal(report: Report) -> Report:
     """The report with a footer that fits what it says now; whether it is complete stays."""
-    footer = Footer(report.footer.complete, len(report.results), digest(report))
+    footer = Footer(report.footer.complete, len(report.results), digest(to_json(report)))
     return replace(report, footer=footer)

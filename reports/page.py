@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from reports.attention import UNISOLATED, points, scope
 from reports.junit import headline
 from reports.measurement import spread
-from reports.model import Outcome, Profile, Report, Result, Rule, Server
+from reports.model import Outcome, Profile, Report, Result, Rule, Server, Verdict
+from reports.overview import overview
 from reports.redact import printable
-from reports.verdict import lost_to_selection, members
+from reports.verdict import members
 
 #: What stands for an outcome beside its colour.
 SYMBOLS = {
@@ -26,6 +28,15 @@ SYMBOLS = {
     Outcome.NOT_RUN: "○",
     Outcome.UNSUPPORTED: "⊘",
 }
+#: What stands for a verdict beside its colour.
+VERDICTS = {
+    Verdict.CONFORMANT: "✓",
+    Verdict.KNOWN_FAILURES: "△",
+    Verdict.INCOMPLETE: "○",
+    Verdict.NONCONFORMANT: "✗",
+}
+#: Outcomes whose rules are named beside a profile's verdict.
+TELLING = (Outcome.FAILED, Outcome.ERROR, Outcome.FIXED, Outcome.KNOWN_FAILURE)
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,15 @@ class Row:
     rule: Rule
     results: Sequence[Result]
     cells: Sequence[Cell | None]
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A profile with who played for it, and its rules by outcome: the id and the place on the page of each."""
+
+    profile: Profile
+    servers: Sequence[Server]
+    rules: Mapping[Outcome, Sequence[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -80,13 +100,19 @@ def page(report: Report, evidence_root: str = "") -> str:
     for result in report.results:
         by_rule.setdefault(result.rule, []).append(result)
     rows = [_row(report, rule_id, results, stores) for rule_id, results in by_rule.items()]
+    table = overview(report)
     return environment.get_template("report.html.j2").render(
         report=report,
         evidence_root=evidence_root,
         stores=[(store, report.servers_of(store)) for store in stores],
         areas=[(area, list(group)) for area, group in groupby(rows, key=lambda row: row.rule.area)],
         rows=rows,
-        profiles=[(profile, servers_of(report, profile)) for profile in report.profiles],
+        table=table,
+        points=points(report, table),
+        scope=scope(report),
+        unisolated=UNISOLATED,
+        details=[_detail(report, profile) for profile in report.profiles],
+        missing={cell.profile: cell.gaps for cell in table.cells},
         failures=[row_part for row in rows if (row_part := _only(row, Outcome.FAILED))],
         errors=groups(report.results, Outcome.ERROR, headline),
         fixed=groups(report.results, Outcome.FIXED, lambda result: result.reason or result.rule),
@@ -96,9 +122,9 @@ def page(report: Report, evidence_root: str = "") -> str:
         totals=Counter(result.outcome for result in report.results),
         fidelity={(server.store, server.name): server.fidelity for server in report.environment.servers},
         symbols=SYMBOLS,
+        verdicts=VERDICTS,
         outcomes=list(Outcome),
         headline=headline,
-        lost=lost_to_selection(report),
         spread=spread,
     )
 
@@ -140,8 +166,12 @@ def _only(row: Row, outcome: Outcome) -> Row | None:
     return Row(row.rule, results, ()) if results else None
 
 
-def servers_of(report: Report, profile: Profile) -> list[Server]:
-    """The servers that played for a profile, each once."""
-    played = {(result.store, result.server) for result in members(report, profile.name)}
-    found = [server for server in report.environment.servers if (server.store, server.name) in played]
-    return list({server.name: server for server in found}.values())
+def _detail(report: Report, profile: Profile) -> Detail:
+    results = members(report, profile.name)
+    played = {(result.store, result.server) for result in results}
+    servers = {s.name: s for s in report.environment.servers if (s.store, s.name) in played}
+    rules = {
+        outcome: sorted({(r.rule, anchor(r.rule, r.store)) for r in results if r.outcome is outcome})
+        for outcome in TELLING
+    }
+    return Detail(profile, list(servers.values()), rules)

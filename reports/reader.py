@@ -10,12 +10,13 @@ import jsonschema
 
 from reports.model import Report, digest, from_json
 from reports.verdict import profiles
+from reports.versions import unknown, upgraded
 
 SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("schema.json").read_text(encoding="utf-8"))
 
 
 class UnreadableReport(Exception):
-    """There is no report at the path, or no JSON in it."""
+    """There is no report at the path that this release can read; one line says why."""
 
 
 class CorruptReport(Exception):
@@ -25,7 +26,8 @@ class CorruptReport(Exception):
 def load(path: Path) -> Report:
     """The report in a file, once its shape and its footer have been found right.
 
-    Raises UnreadableReport or CorruptReport. A run that was cut off is loaded: its footer says so.
+    A report of an older version is given as the present one has it. Raises UnreadableReport or CorruptReport. A run
+    that was cut off is loaded: its footer says so.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -35,13 +37,16 @@ def load(path: Path) -> Report:
         data = json.loads(text)
     except ValueError as error:
         raise CorruptReport(f"{path} is cut off or is no JSON: {error}") from error
-    validate(data, str(path))
-    report = from_json(Report, data)
+    if version := unknown(data):
+        raise UnreadableReport(f"{path} is of version {version}, which this suite does not know: use a newer one")
+    present = upgraded(data)
+    validate(present, str(path))
+    report = from_json(Report, present)
     if report.footer.results != len(report.results):
         raise CorruptReport(
             f"{path}: the footer counts {report.footer.results} results, {len(report.results)} are there"
         )
-    if report.footer.digest != digest(report):
+    if report.footer.digest != digest(data):
         raise CorruptReport(f"{path} was edited after it was written: its digest is not the one in its footer")
     return report
 

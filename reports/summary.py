@@ -8,116 +8,77 @@ from itertools import groupby
 from pathlib import Path
 from statistics import median
 
+from reports.attention import UNISOLATED, points, scope, where
 from reports.junit import headline
 from reports.measurement import Measurement
-from reports.model import Outcome, Profile, Report, Result, Verdict
-from reports.page import groups, servers_of
+from reports.model import Metrics, Outcome, Report, Result
+from reports.overview import Overview, overview
+from reports.page import groups
 from reports.redact import printable
-from reports.verdict import lost_to_selection
+from reports.table import table_lines
+from reports.terminal import HEADING, paint, wrapped
 
 #: Lines of a failure's message that are shown; the report has them all.
 MESSAGE_LINES = 12
 
-_COLOURS = {
-    Verdict.CONFORMANT: "1;32",
-    Verdict.KNOWN_FAILURES: "1;33",
-    Verdict.INCOMPLETE: "1;35",
-    Verdict.NONCONFORMANT: "1;31",
-}
-_HEADING = "1"
 _WARNING = "1;33"
+_CALM = "1;32"
 
 
-def summary(report: Report, *, path: Path, colour: bool, width: int) -> list[str]:
-    """The lines, none longer than `width` columns save for commands and paths; `path` is where the report lies."""
-    lines = [*_verdicts(report, colour, width)]
-    lines += [_paint(line, _WARNING, colour) for line in _partial(report, width)]
-    lines += _failures(report, colour, width)
+def summary(report: Report, *, path: Path, colour: bool, width: int, alarms: Sequence[str] = ()) -> list[str]:
+    """The lines, none longer than `width` columns save for commands and paths; `path` is where the report lies.
+
+    `alarms` are sentences about what the report itself cannot have, to be shown with what needs attention.
+    """
+    lines = [*_failures(report, colour, width)]
     lines += _listed(report, Outcome.FIXED, "FIXED: take these off the list of known failures", colour, width)
     lines += _listed(report, Outcome.ERROR, "ERRORS of the suite or a server", colour, width)
     lines += _listed(report, Outcome.NOT_RUN, "NOT RUN", colour, width)
     lines += _measured(report, colour, width)
-    lines += ["", *_known(report, width), *_wrapped(_cost(report), width), f"Report: {path}"]
-    return [printable(line) if not colour else line for line in lines]
+    table = overview(report)
+    lines += ["", *_title(report, colour, width), *table_lines(table, colour, width), ""]
+    lines += [*_attention(table, report, alarms, colour, width), *_known(report, width), *_cost(report, width)]
+    lines.append(f"Report: {path}")
+    first = next(number for number, line in enumerate(lines) if line)
+    return [printable(line) if not colour else line for line in lines[first:]]
 
 
-def _verdicts(report: Report, colour: bool, width: int) -> Iterator[str]:
+def _title(report: Report, colour: bool, width: int) -> Iterator[str]:
     who = report.initializer
-    yield from _wrapped(
-        f"{who.name} {who.version}".strip() + f" by spec {report.spec.version} and the rules of KServe {report.kserve}",
-        width,
-    )
-    if not report.profiles:
-        yield _paint("No profile has a result: nothing was judged.", _WARNING, colour)
-    names = max((len(profile.name) for profile in report.profiles), default=0)
-    words = max((len(_words(profile)) for profile in report.profiles), default=0)
-    for profile in report.profiles:
-        verdict = _words(profile).ljust(words)
-        room = width - names - words - 6
-        rest = _fitting(report, profile, room)
-        first = f"  {profile.name:<{names}}  {_paint(verdict, _COLOURS[profile.verdict], colour)}"
-        if len(rest) <= room:
-            yield f"{first}  {rest}".rstrip()
-        else:
-            yield first.rstrip()
-            yield from _wrapped(rest, width, " " * (names + 4))
+    name = f"{who.name} {who.version}".strip()
+    text = f"{name} by spec {report.spec.version} and the rules of KServe {report.kserve}"
+    yield from wrapped(text, width, style=HEADING if colour else "")
 
 
-def _words(profile: Profile) -> str:
-    known = profile.counts[Outcome.KNOWN_FAILURE]
-    if profile.verdict is Verdict.KNOWN_FAILURES:
-        return f"CONFORMANT with {known} known failure{'s' if known != 1 else ''}"
-    return profile.verdict.upper()
-
-
-def _fitting(report: Report, profile: Profile, room: int) -> str:
-    """The counts and who played; where there is little room, only how true the servers are."""
-    said = {Outcome.KNOWN_FAILURE} if profile.verdict is Verdict.KNOWN_FAILURES else set()
-    order = [Outcome.FAILED, Outcome.ERROR, Outcome.FIXED, Outcome.PASSED, *Outcome]
-    counts = [f"{profile.counts[o]} {o}" for o in dict.fromkeys(order) if profile.counts[o] and o not in said]
-    servers = servers_of(report, profile)
-    where = _bracketed(f"{server.name}, {server.fidelity}" for server in servers)
-    if len(", ".join(counts) + where) > room:
-        where = _bracketed(server.fidelity for server in servers)
-    return ", ".join(counts) + where
-
-
-def _bracketed(words: Iterable[str]) -> str:
-    once = "; ".join(dict.fromkeys(words))
-    return f"  [{once}]" if once else ""
-
-
-def _partial(report: Report, width: int) -> Iterator[str]:
-    chosen = report.selection
-    options = ["--smoke"] if chosen.smoke else []
-    for option, values in (("--profile", chosen.profiles), ("--store", chosen.stores), ("--rule", chosen.rules)):
-        options += [f"{option} {value}" for value in values]
-    if not report.footer.complete:
-        yield from _wrapped("CUT OFF: the run did not end; these are the results made until then.", width)
-    if options or chosen.left_out:
-        cause = "tests deselected" if report.footer.complete else "cut off"
-        left = f", {len(chosen.left_out)} required rule and store pairs left out" if chosen.left_out else ""
-        yield from _wrapped(f"PARTIAL RUN: {' '.join(options) or cause}{left}.", width)
-    if lost_to_selection(report):
-        yield from _wrapped("What was left out is not conformant; run without a selection for a verdict.", width)
+def _attention(table: Overview, report: Report, alarms: Sequence[str], colour: bool, width: int) -> Iterator[str]:
+    said = points(report, table)
+    for point in said if not alarms else [point for point in said if point.outcome is not Outcome.PASSED]:
+        style = _CALM if point.outcome is Outcome.PASSED else _WARNING
+        yield from wrapped(f"{point.lead.upper()}: {point.text}", width, hang=2, style=style if colour else "")
+    for alarm in alarms:
+        yield from wrapped(alarm, width, hang=2, style=_WARNING if colour else "")
+    if whole := scope(report):
+        yield from wrapped(whole, width, hang=2)
+    if report.initializer.isolation == "none":
+        yield from wrapped(f"Isolation: none. {UNISOLATED}", width, hang=2)
 
 
 def _failures(report: Report, colour: bool, width: int) -> Iterator[str]:
     failed = [result for result in report.results if result.outcome is Outcome.FAILED]
     if failed:
-        yield from ("", _paint(f"UNEXPECTED FAILURES: {len(failed)}", "1;31", colour))
+        yield from ("", paint(f"UNEXPECTED FAILURES: {len(failed)}", "1;31", colour))
     for rule_id, group in groupby(failed, key=lambda result: result.rule):
         first, *others = group
         rule = report.rule(rule_id)
-        yield from _wrapped(
-            f"{rule_id}  {rule.title} ({rule.level})", width, "  ", len(rule_id) + 2, _HEADING if colour else ""
+        yield from wrapped(
+            f"{rule_id}  {rule.title} ({rule.level})", width, "  ", len(rule_id) + 2, HEADING if colour else ""
         )
-        yield from _wrapped(f"{_place(first)}: {first.name}", width, "    ")
+        yield from wrapped(f"{_place(first)}: {first.name}", width, "    ")
         yield from _message(first, width)
         if first.reproduce:
             yield f"      reproduce: {first.reproduce}"
         if others:
-            yield from _wrapped(f"also on {_places(others)}", width, "    ")
+            yield from wrapped(f"also on {_places(others)}", width, "    ")
 
 
 def _message(result: Result, width: int) -> Iterator[str]:
@@ -134,9 +95,9 @@ def _listed(report: Report, outcome: Outcome, heading: str, colour: bool, width:
     if not found:
         return
     total = sum(len(group.results) for group in found)
-    yield from ("", _paint(f"{heading}: {total}", _HEADING, colour))
+    yield from ("", paint(f"{heading}: {total}", HEADING, colour))
     for group in found:
-        yield from _wrapped(f"{len(group.results):>4}  {group.cause} ({group.where})", width, "  ", 6)
+        yield from wrapped(f"{len(group.results):>4}  {group.cause} ({where(group.results)})", width, "  ", 6)
 
 
 def _measured(report: Report, colour: bool, width: int) -> Iterator[str]:
@@ -150,11 +111,11 @@ def _measured(report: Report, colour: bool, width: int) -> Iterator[str]:
     if by_store:
         yield from (
             "",
-            _paint("MEASURED (reference client in brackets; rates are those of bounded lines)", _HEADING, colour),
+            paint("MEASURED (reference client in brackets; rates are those of bounded lines)", HEADING, colour),
         )
     for store, lines in by_store.items():
         if lines:
-            yield from _wrapped(f"{store}: {'; '.join(lines)}", width, "  ", len(store) + 2)
+            yield from wrapped(f"{store}: {'; '.join(lines)}", width, "  ", len(store) + 2)
 
 
 def _told(one: Measurement, title: str) -> str:
@@ -172,13 +133,25 @@ def _known(report: Report, width: int) -> list[str]:
     return [textwrap.shorten(f"Known failures: {len(known)}, all listed ({rules})", width)] if known else []
 
 
-def _cost(report: Report) -> str:
+def _cost(report: Report, width: int) -> Iterator[str]:
+    """The time, and where the report has CPU seconds how near it came to the least that was possible."""
     cost = report.metrics
     workers = f"{cost.workers} worker{'s' if cost.workers != 1 else ''}"
-    return (
-        f"Time: {cost.wall_s:.0f} s with {workers} ({cost.setup_s:.0f} s setup), {cost.calls} calls of the initializer,"
-        f" {cost.efficiency:.0%} of the workers' time inside it"
-    )
+    calls = f"{cost.calls} calls of the initializer"
+    yield from wrapped(f"Time: {cost.wall_s:.0f} s with {workers} ({cost.setup_s:.0f} s setup), {calls}", width, hang=2)
+    if cost.cpu_s:
+        yield from wrapped(
+            f"CPU: {cost.cpu_s:.0f} s on {cost.cores} core{'s' if cost.cores != 1 else ''}, {cost.utilisation:.0%}"
+            f" utilisation; bound {cost.bound_s:.0f} s (longest case {cost.longest_case_s:.0f} s);"
+            f" initializer {cost.initializer_cpu_s:.0f} s, harness {cost.harness_cpu_s:.0f} s{_share(cost)}",
+            width,
+            hang=2,
+        )
+
+
+def _share(cost: Metrics) -> str:
+    of_the_initializer = cost.harness_cpu_s / cost.initializer_cpu_s if cost.initializer_cpu_s else 0.0
+    return f" ({of_the_initializer:.0%} of it)" if of_the_initializer else ""
 
 
 def _place(result: Result) -> str:
@@ -190,16 +163,3 @@ def _places(results: Iterable[Result]) -> str:
     by_store = groupby(results, key=lambda result: result.store or "any store")
     counted = [(store, len(list(group))) for store, group in by_store]
     return ", ".join(f"{store} ({count} cases)" if count > 1 else store for store, count in counted)
-
-
-def _wrapped(text: str, width: int, indent: str = "", hang: int = 0, style: str = "") -> Sequence[str]:
-    """`text` in lines of at most `width`, those after the first one `hang` columns further in."""
-    lines = textwrap.wrap(
-        printable(text), width, initial_indent=indent, subsequent_indent=indent + " " * hang, break_long_words=False,
-        break_on_hyphens=False,
-    )  # fmt: skip
-    return [_paint(line, style, bool(style)) for line in lines]
-
-
-def _paint(text: str, style: str, colour: bool) -> str:
-    return f"\x1b[{style}m{text}\x1b[0m" if colour else text

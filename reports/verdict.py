@@ -30,7 +30,7 @@ def profiles(results: Iterable[Result], selection: Selection, *, complete: bool)
     results = tuple(results)
     names = sorted({result.profile for result in results if result.outcome is not Outcome.UNSUPPORTED})
     stores = [name for name in names if "/" in name]
-    shared = [name for name in names if "/" not in name and not any(_counts_in(name, store) for store in stores)]
+    shared = [name for name in names if "/" not in name and not any(counts_in(name, store) for store in stores)]
     return tuple(_profile(name, results, selection, complete=complete) for name in sorted(stores + shared))
 
 
@@ -50,30 +50,24 @@ def finish(draft: Report, results: Iterable[Result], metrics: Metrics, *, comple
 
 def members(report: Report, profile: str) -> list[Result]:
     """The results that count in a profile."""
-    return [result for result in report.results if _counts_in(result.profile, profile)]
+    return [result for result in report.results if counts_in(result.profile, profile)]
 
 
 def narrowed(selection: Selection, profile: str) -> bool:
     """Whether the selection left out anything that the profile requires."""
-    return selection.smoke or any(_counts_in(missing.profile, profile) for missing in selection.left_out)
+    return selection.smoke or any(counts_in(missing.profile, profile) for missing in selection.left_out)
 
 
-def lost_to_selection(report: Report) -> bool:
-    """Whether a profile of a run that came to its end is incomplete because of the selection."""
-    incomplete = [profile.name for profile in report.profiles if profile.verdict is Verdict.INCOMPLETE]
-    return report.footer.complete and any(narrowed(report.selection, name) for name in incomplete)
+def counts_in(own: str, profile: str) -> bool:
+    """A profile named without a store (`download`) stands for what every store's profile (`download/s3`) requires."""
+    return profile == own or profile.startswith(f"{own}/")
 
 
 def _profile(name: str, results: Iterable[Result], selection: Selection, *, complete: bool) -> Profile:
-    own = [result for result in results if _counts_in(result.profile, name)]
+    own = [result for result in results if counts_in(result.profile, name)]
     counted = Counter(result.outcome for result in own)
     return Profile(
         name,
         verdict(own, partial=narrowed(selection, name) or not complete),
         {outcome.value: counted[outcome] for outcome in Outcome},
     )
-
-
-def _counts_in(own: str, profile: str) -> bool:
-    """A profile named without a store (`download`) stands for what every store's profile (`download/s3`) requires."""
-    return profile == own or profile.startswith(f"{own}/")

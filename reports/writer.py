@@ -17,6 +17,7 @@ from reports.model import KIND, Report, Result, from_json, seal, to_json
 from reports.reader import CorruptReport, UnreadableReport, validate
 from reports.redact import forms_of, redact
 from reports.verdict import finish
+from reports.versions import upgraded
 
 REPORT, JUNIT, PAGE, EVIDENCE = "report.json", "junit.xml", "report.html", "evidence"
 JOURNAL = "results.jsonl"
@@ -137,7 +138,7 @@ def recover(directory: Path) -> Report:
     try:
         for entry in (entry for path in journals for entry in _entries(path)):
             if "draft" in entry:
-                draft = from_json(Report, entry["draft"])
+                draft = from_json(Report, upgraded(entry["draft"]))
             else:
                 result = from_json(Result, entry["result"])
                 results[result.key] = result

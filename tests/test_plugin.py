@@ -69,6 +69,9 @@ def test_an_initializer_that_keeps_the_rules_is_conformant_where_it_ran(tmp_path
     done = run(tmp_path, "--initializer", HONEST, "--profile", "download/local,download/pvc", "-n", "2")
     assert done.code == 0, done.text
     assert done.verdicts() == {"download/local": "conformant", "download/pvc": "conformant"}
+    assert "PARTIAL RUN" not in done.text
+    assert "Selected: --profile download/local,download/pvc. Other stores" in done.text
+    assert "NOTHING NEEDS ATTENTION" in done.text
     assert done.report["footer"]["complete"]
     assert (done.reports / "junit.xml").exists()
     assert (done.reports / "report.html").exists()
@@ -125,6 +128,8 @@ def test_the_command_of_a_failure_runs_that_case(tmp_path: Path) -> None:
     assert done.code == 0, done.text
     assert len(done.report["results"]) == 1
     assert done.verdicts() == {"download/local": "incomplete"}
+    assert done.report["selection"]["pytest"] == [f"'{case}'"]
+    assert "PARTIAL RUN:" in done.text
 
 
 def test_a_known_failure_does_not_fail_the_run(tmp_path: Path) -> None:
@@ -156,11 +161,24 @@ def _known(folder: Path, **entry: object) -> Path:
 
 
 def test_a_smoke_run_is_no_verdict(tmp_path: Path) -> None:
-    """It says that it was only that."""
-    done = run(tmp_path, "--initializer", HONEST, *LOCAL, "--smoke")
+    """It names what a whole run adds: every case that is in force, but those that it ran."""
+    done = run(tmp_path, "--initializer", HONEST, *LOCAL, "--smoke", "-n", "2")
     assert done.code == 0, done.text
     assert set(done.verdicts().values()) == {"incomplete"}
-    assert "smoke" in done.text
+    every = run(tmp_path, "--initializer", HONEST, "--collect-only", "-q")
+    counted = re.search(r"^(\d+)(?:/\d+)? tests collected", every.text, re.M)
+    assert counted, every.text
+    more = int(counted[1]) - len(done.report["results"])
+    assert f"PARTIAL RUN: --store local,pvc --smoke. A whole run adds {more} cases of " in " ".join(done.text.split())
+
+
+def test_what_pytest_leaves_out_makes_a_run_partial(tmp_path: Path) -> None:
+    """The report names the option; the store's profile has no verdict, and the option is the remedy."""
+    options = ("--initializer", HONEST, "--store", "local", "--rule", "PLACE-*", "-k", "folder and not empty")
+    done = run(tmp_path, *options)
+    assert done.report["selection"]["pytest"] == ["-k 'folder and not empty'"]
+    assert set(done.verdicts().values()) == {"incomplete"}
+    assert "run without --rule PLACE-* -k 'folder and not empty'" in " ".join(done.text.split())
 
 
 def test_doing_nothing_is_found_out_fast(tmp_path: Path) -> None:
@@ -349,7 +367,7 @@ def test_a_run_that_stops_at_a_failure_is_cut_off(tmp_path: Path, options: tuple
     done = run(tmp_path, "--initializer", "command:/bin/true", "--store", "local", "--rule", "PLACE-*", *options)
     assert done.code in {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED}, done.text
     assert "CUT OFF: the run did not end" in done.text
-    assert "This run was cut off" in (done.reports / "report.html").read_text()
+    assert "Cut off</b>: the run did not end" in (done.reports / "report.html").read_text()
     assert not done.report["footer"]["complete"]
     assert main(["check", str(done.reports / "report.json")]) == 1
 

@@ -119,7 +119,7 @@ def test_a_killed_run_keeps_its_results(tmp_path: Path) -> None:
     assert {p.verdict for p in report.profiles} == {Verdict.NONCONFORMANT}
     assert main(["recover", str(tmp_path)]) == 0
     assert main(["check", str(tmp_path / writer.REPORT)]) == 1
-    assert "cut off" in (tmp_path / writer.PAGE).read_text()
+    assert "Cut off" in (tmp_path / writer.PAGE).read_text()
     assert not list(tmp_path.glob("*.jsonl"))
 
 

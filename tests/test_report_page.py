@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,10 @@ import pytest
 
 from reports import page
 from reports.junit import document
-from reports.model import LeftOut, Selection
+from reports.model import Metrics, Report, Selection
 from reports.redact import printable
 from reports.summary import summary
-from tests.sample_report import FAILED, FIXED, KNOWN, MIXED, parsed, report_of, result
+from tests.sample_report import DRAFT, FAILED, KNOWN, MIXED, parsed, report_of, result
 
 
 def test_junit() -> None:
@@ -53,6 +54,18 @@ def test_the_page_needs_nothing_from_outside() -> None:
     assert all(symbol in text for symbol in page.SYMBOLS.values())
 
 
+def test_the_first_screen_has_a_row_for_each_store() -> None:
+    """Verdict and counts in each cell, in words and with a symbol, and a link to more."""
+    text = page.page(report_of(*MIXED))
+    first = text[text.index('<table class="overview"') : text.index("Rules by store")]
+    assert re.findall(r'<th scope="row">([a-z0-9-]+)', first) == ["azure-files", "local", "s3"]
+    cell = first[first.index('href="#download/s3"') :]
+    shown = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", cell[: cell.index("</td>")].partition(">")[2]))
+    counts = "✗ 1 failed ! 1 error ★ 1 fixed △ 1 known ✓ 1 passed"
+    assert shown.replace("\u00ad", "").strip() == f"✗ nonconformant {counts}"
+    assert 'href="#unsupported"' in first
+
+
 def test_the_page_escapes_what_it_did_not_write() -> None:
     evil = "<img onerror=x>"
     bad = result(FAILED, message=evil, case=evil, reference="javascript:alert(1)", reason=evil)
@@ -79,50 +92,61 @@ def test_summary(width: int, colour: bool) -> None:
     plain = [printable(line) for line in lines]
     assert max(map(len, plain)) <= width
     text = "\n".join(plain)
-    order = ["NONCONFORMANT", "PARTIAL RUN: --smoke --store s3 --store azure-files", "UNEXPECTED FAILURES: 2",
-             "reproduce: pytest conformance -k place", "also on", "FIXED", "ERRORS", "NOT RUN",
-             "Known failures: 1", "70%", "Report: conformance-report/report.html"]  # fmt: skip
+    order = ["UNEXPECTED FAILURES: 2", "reproduce: pytest conformance -k place", "also on", "FIXED", "ERRORS",
+             "NOT RUN", "kserve 0.20.0 by spec 1.0.0", "NONCONFORMANT", "UNEXPECTED FAILURES: 2 cases of PLACE-002",
+             "PARTIAL RUN: --store s3,azure-files --smoke", "Known failures: 1", "Time: 60 s with 2 workers",
+             "70% utilisation", "Report: conformance-report/report.html"]  # fmt: skip
     assert order == sorted(order, key=text.index)
     assert [text.count(word) for word in ("Known failures:", "PLACE-002  A prefix")] == [1, 1]
-    assert "[files, stand-in]" in text
-    assert ("[moto, emulator]" if width > 80 else "[emulator]") in text
+    assert re.search(r"^azure-files +NONCONFORMANT\n  stand-in +1 failed", text, re.M)
 
 
-@pytest.mark.parametrize(
-    ("selection", "complete", "said"),
-    [
-        (Selection(stores=("s3",), left_out=(LeftOut("download/gcs", "PLACE-002", "gcs"),)), True, False),
-        (Selection(rules=("PLACE-001",), left_out=(LeftOut("download/s3", "PLACE-002", "s3"),)), True, True),
-        (Selection(smoke=True), True, True),
-        (Selection(left_out=(LeftOut("download/s3", "PLACE-002", "s3"),)), False, False),
-    ],
-    ids=["another profile", "of this profile", "smoke", "cut off"],
-)
-def test_a_selection_is_blamed_where_it_cost_a_verdict(selection: Selection, complete: bool, said: bool) -> None:
-    report = report_of(result(), selection=selection, complete=complete)
-    text = "\n".join(summary(report, path=Path("r"), colour=False, width=120))
-    assert "PARTIAL RUN" in text
-    assert ("run without a selection for a verdict" in text) is said
-    assert ("What was left out is not conformant" in page.page(report)) is said
+def test_the_cost_of_a_run() -> None:
+    """What it took beside the least that it could take, and whose computing it was."""
+    text = " ".join(" ".join(_summary(report_of(result()))).split())
+    assert "CPU: 84 s on 2 cores, 70% utilisation; bound 42 s (longest case 21 s)" in text
+    assert "initializer 70 s, harness 14 s (20% of it)" in text
+    assert "CPU:" not in " ".join(_summary(replace(report_of(result()), metrics=Metrics(wall_s=60))))
 
 
-def test_summary_of_a_clean_run_is_short() -> None:
-    lines = summary(report_of(result(), result(KNOWN, case="b")), path=Path("r"), colour=False, width=80)
-    assert lines[1] == "  download/s3  CONFORMANT with 1 known failure  1 passed  [moto, emulator]"
-    assert len(lines) <= 7
-
-
-def test_summary_drops_no_count() -> None:
-    """What does not fit beside the verdict stands below it."""
-    known = [result(KNOWN, case=str(n)) for n in range(16)]
-    passed = [result(case=f"kept-{n}") for n in range(73)]
-    report = report_of(*known, *passed, result(FIXED, case="deep"))
-    lines = summary(report, path=Path("r"), colour=False, width=72)
-    assert lines[1:3] == [
-        "  download/s3  CONFORMANT with 16 known failures",
-        "               1 fixed, 73 passed  [emulator]",
+def test_a_clean_run() -> None:
+    """The table, that nothing is to be done, and what the run cost."""
+    lines = _summary(report_of(result(), result(KNOWN, case="b")))
+    assert lines[:7] == [
+        "kserve 0.20.0 by spec 1.0.0 and the rules of KServe 0.20.0",
+        "",
+        "            download",
+        "s3          conformant*",
+        "  emulator  1 known of 2",
+        "* conformant-with-known-failures: each of these is listed with its reason",
+        "",
     ]
+    assert lines[7].startswith("NOTHING NEEDS ATTENTION: every case that ran passed")
+
+
+def test_what_the_report_cannot_have_is_told_too() -> None:
+    """Such as a credential in its own files."""
+    lines = summary(report_of(result()), path=Path("r"), colour=False, width=80, alarms=["LEAK junit.xml"])
+    assert "LEAK junit.xml" in lines
+    assert "NOTHING NEEDS ATTENTION" not in "\n".join(lines)
+
+
+@pytest.mark.parametrize("isolation", ["none", "bubblewrap"])
+def test_a_run_without_isolation_is_told(isolation: str) -> None:
+    who = replace(DRAFT.initializer, isolation=isolation, python="3.11.9")
+    report = report_of(result(), initializer=who)
+    told = "The suite sees no writes outside the initializer"
+    assert any(told in line for line in _summary(report)) is (isolation == "none")
+    text = page.page(report)
+    assert (told in text) is (isolation == "none")
+    assert f"<dt>Isolation</dt><dd>{isolation}</dd>" in text
+    assert "<dd>3.11.9</dd>" in text
 
 
 def test_summary_of_nothing() -> None:
-    assert any("nothing was judged" in line for line in summary(report_of(), path=Path("r"), colour=False, width=80))
+    assert any("nothing was judged" in line for line in _summary(report_of()))
+    assert "nothing was judged" in page.page(report_of())
+
+
+def _summary(report: Report) -> list[str]:
+    return summary(report, path=Path("r"), colour=False, width=80)

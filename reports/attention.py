@@ -1,0 +1,120 @@
+"""What a reader of a report has to do something about, in a few sentences, or that there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from reports.gaps import Lack, restrictions
+from reports.model import Outcome, Report, Result, Verdict
+from reports.overview import Overview
+from reports.verdict import narrowed
+
+#: Names that are given one by one; more of them are counted.
+NAMED = 4
+UNISOLATED = "The suite sees no writes outside the initializer's folders."
+
+
+@dataclass(frozen=True)
+class Point:
+    """A sentence after its lead. `anchor` is the place on the page that has more, "" for none.
+
+    outcome  the one whose symbol and colour stand for it.
+    detail   the end of the sentence for those who do not have the table before their eyes.
+    """
+
+    outcome: Outcome
+    lead: str
+    text: str
+    anchor: str = ""
+    detail: str = ""
+
+
+def points(report: Report, table: Overview) -> list[Point]:
+    """What needs attention, the most urgent first; never empty."""
+    found = [*_of_the_run(report), *_of_results(report), *_of_the_selection(report), *_of_verdicts(report, table)]
+    if not report.results and report.footer.complete:
+        found.append(Point(Outcome.NOT_RUN, "No result", "nothing was judged."))
+    calm = "every case that ran passed, or is a listed known failure."
+    return found or [Point(Outcome.PASSED, "Nothing needs attention", calm)]
+
+
+def scope(report: Report) -> str:
+    """The selection of a run that tested everything that it names; "" for a whole run and for a partial one."""
+    options = _named(report)
+    if not options or _partial(report):
+        return ""
+    return f"Selected: {' '.join(options)}. Other stores and profiles have no verdict."
+
+
+def where(results: Sequence[Result]) -> str:
+    """Rules and stores of results, or how many there are of them."""
+    rules = sorted({result.rule for result in results})
+    stores = sorted({result.store for result in results if result.store})
+    return _listed(rules, "rules") + (f" on {_listed(stores, 'stores')}" if stores else "")
+
+
+def _of_the_run(report: Report) -> Iterator[Point]:
+    if not report.footer.complete:
+        made = f"the run did not end; these are the {len(report.results)} results that it made until then."
+        yield Point(Outcome.ERROR, "Cut off", made)
+
+
+def _of_results(report: Report) -> Iterator[Point]:
+    for outcome, lead, rest in (
+        (Outcome.FAILED, "Unexpected failures", ""),
+        (Outcome.ERROR, "Errors", ": the suite or a server broke, the initializer is not blamed"),
+        (Outcome.FIXED, "Known failures that passed", ": remove their entries from the list, or narrow them"),
+    ):
+        results = [result for result in report.results if result.outcome is outcome]
+        if results:
+            yield Point(outcome, lead, f"{_count(len(results), 'case')} of {where(results)}{rest}.", outcome)
+    if report.stale:
+        text = f"remove {', '.join(report.stale)} from the list; no case of this run fits."
+        yield Point(Outcome.FIXED, "Stale known failures", text)
+
+
+def _of_the_selection(report: Report) -> Iterator[Point]:
+    if _partial(report):
+        chosen = report.selection
+        cases, rules = _count(chosen.cases_left_out, "case"), _count(chosen.rules_left_out, "rule")
+        more = f" A whole run adds {cases} of {rules}." if chosen.cases_left_out else ""
+        yield Point(Outcome.NOT_RUN, "Partial run", f"{' '.join(_named(report))}.{more}")
+
+
+def _of_verdicts(report: Report, table: Overview) -> Iterator[Point]:
+    """Incomplete ones, unless the points on the selection and the end of the run explain them all."""
+    explained = {Lack.CUT_OFF, *([Lack.LEFT_OUT] if _partial(report) else [])}
+    first = next((note for note in table.notes if note.gap.lack not in explained), None)
+    if first is None:
+        return
+    incomplete = [cell for cell in table.cells if cell.verdict is Verdict.INCOMPLETE]
+    judged = sum(cell.verdict is not None for cell in table.cells)
+    of_them = "all" if len(first.profiles) == len(incomplete) else f"{len(first.profiles)} of them"
+    share = f", {of_them} mainly for one cause" if len(incomplete) > 1 else ""
+    text = f"{len(incomplete)} of {_count(judged, 'verdict')}{share} [{first.number}]"
+    yield Point(Outcome.NOT_RUN, "Incomplete", text, f"note-{first.number}", f": {first.gap.sentence}")
+
+
+def _partial(report: Report) -> bool:
+    """Whether the user left out a part of a profile that has a verdict here."""
+    chosen = report.selection
+    return bool(restrictions(chosen)) and any(narrowed(chosen, profile.name) for profile in report.profiles)
+
+
+def _named(report: Report) -> list[str]:
+    """The selection as it is given on a command line; what leaves out whole profiles comes first."""
+    chosen = report.selection
+    whole = (("--profile", chosen.profiles), ("--store", chosen.stores))
+    return [*(f"{option} {','.join(values)}" for option, values in whole if values), *restrictions(chosen)]
+
+
+def _listed(names: Sequence[str], many: str) -> str:
+    if len(names) > NAMED:
+        return f"{len(names)} {many}"
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _count(count: int, of: str) -> str:
+    return f"{count} {of}{'s' if count != 1 else ''}"

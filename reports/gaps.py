@@ -1,0 +1,92 @@
+"""Why a profile is incomplete: what is missing, by cause, and the remedy for each cause."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reports.model import Level, Outcome, Report, Selection
+from reports.verdict import EXECUTED, counts_in, members, narrowed
+
+#: Characters of the remedy that names what to leave out; a command line may have named a hundred tests.
+LONGEST_REMEDY = 120
+
+
+class Lack(StrEnum):
+    """What became of the missing answers."""
+
+    CUT_OFF = "the run was cut off"
+    LEFT_OUT = "left out"
+    NOT_RUN = "not run"
+    ERROR = "error"
+    NOTHING = "nothing required"
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Missing answers that share a cause.
+
+    cause    one line with the remedy.
+    missing  the keys of results, or the pairs of rule and store that were left out; empty where nobody counted.
+    """
+
+    lack: Lack
+    cause: str
+    missing: frozenset[tuple[str, ...]] = frozenset()
+
+    @property
+    def sentence(self) -> str:
+        """What is missing, how much of it, and the remedy."""
+        count = len(self.missing)
+        cases = f"{count} required case{'s' if count != 1 else ''}"
+        match self.lack:
+            case Lack.NOT_RUN:
+                return f"{cases} not run: {self.cause}"
+            case Lack.ERROR:
+                return f"{cases} met an error: {self.cause}"
+            case Lack.LEFT_OUT if count:
+                return (
+                    f"required rules left out ({count} pair{'s' if count != 1 else ''} of rule and store): {self.cause}"
+                )
+            case Lack.LEFT_OUT:
+                return f"cases left out: {self.cause}"
+            case _:
+                return self.cause
+
+
+def gaps(report: Report, profile: str) -> list[Gap]:
+    """The gaps of an incomplete profile, the largest first: its remedy closes most."""
+    found: list[Gap] = []
+    results = [result for result in members(report, profile) if result.level is Level.MUST]
+    for lack, outcome in ((Lack.NOT_RUN, Outcome.NOT_RUN), (Lack.ERROR, Outcome.ERROR)):
+        causes: dict[str, set[tuple[str, ...]]] = {}
+        for result in results:
+            if result.outcome is outcome:
+                causes.setdefault(_cause(result.reason, result.message), set()).add(result.key)
+        found += [Gap(lack, cause, frozenset(keys)) for cause, keys in causes.items()]
+    if report.footer.complete and narrowed(report.selection, profile):
+        pairs = {(one.rule, one.store) for one in report.selection.left_out if counts_in(one.profile, profile)}
+        found.append(Gap(Lack.LEFT_OUT, _whole(report.selection), frozenset(pairs)))
+    found.sort(key=lambda gap: -len(gap.missing))
+    if not report.footer.complete:
+        found.insert(0, Gap(Lack.CUT_OFF, "the run was cut off: let it come to its end"))
+    if not found and not any(result.outcome in EXECUTED for result in results):
+        found.append(Gap(Lack.NOTHING, "no MUST rule was judged: none of them is about this initializer"))
+    return found
+
+
+def restrictions(selection: Selection) -> list[str]:
+    """The options by which the user left out a part of a profile; `--store` and `--profile` leave out whole ones."""
+    smoke = ["--smoke"] if selection.smoke else []
+    rules = [f"--rule {','.join(selection.rules)}"] if selection.rules else []
+    return [*smoke, *rules, *selection.pytest]
+
+
+def _whole(selection: Selection) -> str:
+    options = textwrap.shorten(" ".join(restrictions(selection)), LONGEST_REMEDY, placeholder=" ...")
+    return f"run without {options}" if options else "run the whole suite again"
+
+
+def _cause(reason: str, message: str) -> str:
+    return reason or next((line.strip() for line in message.splitlines() if line.strip()), "no reason given")

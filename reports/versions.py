@@ -1,0 +1,54 @@
+"""Reports of older versions as the present version has them: whatever was once written stays readable."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import asdict
+from typing import Any
+
+from reports.model import API_VERSION, Cluster, Metrics
+
+_GROUP = API_VERSION.partition("/")[0]
+_OLDER = {f"{_GROUP}/{version}" for version in ("v1alpha1", "v1alpha2")}
+
+
+def unknown(data: object) -> str:
+    """The version of a report that only another release of the suite can read; "" for everything else."""
+    version = data.get("apiVersion") if isinstance(data, dict) else None
+    known = not isinstance(version, str) or version in {API_VERSION, *_OLDER} or not version.startswith(f"{_GROUP}/")
+    return "" if known else str(version)
+
+
+def upgraded(data: Any) -> Any:  # noqa: ANN401 - JSON data of any shape
+    """A copy of an older report, or of an older draft, in the present version; everything else as it is.
+
+    Only what the version lacked is added, and only what it had beyond the present one is dropped: the schema still
+    refuses a file that was no report of its own version.
+    """
+    if not isinstance(data, dict) or data.get("apiVersion") not in _OLDER:
+        return data
+    data = deepcopy(data)
+    data["apiVersion"] = API_VERSION
+    _add(data.get("environment"), cluster={**asdict(Cluster()), "notes": []})  # v1alpha1
+    for result in data["results"] if isinstance(data.get("results"), list) else []:
+        _add(result, measurements=[])  # v1alpha1
+    _add(data, stale=[])
+    _add(data.get("initializer"), python="")
+    _add(data.get("selection"), pytest=[], cases_left_out=0, rules_left_out=0)
+    metrics = data.get("metrics")
+    _drop(metrics, "efficiency", "initializer_wall_s")
+    new = ("cpu_s", "initializer_cpu_s", "harness_cpu_s", "cores", "utilisation", "longest_case_s", "bound_s")
+    _add(metrics, **{name: value for name, value in asdict(Metrics()).items() if name in new})
+    return data
+
+
+def _add(part: object, **missing: object) -> None:
+    if isinstance(part, dict):
+        for name, value in missing.items():
+            part.setdefault(name, value)
+
+
+def _drop(part: object, *names: str) -> None:
+    if isinstance(part, dict):
+        for name in names:
+            part.pop(name, None)
