@@ -6,14 +6,16 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scenarios.initializers import sandbox
-from scenarios.initializers.base import ANYBODY, DEST, PVC, Call, Isolation, Outcome
+from scenarios.initializers.base import ANYBODY, DEST, PVC, Call, Entry, Isolation, Outcome
 from scenarios.initializers.process import KEPT_BYTES
+from scenarios.stores.base import NotOffered
 from tests.isolations import anyhow, in_a_sandbox
 from tests.processes import after, ended
 
@@ -113,6 +115,39 @@ def test_the_machine_is_hidden(tmp_path: Path, isolation: Isolation) -> None:
 
 
 @in_a_sandbox
+def test_the_program_has_no_privileges(tmp_path: Path, isolation: Isolation) -> None:
+    """No capability, no way to one, and no setting of the kernel to write, even where root runs the suite."""
+    script = """
+        grep -E '^(CapEff|CapPrm|NoNewPrivs)' /proc/self/status
+        test -w /proc/sys/kernel/printk || echo refused; kill -9 1; mount -t tmpfs none /mnt || echo refused
+        (: >/usr/bin/stray) || echo refused; test -w /dev/shm && test -c /dev/ptmx && echo device
+    """
+    outcome = sandbox.run(["/bin/sh", "-c", script, "sh"], [], Call([], tmp_path), isolation)
+    none = "0" * 16
+    assert outcome.stdout.split() == [
+        *("CapPrm:", none, "CapEff:", none, "NoNewPrivs:", "1"),
+        *("refused", "refused", "refused", "device"),
+    ]
+
+
+@in_a_sandbox
+def test_offline(tmp_path: Path, isolation: Isolation) -> None:
+    """Only the network of the machine with itself, and that is up."""
+    script = "tail -n +3 /proc/net/dev | cut -d: -f1; cat /sys/class/net/lo/operstate; cat /proc/net/fib_trie"
+    call = Call([("x", DEST)], tmp_path, offline=True)
+    said = sandbox.run(["/bin/sh", "-c", script, "sh"], [], call, isolation).stdout
+    assert said.split()[0] == "lo"
+    assert "127.0.0.1" in said
+    assert "eth0" not in said
+
+
+def test_no_signal_is_ignored(shell: Shell) -> None:
+    """What starts a program leaves it the dispositions of a fresh one: SIGPIPE and SIGXFSZ end it."""
+    outcome = shell("grep SigIgn /proc/self/status")
+    assert outcome.stdout.split() == ["SigIgn:", "0" * 16]
+
+
+@in_a_sandbox
 def test_what_a_program_needs_is_shown(tmp_path: Path, isolation: Isolation) -> None:
     """A folder in a hidden place, read-only, and nothing beside it."""
     program = tmp_path / "program"
@@ -191,6 +226,52 @@ def test_links(shell: Shell, tmp_path: Path) -> None:
         "stray": "/mnt/out",
     }
     assert "self/near" not in tree
+
+
+def test_links_into_a_mount_of_its_own(shell: Shell, tmp_path: Path) -> None:
+    """As KServe's initializer makes them of a `file://` source; no folder of the room leads there."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "m").write_bytes(b"model")
+    outcome = shell('ln -s "$1/m" "$2/m"', source="/srv/models", mounts={"/srv/models": tmp_path / "models"})
+    assert outcome.trees[DEST]["m"] == Entry(0o644, b"model", "/srv/models/m")
+
+
+def test_what_is_printed_has_the_paths_inside(shell: Shell, tmp_path: Path) -> None:
+    """Whether a path was there or not, on both streams."""
+    (tmp_path / "claim").mkdir()
+    script = 'echo "from $1 to $2." "$3/x" "$(pwd)"; ls "$3" >&2; cat "$HOME/absent" >&2'
+    pairs = [(f"file://{PVC}", f"{DEST}/a"), (f"{PVC}/no-model", "/opt/b")]
+    outcome = shell(script, pairs=pairs, mounts={PVC: tmp_path / "claim"})
+    assert outcome.stdout == f"from file://{PVC} to {DEST}/a. {PVC}/no-model/x /\n"
+    assert f"{PVC}/no-model" in outcome.stderr
+    assert "/home/kserve/absent" in outcome.stderr
+    assert str(tmp_path) not in outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"offline": True},
+        {"confined": True},
+        {"space": 1 << 20},
+        {"source": "file:///mnt/models/../../etc/passwd"},
+        {"source": f"{PVC}/../x"},
+        {"mounts": "absolute"},
+        {"mounts": "relative"},
+    ],
+    ids=["offline", "confined", "space", "dots", "claim-dots", "absolute-link", "relative-link"],
+)
+def test_a_call_that_would_be_another_one_without_a_sandbox(tmp_path: Path, call: dict[str, Any]) -> None:
+    """Dots and links lead elsewhere on this machine than in a pod: the case is not run, rather than judged."""
+    claim = tmp_path / "claim"
+    claim.mkdir()
+    (claim / "fine").symlink_to("m")
+    if linked := call.get("mounts"):
+        (claim / "out").symlink_to("/etc" if linked == "absolute" else "../outside")
+    made = Call([(call.get("source", PVC), DEST)], tmp_path, mounts={PVC: claim})
+    made = replace(made, **{name: value for name, value in call.items() if name not in {"source", "mounts"}})
+    with pytest.raises(NotOffered, match="leave out --isolation none"):
+        sandbox.run(["/bin/true"], [], made, "none")
 
 
 def test_a_destination_that_became_a_link(shell: Shell, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ PVC = "/mnt/pvc"
 
 
 #: What makes a sandbox work, for messages.
-ALLOW = "install bubblewrap or allow user namespaces"
+ALLOW = "allow user namespaces (a sysctl, or the security options of a container), or install bubblewrap"
 #: Why a case was not run, wherever that is the reason: reports count it as one cause, with one remedy.
 NEEDS_SANDBOX = f"it shows in a sandbox only: leave out --isolation none, and {ALLOW}"
 

@@ -10,6 +10,8 @@ from scenarios.initializers.plan import Plan
 
 _NAMESPACES = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
 _SYSTEM = ["--dev", "/dev", "--proc", "/proc", "--die-with-parent", "--new-session", "--chdir", "/"]
+# To a user who is root outside it leaves the kernel's settings writable.
+_SETTINGS = [part for name in ("sys", "irq", "bus") for part in ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}")]
 # Waits for a line on stdin, so that limits and process ids are in place before the program's first instruction; it
 # never comes from a run that was killed.
 _GATE = ["/bin/sh", "-c", 'read -r _ || exit; exec env "$@" </dev/null', "sh"]
@@ -56,7 +58,7 @@ def _options(plan: Plan) -> list[str]:
     if plan.small:
         path, size = plan.small
         options += ["--size", str(size), "--tmpfs", path]
-    options += [*_NAMESPACES, *(["--unshare-net"] if plan.offline else []), *_SYSTEM]
+    options += [*_NAMESPACES, *(["--unshare-net"] if plan.offline else []), *_SYSTEM, *_SETTINGS]
     uid, gid = plan.user  # bubblewrap leaves no privileges to any
     options += ["--uid", str(uid), "--gid", str(gid)]
     return options if plan.writable is None else [*options, "--remount-ro", "/"]

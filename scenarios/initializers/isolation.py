@@ -13,7 +13,8 @@ from scenarios.initializers.room import furnish
 from scenarios.initializers.start import TOOLS, SandboxBroken, start
 
 #: Seconds that a tool may take to show that it works.
-_PROBE_S = 15.0
+PROBE_S = 15.0
+SETTINGS = Path("/proc/sys")
 #: Settings of the kernel that deny user namespaces to ordinary users: name, the value that denies, the one that allows.
 _SWITCHES = (
     ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
@@ -54,9 +55,9 @@ def flaw(name: Isolation) -> str:
         room = furnish(call, [], isolated=True)
         plan = sandboxed(["/bin/sh", "-c", f"echo >{DEST}/probe"], {}, room, call)
         try:
-            with start(plan, name, within_s=_PROBE_S, tries=1) as running:
+            with start(plan, name, within_s=PROBE_S, tries=1) as running:
                 running.open_gate()
-                ended = attend(running, Limits(_PROBE_S, room.root))
+                ended = attend(running, Limits(PROBE_S, room.root))
         except SandboxBroken as broken:
             return str(broken).removeprefix(f"{name} did not start: ").splitlines()[-1]
         written = Path(f"{room.root}{DEST}/probe").exists()
@@ -68,7 +69,7 @@ def _denied() -> list[tuple[str, str]]:
     """The settings that deny user namespaces here, with the values that allow them."""
     found = []
     for name, denies, allows in _SWITCHES:
-        path = Path("/proc/sys", *name.split(".", 1))
+        path = SETTINGS.joinpath(*name.split(".", 1))
         if path.exists() and path.read_text().strip() == denies:
             found.append((name, allows))
     return found
