@@ -55,7 +55,8 @@ _AT_RECURSIVE, _MNT_DETACH = 0x8000, 2
 _MOUNT_SETATTR = 442
 _PIVOT_ROOT = {"x86_64": 155}.get(os.uname().machine, 41)
 # <linux/prctl.h>, <linux/sockios.h>
-_PDEATHSIG, _NO_NEW_PRIVS, _SIOCSIFFLAGS, _IFF_UP = 1, 38, 0x8914, 1
+_PDEATHSIG, _DROP_FROM_BOUNDING_SET, _NO_NEW_PRIVS, _SIOCSIFFLAGS, _IFF_UP = 1, 24, 38, 0x8914, 1
+_CAPABILITY_VERSION_3 = 0x20080522
 _SIGKILL, _IGNORED_BY_PYTHON = 9, (13, 25)  # SIGPIPE and SIGXFSZ
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -76,8 +77,10 @@ def main() -> NoReturn:
     with open(int(sys.argv[1]), "rb") as stream:
         launch: Launch = marshal.load(stream)  # noqa: S302 - written by the same interpreter
     try:
+        _call("prctl", _NO_NEW_PRIVS, 1, 0, 0, 0)
         if launch["namespaces"]:
             _enter(launch, launch["namespaces"])
+        _renounce()
         _call("prctl", _PDEATHSIG, _SIGKILL, 0, 0, 0)  # not even a killed run leaves it behind
         if os.getppid() == launch["parent"]:  # it was not killed before that took effect
             _begin(launch)
@@ -104,6 +107,13 @@ def _begin(launch: Launch) -> NoReturn:
     os._exit(127)
 
 
+def _renounce() -> None:
+    """Give up the privileges of root, as in a pod."""
+    for capability in range(64):
+        _LIBC.prctl(_DROP_FROM_BOUNDING_SET, capability, 0, 0, 0)  # fails for whoever has none
+    _call("capset", (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)())
+
+
 def _enter(launch: Launch, names: Namespaces) -> NoReturn:
     """Make the namespaces, be their first process, and fork the program.
 
@@ -111,7 +121,6 @@ def _enter(launch: Launch, names: Namespaces) -> NoReturn:
     with them but the mounts; the program is in a user namespace below that one, and has none.
     """
     outside = os.getuid(), os.getgid()
-    _call("prctl", _NO_NEW_PRIVS, 1, 0, 0, 0)
     _call("unshare", _NEW_USER | _NEW_MOUNTS | _NEW_PIDS | _NEW_IPC | _NEW_UTS | names["offline"] * _NEW_NET)
     _become((0, 0), outside)
     alive, held = os.pipe()
