@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from conformance.spec import Rule, Spec
-from scenarios.initializers.base import DEST, Call, Entry, Initializer, Kill, Outcome
+from scenarios.initializers.base import DEST, NEEDS_SANDBOX, Call, Entry, Initializer, Kill, Outcome
 from scenarios.network import TRUST, Gateway
 from scenarios.stores.base import Access, NotOffered, Store
 
@@ -258,10 +258,6 @@ class Fetcher:
         offline      whether there is no network at all.
         confined     whether it is any user, on a root file system that cannot be written.
         """
-        if (offline or confined or space is not None) and self._initializer.isolation == "none":
-            raise NotOffered(
-                "a call without network, as any user, or with a small disk needs bubblewrap or a container"
-            )
         access = access or (self.store.access() if self.store else Access())
         uris = tuple(uri + "?" + access.query if access.query and "?" not in uri else uri for uri in uris)
         pairs = [(uris[0], dest)] if len(uris) == 1 else [(uri, f"{dest}/{n}") for n, uri in enumerate(uris)]
@@ -288,10 +284,10 @@ class Fetcher:
             access.secrets,
         )
 
-    def observed_everywhere(self) -> None:
-        """Raises NotOffered where this machine cannot see what is written beside the destination."""
+    def needs_sandbox(self) -> None:
+        """Raises NotOffered without one: what is written beside the destination is not seen, and paths are others."""
         if self._initializer.isolation == "none":
-            raise NotOffered("writes beside the destination are seen with bubblewrap only, which does not work here")
+            raise NotOffered(NEEDS_SANDBOX)
 
     def forget(self) -> None:
         """Remove what the last call left on disk, where many large ones follow each other."""

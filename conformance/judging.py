@@ -179,6 +179,8 @@ def _reproduce(run: Run, item: pytest.Item) -> str:
         *(f"--initializer={run.initializer.spec}", f"--kserve={run.kserve}", f"--servers={run.mode}"),
         "--report-dir=conformance-report/alone",  # the report that shows this command stays
     ]
+    if run.options.isolation != "auto":
+        options.append(f"--isolation={run.options.isolation}")
     if run.options.cluster != "none":
         options += [f"--cluster={run.options.cluster}", f"--install={run.options.install}"]
     return shlex.join(["pytest", f"conformance/{Path(path).name}::{name}", *options])

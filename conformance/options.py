@@ -17,7 +17,7 @@ from conformance.known_failures import KnownFailure, KnownFailuresError
 from conformance.schedule import processes, waits
 from conformance.spec import Rule, Spec
 from scenarios.initializers import initializer, known_releases, newest
-from scenarios.initializers.base import Initializer, NoInitializer
+from scenarios.initializers.base import Initializer, NoInitializer, Wanted
 from scenarios.initializers.proc import cores
 from scenarios.servers.base import Mode
 from scenarios.stores import STORES
@@ -29,6 +29,7 @@ Driver = Literal["suite", "pytest-kind"]
 _WITH_VALUE = (
     *("--initializer", "--kserve", "--servers", "--profile", "--store", "--rule", "--known-failures", "--cluster"),
     *("--install", "--images", "--kind-driver", "--kubeconfig", "--context", "--report-dir", "--explain"),
+    "--isolation",
 )
 OWN_LIST = known_failures.FOLDER / "kserve.yaml"
 
@@ -62,6 +63,13 @@ def add(parser: pytest.Parser) -> None:
     )
     group.addoption("--rule", action="append", default=[], metavar="ID", help="only this rule, or rules like ERR-*")
     group.addoption("--smoke", action="store_true", help="one case for each store and area; never a clean verdict")
+    group.addoption(
+        "--isolation",
+        default="auto",
+        metavar="HOW",
+        help="how calls of kserve: and command: are kept apart from this machine: auto (in a sandbox of bubblewrap or "
+        "unshare where one works, else in none), sandbox (in one, or the run ends), none. Default: auto",
+    )
     group.addoption(
         "--known-failures",
         metavar="FILE",
@@ -118,6 +126,7 @@ class Options:
     stores: tuple[str, ...]
     rules: tuple[str, ...]
     smoke: bool
+    isolation: Wanted
     known: tuple[KnownFailure, ...]
     report_dir: Path
     cluster: Clusters
@@ -211,14 +220,16 @@ def read(config: pytest.Config, spec: Spec) -> Options:
     _known("kind-driver", [driver], get_args(Driver))
     asked = option("--kserve")
     _known("kserve", [asked] if asked else [], known_releases())
+    isolation = option("--isolation")
+    _known("isolation", [isolation], get_args(Wanted))
     latest = newest() if cluster == "none" else asked or newest_installable()
     try:
-        subject = initializer(option("--initializer") or f"kserve:{latest}")
+        subject = initializer(option("--initializer") or f"kserve:{latest}", isolation)
     except NoInitializer as error:
         raise pytest.UsageError(f"--initializer: {error}") from error
     release = asked or (subject.version if subject.name == "kserve" else latest)
     if cluster != "none":
-        _fits_a_cluster(cluster, subject, release, mode)
+        _fits_a_cluster(cluster, subject, release, mode, isolation)
     return Options(
         initializer=subject,
         kserve=release,
@@ -227,6 +238,7 @@ def read(config: pytest.Config, spec: Spec) -> Options:
         stores=tuple(stores),
         rules=tuple(rules),
         smoke=option("--smoke"),
+        isolation=isolation,
         known=tuple(_list(option("--known-failures"), subject, spec, release)),
         report_dir=Path(option("--report-dir")),
         cluster=cast("Clusters", cluster),
@@ -256,7 +268,7 @@ def pairs(rules: Iterable[Rule]) -> list[tuple[Rule, str | None]]:
     return [(rule, store) for rule in rules for store in rule.stores or (None,)]
 
 
-def _fits_a_cluster(cluster: str, subject: Initializer, release: str, mode: str) -> None:
+def _fits_a_cluster(cluster: str, subject: Initializer, release: str, mode: str, isolation: str) -> None:
     if cluster == "kind" and release not in installable():
         raise pytest.UsageError(
             f"KServe {release} cannot be installed: its source is in no module; choose with --kserve one of "
@@ -264,6 +276,8 @@ def _fits_a_cluster(cluster: str, subject: Initializer, release: str, mode: str)
         )
     if subject.route == "process" and subject.name != "kserve":
         raise pytest.UsageError(f"--cluster runs images: make one of {subject.spec} and give --initializer image:REF")
+    if isolation == "none":
+        raise pytest.UsageError("--isolation none is about processes of this machine: leave it out with --cluster")
     if mode == "container":
         raise pytest.UsageError("--servers container starts containers beside a cluster; choose embedded or native")
 

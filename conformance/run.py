@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import fcntl
 import importlib.metadata
+import logging
 import os
 import pickle
 import platform
@@ -33,6 +34,8 @@ from scenarios.stores.base import NO_RELEASE
 
 SUITE = "storage-initializer-conformance"
 FOLDER_PREFIX = f"{SUITE}-"
+
+log = logging.getLogger("conformance.setup")
 
 
 @dataclass
@@ -90,6 +93,8 @@ class Run:
                     stage.installation,
                     stage=stage,
                 )
+            # Before anything is installed: it may be refused.
+            log.info("isolation of calls: %s", options.initializer.isolation)
             with ThreadPoolExecutor(1) as thread:
                 preparing = thread.submit(options.initializer.prepare)
                 fleet = Fleet.start(servers, folder)

@@ -40,7 +40,7 @@ def test_no_member_keeps_the_rights_of_its_owner(store: Store, initializer: Fetc
 @pytest.mark.parametrize("case", hostile.LINKS)
 def test_no_chain_of_links_leads_out(store: Store, initializer: Fetcher, case: str) -> None:
     """Links that are harmless one by one, or too long to be followed, and names of another system."""
-    initializer.observed_everywhere()
+    initializer.needs_sandbox()
     name, content = hostile.LINKS[case]
     store.put({f"model/{name}": content})
     assert_contained(initializer.fetch(store.uri(f"model/{name}"), timeout_s=BUSY_S), whole=GOOD)
@@ -50,7 +50,7 @@ def test_no_chain_of_links_leads_out(store: Store, initializer: Fetcher, case: s
 @pytest.mark.parametrize("case", hostile.LAYERS)
 def test_no_layer_leads_out(store: OCI, initializer: Fetcher, case: str) -> None:
     """A registry takes any bytes for a layer."""
-    initializer.observed_everywhere()
+    initializer.needs_sandbox()
     store.put_layers("model", hostile.LAYERS[case])
     run = initializer.fetch(store.uri("model"), timeout_s=BUSY_S)
     assert_contained(run, whole={} if case == "folder-is-a-link" else GOOD)

@@ -14,7 +14,7 @@ from scenarios.stores import Git
 @pytest.mark.parametrize("case", git_trees(""))
 def test_no_tree_of_git_leads_out_or_runs(store: Git, initializer: Fetcher, case: str) -> None:
     """Entries that git refuses to write, and serves: nothing lies outside, no hook is installed, nothing runs."""
-    initializer.observed_everywhere()
+    initializer.needs_sandbox()
     store.put_entries("model", git_trees(store.case)[case])
     run = initializer.fetch(store.uri("model"), access=store.access("anonymous"))
     assert_contained(run, whole=GOOD)

@@ -12,7 +12,7 @@ from scenarios.stores.base import Store
 
 def _fetch_renamed(store: Store, initializer: Fetcher, name: str) -> Fetch:
     """A model of GOOD and a file that is listed as `name`, into which the file's own mark is put."""
-    initializer.observed_everywhere()
+    initializer.needs_sandbox()
     uri, access = put_renamed(store, name.format(marked(store)))
     run = initializer.fetch(uri, access=access)
     if any(path.endswith(PLACEHOLDER) for path in run.entries()):

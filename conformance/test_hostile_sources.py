@@ -38,6 +38,8 @@ def outside(tmp_path: Path) -> Path:
 )
 def test_secrets_of_the_pod_are_no_models(store: Local, initializer: Fetcher, outside: Path, uri: str) -> None:
     """Whoever may name a storageUri would read the credentials of the ServiceAccount through the model server."""
+    if TOKEN in uri:
+        initializer.needs_sandbox()  # the path is what gives it away
     run = initializer.fetch(uri, access=store.access(), mounts={TOKEN: outside / "secret"})
     run.assert_failed()
     assert not run.entries(), f"delivered: {', '.join(run.entries())}"
@@ -109,7 +111,7 @@ def test_link_local_addresses_are_not_asked(store: HTTP, initializer: Fetcher, w
 @rule("SEC-012")
 def test_no_shell_reads_a_uri(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Names are chosen by whoever publishes a model; none of them is a command."""
-    initializer.observed_everywhere()
+    initializer.needs_sandbox()
     separator = ":" if store.name in {"hf", "oci"} else "-" if store.name == "git" else "/"
     uri = f"{sample.uri.rstrip('/').removesuffix('.git')}{separator}{SHELL}"
     run = initializer.fetch(uri)

@@ -31,7 +31,7 @@ def test_a_full_disk(store: Store, initializer: Fetcher, shards: Sample) -> None
 @rule("FAULT-015")
 def test_a_read_only_destination(initializer: Fetcher, shards: Sample, tmp_path: Path) -> None:
     """A claim that is mounted read-only where the model should go."""
-    initializer.observed_everywhere()
+    initializer.needs_sandbox()
     run = initializer.fetch(shards.uri, mounts={DEST: tmp_path / "calls"}, timeout_s=TOLD_S)
     run.assert_refused()
 

@@ -31,3 +31,8 @@ def after(seconds: float) -> Callable[[], bool]:
     """Whether that many seconds have passed since this call."""
     over = time.monotonic() + seconds
     return lambda: time.monotonic() >= over
+
+
+def ended(word: str) -> None:
+    """Waits until no process is left with `word` among its arguments."""
+    wait_until(lambda: not any(word in argv for argv in command_lines()), f"{word} to end", 5)

@@ -13,9 +13,10 @@ import pytest
 from packaging.version import Version
 
 from clusters.toolchain.cache import ToolFailed
-from scenarios.initializers import NoInitializer, initializer, known_releases, newest, releases, sandbox
+from scenarios.initializers import NoInitializer, initializer, known_releases, newest, releases
 from scenarios.initializers.base import DEST, PVC, Call
 from scenarios.initializers.room import around, requisites
+from tests.isolations import WORKING
 
 HONEST = Path(__file__).parent / "initializers" / "honest.py"
 
@@ -82,7 +83,7 @@ def test_a_command_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     subject = initializer("command:my-initializer")
     subject.prepare()
-    assert (subject.name, subject.route, subject.isolation) == ("my-initializer", "process", sandbox.isolation())
+    assert (subject.name, subject.route, subject.isolation) == ("my-initializer", "process", WORKING[0])
     workdir = tmp_path / "call"
     workdir.mkdir()
     outcome = pickle.loads(pickle.dumps(subject)).call(Call([("x", DEST)], workdir))  # noqa: S301 - our own bytes

@@ -29,6 +29,7 @@ from scenarios.initializers.base import DEST, PVC, Call
 from scenarios.line import Line, draw, program
 from scenarios.network import Request
 from scenarios.servers.base import DIRECT
+from tests.isolations import WORKING
 from tests.sample_report import DRAFT, METRICS, result
 from tests.serving import Handler, serving
 
@@ -139,7 +140,9 @@ for _ in range(2):
         own = bytearray(b"x") * (60 << 20); time.sleep(1.5); os._exit(0)
 os.wait(); os.wait()
 """
-    outcome = sandbox.run([sys.executable, "-c", code], [Path(sys.prefix), Path(sys.base_prefix)], Call([], tmp_path))
+    outcome = sandbox.run(
+        [sys.executable, "-c", code], [Path(sys.prefix), Path(sys.base_prefix)], Call([], tmp_path), WORKING[0]
+    )
     assert outcome.exit_code == 0, outcome.stderr
     assert 180 << 20 < outcome.peak_memory < 240 << 20
 
@@ -170,7 +173,7 @@ def test_large_files_stay_on_disk(tmp_path: Path) -> None:
     (claim / "model.bin").write_bytes(content)
     (tmp_path / "call").mkdir()
     call = Call([(PVC, DEST)], tmp_path / "call", mounts={PVC: claim}, hashed=True)
-    outcome = sandbox.run(["/bin/cp", "-r", f"{PVC}/.", DEST], [], replace(call, arguments=[]))
+    outcome = sandbox.run(["/bin/cp", "-r", f"{PVC}/.", DEST], [], replace(call, arguments=[]), WORKING[0])
     assert outcome.trees[DEST]["model.bin"].content == SHARDS.expected()["part-0/0000.bin"]
     assert outcome.peak_disk >= len(content)
 

@@ -11,10 +11,20 @@ from typing import Literal
 
 Route = Literal["process", "container", "pod"]
 Victim = Literal["program", "worker"]
+#: What keeps a process of this machine apart from it.
+Isolation = Literal["bubblewrap", "unshare", "none"]
+#: What `--isolation` asks for: the best that works, a sandbox or nothing, or no sandbox.
+Wanted = Literal["auto", "sandbox", "none"]
 
 #: Where KServe's webhook has models put, and mounts a volume claim.
 DEST = "/mnt/models"
 PVC = "/mnt/pvc"
+
+
+#: What makes a sandbox work, for messages.
+ALLOW = "allow user namespaces (a sysctl, or the security options of a container), or install bubblewrap"
+#: Why a case was not run, wherever that is the reason: reports count it as one cause, with one remedy.
+NEEDS_SANDBOX = f"it shows in a sandbox only: leave out --isolation none, and {ALLOW}"
 
 
 class NoInitializer(Exception):
@@ -66,12 +76,12 @@ class Call:
     timeout_s    seconds until it is ended with all its processes.
     terminate_when  asked often; once it says True, SIGTERM is sent as a container's first process gets it, that is
                  only if it is handled.
-    space        bytes that fit into `/mnt/models`; None for what the machine has. Not without isolation.
+    space        bytes that fit into `/mnt/models`; None for what the machine has.
     kill         when it is killed, if at all.
     hashed       whether the files are observed by their sha256 alone: models of hundreds of MiB stay on disk.
-    offline      whether it has no network at all. Not without isolation.
+    offline      whether it has no network at all.
     confined     whether it runs as a restricted pod has it: a user that no image knows, with group 0, no privileges,
-                 and nothing that it can write but destinations and /tmp. Not without isolation.
+                 and nothing that it can write but destinations and /tmp.
     """
 
     pairs: Sequence[tuple[str, str]]
@@ -168,4 +178,4 @@ class Initializer(ABC):
     @property
     @abstractmethod
     def isolation(self) -> str:
-        """ "bubblewrap", "container" or "none", for the report."""
+        """ "bubblewrap", "unshare", "container", "cluster" or "none", for the report. May raise NoInitializer."""

@@ -7,10 +7,11 @@ import os
 import shlex
 import shutil
 import tempfile
+from functools import cached_property
 from pathlib import Path
 
-from scenarios.initializers import sandbox
-from scenarios.initializers.base import Call, Initializer, NoInitializer, Outcome
+from scenarios.initializers import isolation, sandbox
+from scenarios.initializers.base import Call, Initializer, Isolation, NoInitializer, Outcome, Wanted
 from scenarios.initializers.room import around, interpreter_of, requisites
 
 
@@ -20,7 +21,8 @@ class Command(Initializer):
     route = "process"
     version = ""
 
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str, wanted: Wanted = "auto") -> None:
+        self._wanted = wanted
         self.spec = f"command:{line}"
         try:
             argv = shlex.split(line)
@@ -39,10 +41,10 @@ class Command(Initializer):
             digest.update(path.read_bytes() if path.is_file() else str(path).encode())
         self.digest = f"sha256:{digest.hexdigest()}"
 
-    @property
-    def isolation(self) -> str:
-        """As this machine allows."""
-        return sandbox.isolation()
+    @cached_property
+    def isolation(self) -> Isolation:
+        """As wanted, as far as this machine allows; found once a run. Raises NoInitializer."""
+        return isolation.choose(self._wanted)
 
     def prepare(self) -> None:
         """Call it without arguments: whatever it answers, it has started."""
@@ -56,7 +58,7 @@ class Command(Initializer):
 
     def call(self, call: Call) -> Outcome:
         """Run it once."""
-        return sandbox.run(self._program, self._needs, call)
+        return sandbox.run(self._program, self._needs, call, self.isolation)
 
 
 def refuse_if_not_started(spec: str, outcome: Outcome, hint: str = "") -> None:

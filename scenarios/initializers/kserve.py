@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from packaging.version import Version
 
 from clusters.toolchain.cache import ToolFailed
 from clusters.toolchain.venv import release_of, version_of
-from scenarios.initializers import sandbox
-from scenarios.initializers.base import DEST, PVC, Call, Initializer, NoInitializer, Outcome
+from scenarios.initializers import isolation, sandbox
+from scenarios.initializers.base import DEST, PVC, Call, Initializer, Isolation, NoInitializer, Outcome, Wanted
 from scenarios.initializers.releases import PYTHON, known_releases, releases
 from scenarios.initializers.room import requisites
 
@@ -26,9 +27,10 @@ class KServe(Initializer):
     name = "kserve"
     route = "process"
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, wanted: Wanted = "auto") -> None:
         if version not in releases():
             raise NoInitializer(f"kserve:{version} is not a known release; known are {', '.join(known_releases())}")
+        self._wanted = wanted
         self.spec = f"kserve:{version}"
         self.version = version
         self.digest = ""
@@ -36,10 +38,10 @@ class KServe(Initializer):
         self._program: Sequence[str] = ()
         self._needs: Sequence[Path] = ()
 
-    @property
-    def isolation(self) -> str:
-        """As this machine allows."""
-        return sandbox.isolation()
+    @cached_property
+    def isolation(self) -> Isolation:
+        """As wanted, as far as this machine allows; found once a run. Raises NoInitializer."""
+        return isolation.choose(self._wanted)
 
     def prepare(self) -> None:
         """Install the package and fetch the entrypoint, once a machine; then load a local model."""
@@ -64,7 +66,7 @@ class KServe(Initializer):
 
     def call(self, call: Call) -> Outcome:
         """Run the entrypoint once."""
-        return sandbox.run(self._program, self._needs, call)
+        return sandbox.run(self._program, self._needs, call, self.isolation)
 
     def _smoke(self) -> None:
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:

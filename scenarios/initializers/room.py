@@ -61,33 +61,6 @@ def destinations(call: Call) -> list[str]:
     return list(dict.fromkeys(posixpath.normpath(posixpath.join("/", path)) for path in named if path))
 
 
-def plainly(call: Call, room: Room) -> dict[str, str]:
-    """Path inside -> path of this machine, for a program that runs without the room around it."""
-    own = ["/mnt", HOME, *(path for path in destinations(call) if not path.startswith("/mnt/"))]
-    return {path: f"{room.root}{path}" for path in own} | {
-        posixpath.normpath(target): str(source) for target, source in call.mounts.items()
-    }
-
-
-def rewrite(text: str, places: Mapping[str, str]) -> str:
-    """`text` with every path that begins with one of `places` put where it lies on this machine."""
-    longest_first = "|".join(re.escape(path) for path in sorted(places, key=len, reverse=True))
-    return re.sub(rf"(?<![\w.-])({longest_first})(?![\w.-])", lambda found: places[found[1]], text)
-
-
-def show_parents(call: Call, room: Room, value: str) -> str:
-    """A folder that is named by `value` and only leads to mounts, made on this machine with links to them."""
-    below = {target: source for target, source in call.mounts.items() if target.startswith(f"{value}/")}
-    if value.count("/") < 2 or not below:
-        return value
-    for target, source in below.items():
-        link = _inside(room.root, target)
-        link.parent.mkdir(parents=True, exist_ok=True)
-        if not link.is_symlink():
-            link.symlink_to(source)
-    return f"{room.root}{value}"
-
-
 def requisites(executable: Path) -> list[Path]:
     """What an executable needs beside itself: its virtual environment and interpreter, or the folder it lies in."""
     found: list[Path] = []

@@ -121,7 +121,7 @@ class View:
         text = str(place.readlink())
         for here in sorted(self.aliases, key=len, reverse=True):
             if _below(text, here):
-                return f"{self.aliases[here]}{text[len(here) :]}"
+                return f"{self.aliases[here].rstrip('/')}{text[len(here) :]}" or "/"
         return text
 
     def _resolve(self, path: str) -> str | None:
@@ -144,7 +144,7 @@ class View:
                     return None
                 done = "" if link.startswith("/") else done
                 pending.extend(link.split("/")[::-1])
-            elif os.path.lexists(self._place(here)):
+            elif os.path.lexists(self._place(here)) or any(_below(mount, here) for mount in self.mounts):
                 done = here
             else:
                 return None

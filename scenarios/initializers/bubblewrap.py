@@ -1,0 +1,64 @@
+"""Sandboxes made by bubblewrap (bwrap(1)), an unprivileged tool that most desktops have."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+from scenarios.initializers import lifeline
+from scenarios.initializers.plan import Plan
+
+_NAMESPACES = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+_SYSTEM = ["--dev", "/dev", "--proc", "/proc", "--die-with-parent", "--new-session", "--chdir", "/"]
+# To a user who is root outside it leaves the kernel's settings writable.
+_SETTINGS = [part for name in ("sys", "irq", "bus") for part in ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}")]
+# Waits for a line on stdin, so that limits and process ids are in place before the program's first instruction; it
+# never comes from a run that was killed.
+_GATE = ["/bin/sh", "-c", 'read -r _ || exit; exec env "$@" </dev/null', "sh"]
+
+
+def missing() -> str:
+    """Why it cannot even be tried; "" where it can."""
+    return "" if shutil.which("bwrap") else "not installed"
+
+
+def start(plan: Plan, info: int) -> subprocess.Popen[bytes]:
+    """Start it, up to the gate; its first process's id goes to the descriptor `info` as `{"child-pid": N}`.
+
+    Raises OSError where there is no such program.
+    """
+    # Shells drop variables such as `HOST-headers`, so these are set behind it.
+    unspeakable = [f"{name}={value}" for name, value in plan.environment.items() if not name.isidentifier()]
+    return subprocess.Popen(
+        [
+            shutil.which("bwrap") or "bwrap",
+            *_options(plan),
+            "--info-fd",
+            str(info),
+            "--",
+            *_GATE,
+            *unspeakable,
+            *plan.argv,
+        ],
+        env=plan.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=[info],
+        process_group=lifeline.group(),
+    )
+
+
+def _options(plan: Plan) -> list[str]:
+    options = ["--bind", str(plan.room.root), "/"]
+    for path in plan.writable or ():
+        options += ["--bind", f"{plan.room.root}{path}", path]
+    for path, source in plan.room.binds.items():
+        options += ["--ro-bind", str(source), path]
+    if plan.small:
+        path, size = plan.small
+        options += ["--size", str(size), "--tmpfs", path]
+    options += [*_NAMESPACES, *(["--unshare-net"] if plan.offline else []), *_SYSTEM, *_SETTINGS]
+    uid, gid = plan.user  # bubblewrap leaves no privileges to any
+    options += ["--uid", str(uid), "--gid", str(gid)]
+    return options if plan.writable is None else [*options, "--remount-ro", "/"]

@@ -1,0 +1,75 @@
+"""Which of the tools that make sandboxes works on this machine, found by using it."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+
+from scenarios.initializers.base import ALLOW, DEST, Call, Isolation, NoInitializer, Wanted
+from scenarios.initializers.plan import sandboxed
+from scenarios.initializers.process import Limits, attend
+from scenarios.initializers.room import furnish
+from scenarios.initializers.start import TOOLS, SandboxBroken, start
+
+#: Seconds that a tool may take to show that it works.
+PROBE_S = 15.0
+SETTINGS = Path("/proc/sys")
+#: Settings of the kernel that deny user namespaces to ordinary users: name, the value that denies, the one that allows.
+_SWITCHES = (
+    ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+    ("kernel.unprivileged_userns_clone", "0", "1"),
+    ("user.max_user_namespaces", "0", "15000"),
+)
+
+
+def choose(wanted: Wanted) -> Isolation:
+    """What isolates calls: the best tool that works here, or "none".
+
+    Raises NoInitializer, in one line with the remedy, where a sandbox is wanted and no tool works.
+    """
+    if wanted == "none":
+        return "none"
+    flaws = {}
+    for name in TOOLS:
+        flaws[name] = flaw(name)
+        if not flaws[name]:
+            return name
+    why = "; ".join(f"{name}: {text}" for name, text in flaws.items())
+    remedy = "; ".join([ALLOW, *(f"as root: sysctl -w {name}={value}" for name, value in _denied())])
+    if wanted == "sandbox":
+        raise NoInitializer(f"--isolation sandbox: no sandbox works here ({why}): {remedy}")
+    logging.getLogger("conformance.setup").info("calls run without a sandbox (%s): %s", why, remedy)
+    return "none"
+
+
+def flaw(name: Isolation) -> str:
+    """Why a tool cannot isolate calls here, in one line; "" if it can.
+
+    It makes a call with everything that a call may ask for, and looks for what the program writes.
+    """
+    if missing := TOOLS[name].missing():
+        return missing
+    with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
+        call = Call([("x://y", DEST)], Path(folder), space=1 << 20, offline=True, confined=True)
+        room = furnish(call, [], isolated=True)
+        plan = sandboxed(["/bin/sh", "-c", f"echo >{DEST}/probe"], {}, room, call)
+        try:
+            with start(plan, name, within_s=PROBE_S, tries=1) as running:
+                running.open_gate()
+                ended = attend(running, Limits(PROBE_S, room.root))
+        except SandboxBroken as broken:
+            return str(broken).removeprefix(f"{name} did not start: ").splitlines()[-1]
+        written = Path(f"{room.root}{DEST}/probe").exists()
+    said = ended.stderr.strip().splitlines()[-1:] or ["no output"]
+    return "" if written else f"a program in it ends with exit code {ended.finish.exit_code}, {said[0]}"
+
+
+def _denied() -> list[tuple[str, str]]:
+    """The settings that deny user namespaces here, with the values that allow them."""
+    found = []
+    for name, denies, allows in _SWITCHES:
+        path = SETTINGS.joinpath(*name.split(".", 1))
+        if path.exists() and path.read_text().strip() == denies:
+            found.append((name, allows))
+    return found

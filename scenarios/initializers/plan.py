@@ -1,0 +1,59 @@
+"""The plan of a call: the program, and everything that it is shown and denied, for whatever starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scenarios.initializers.base import ANYBODY, DEST, Call
+from scenarios.initializers.room import Room, destinations
+
+#: User and group of KServe's image.
+_USER = (1000, 1000)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One call of a program.
+
+    argv         the program's absolute path, and its arguments.
+    environment  all of it.
+    room         the folder that becomes `/` in a sandbox, and what is shown in it.
+
+    The rest needs a sandbox:
+
+    writable  paths inside that can be written where the rest of the room cannot; None where all of it can.
+    small     path inside and bytes of a file system of its own; None for none.
+    offline   whether there is no network.
+    user      the uid and gid that the program has inside; it has no privileges either way.
+    """
+
+    argv: Sequence[str]
+    environment: Mapping[str, str]
+    room: Room
+    writable: Sequence[str] | None = None
+    small: tuple[str, int] | None = None
+    offline: bool = False
+    user: tuple[int, int] = _USER
+
+
+def sandboxed(argv: Sequence[str], environment: Mapping[str, str], room: Room, call: Call) -> Plan:
+    """The plan of a call in a sandbox."""
+    return Plan(
+        argv,
+        environment,
+        room,
+        writable=_writable(room, call) if call.confined else None,
+        small=None if call.space is None else (DEST, call.space),
+        offline=call.offline,
+        user=(ANYBODY, 0) if call.confined else _USER,
+    )
+
+
+def _writable(room: Room, call: Call) -> list[str]:
+    """What a confined call may write: made, so that it can be mounted on itself."""
+    paths = [path for path in ("/tmp", *destinations(call)) if path not in room.binds]  # noqa: S108
+    for path in paths:
+        Path(f"{room.root}{path}").mkdir(parents=True, exist_ok=True)
+    return paths

@@ -1,0 +1,64 @@
+"""Programs started by `launcher.py`: in namespaces that it makes itself (unshare(2)), or without any.
+
+Nothing has to be installed for it: where bubblewrap is missing, Python calls the kernel.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from scenarios.initializers import launcher, lifeline
+from scenarios.initializers.plan import Plan
+
+
+def missing() -> str:
+    """Why it cannot even be tried; "" where it can."""
+    return ""
+
+
+def start(plan: Plan, info: int) -> subprocess.Popen[bytes]:
+    """Start it in a sandbox, up to the gate; its first process's id goes to `info` as `{"child-pid": N}`."""
+    namespaces: launcher.Namespaces = {
+        "root": str(plan.room.root),
+        "binds": {path: str(source) for path, source in plan.room.binds.items()},
+        "holes": None if plan.writable is None else list(plan.writable),
+        "small": plan.small,
+        "offline": plan.offline,
+        "user": plan.user,
+        "info": info,
+    }
+    return _launch(plan, namespaces, [info])
+
+
+def start_plainly(plan: Plan) -> subprocess.Popen[bytes]:
+    """Start it as a process of this machine like any other, in its room's folder, up to the gate."""
+    return _launch(plan, None, [])
+
+
+def _launch(plan: Plan, namespaces: launcher.Namespaces | None, passed: list[int]) -> subprocess.Popen[bytes]:
+    launch: launcher.Launch = {
+        "argv": [os.fsencode(argument) for argument in plan.argv],
+        "environment": {os.fsencode(name): os.fsencode(value) for name, value in plan.environment.items()},
+        "parent": os.getpid(),
+        "namespaces": namespaces,
+    }
+    descriptor = os.memfd_create("launch")
+    with os.fdopen(descriptor, "wb") as stream:
+        marshal.dump(dict(launch), stream)
+        stream.flush()
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", str(Path(launcher.__file__)), str(descriptor)],
+            env={},
+            cwd=None if namespaces else plan.room.root,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[descriptor, *passed],
+            process_group=lifeline.group() if namespaces else None,
+            start_new_session=namespaces is None,
+        )

@@ -1,0 +1,24 @@
+"""Parametrisation by what isolates a call: each tool that works on this machine, and none."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from scenarios.initializers.base import Isolation
+from scenarios.initializers.isolation import flaw
+from scenarios.initializers.start import TOOLS
+
+_FLAWS = {name: flaw(name) for name in TOOLS}
+_MARKS = {name: pytest.mark.skipif(bool(text), reason=f"{name}: {text}") for name, text in _FLAWS.items()}
+_PARAMS = [pytest.param(name, marks=mark) for name, mark in _MARKS.items()]
+
+#: A test of bubblewrap itself.
+bubblewrap = _MARKS["bubblewrap"]
+#: A test in every sandbox, as its argument `isolation`.
+in_a_sandbox = pytest.mark.parametrize("isolation", _PARAMS)
+#: And without one.
+anyhow = pytest.mark.parametrize("isolation", [*_PARAMS, "none"])
+#: Those that work here, the best first, and "none".
+WORKING: list[Isolation] = [name for name in get_args(Isolation) if not _FLAWS.get(name)]
