@@ -7,17 +7,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from packaging.version import Version
-
 from clusters.toolchain.cache import ToolFailed
-from clusters.toolchain.venv import release_of, version_of
+from clusters.toolchain.venv import release_of
 from scenarios.initializers import sandbox
 from scenarios.initializers.base import DEST, PVC, Call, Initializer, NoInitializer, Outcome
-from scenarios.initializers.releases import PYTHON, known_releases, releases
+from scenarios.initializers.image_python import Shortfall, image_python, shortfall
+from scenarios.initializers.releases import known_releases, releases
 from scenarios.initializers.room import requisites
-
-#: The image's Python was 3.9 before this release.
-_SINCE_PYTHON = Version("0.14")
+from scenarios.stores.base import NotOffered
 
 
 class KServe(Initializer):
@@ -33,6 +30,7 @@ class KServe(Initializer):
         self.version = version
         self.digest = ""
         self._release = releases()[version]
+        self._shortfall: Shortfall | None = None
         self._program: Sequence[str] = ()
         self._needs: Sequence[Path] = ()
 
@@ -52,10 +50,15 @@ class KServe(Initializer):
         environment, entrypoint, self.lacks = installed.environment, installed.entrypoint, installed.lacks
         if source != self.version:
             notes.append(f"The entrypoint is that of {source}: the source of {self.version} has none.")
-        self.python, python = release_of(environment), version_of(environment)
-        intended = "3.9" if Version(self.version) < _SINCE_PYTHON else PYTHON
-        if python != intended:
-            notes.append(f"It runs on Python {python}; the image of {self.version} has Python {intended}.")
+        self.python, intended = release_of(environment), image_python(self.version)
+        if self.python.rpartition(".")[0] != intended:
+            notes.append(
+                f"It runs on Python {self.python}; the image of {self.version} has Python {intended}, "
+                f"which `uv python install {intended}` installs."
+            )
+        self._shortfall = shortfall(self.python)
+        if self._shortfall:
+            notes.append(f"{self._shortfall.reason}.")
         self.notes = (*notes, *self.lacks.values())
         self._program = (str(environment / "bin" / "python"), str(entrypoint))
         self._needs = (*requisites(environment / "bin" / "python"), entrypoint)
@@ -63,8 +66,11 @@ class KServe(Initializer):
         self._smoke()
 
     def call(self, call: Call) -> Outcome:
-        """Run the entrypoint once."""
-        return sandbox.run(self._program, self._needs, call)
+        """Run the entrypoint once. Raises NotOffered for a call that ended because its Python is too old."""
+        outcome = sandbox.run(self._program, self._needs, call)
+        if self._shortfall and self._shortfall.failure.search(f"{outcome.stdout}\n{outcome.stderr}"):
+            raise NotOffered(self._shortfall.reason)
+        return outcome
 
     def _smoke(self) -> None:
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
