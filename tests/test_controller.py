@@ -27,7 +27,7 @@ def _controller(folder: Path, known: tuple[KnownFailure, ...] = ()) -> Controlle
     options = Options(
         initializer=Command("/bin/true"), kserve=newest(), mode="embedded", profiles=(), stores=(), rules=(),
         smoke=False, known=known, report_dir=folder / "report", cluster="none", install="manifests", images="auto",
-        driver="suite", keep_cluster=False, keep_failed=0, kubeconfig=None, context=None,
+        driver="suite", isolation="auto", keep_cluster=False, keep_failed=0, kubeconfig=None, context=None,
     )  # fmt: skip
     fleet = Fleet(folder / "run", Gateway("", Path(), Path()), {}, {})
     writer.prepare(options.report_dir)

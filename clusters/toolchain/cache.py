@@ -84,23 +84,34 @@ def digest_of(build: Callable[..., object]) -> str:
     return hashlib.sha256(recipe(build, cache_root()).encode()).hexdigest()[:10]
 
 
-def run(argv: Sequence[str | Path], environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
+def run(
+    argv: Sequence[str | Path],
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    *,
+    timeout_s: float | None = None,
+) -> str:
     """Run one command of a build with the user's environment plus `environment`; returns its stdout.
 
-    Raises StepFailed with the line of its output that names the error.
+    Raises StepFailed with the line of its output that names the error, or when it runs longer than `timeout_s`.
     """
-    done = subprocess.run(
-        argv,
-        env={**os.environ, **(environment or {})},
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    command = f"$ {' '.join(map(str, argv))}"
+    try:
+        done = subprocess.run(
+            argv,
+            env={**os.environ, **(environment or {})},
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=timeout_s,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise StepFailed(f"{Path(argv[0]).name} was ended after {timeout_s:g} s", command) from late
     if done.returncode:
-        output = f"$ {' '.join(map(str, argv))}\n{done.stdout}{done.stderr}"
+        output = f"{command}\n{done.stdout}{done.stderr}"
         raise StepFailed(telling_line(done.stderr or done.stdout) or f"exit code {done.returncode}", output)
     return done.stdout
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+import sysconfig
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -14,13 +15,14 @@ from clusters.toolchain.cache import StepFailed, once, run
 
 
 def virtual_environment(
-    key: str, requirements: Sequence[str], exclude_newer: str | None = None, python: str = "3.11"
+    key: str, requirements: Sequence[str], exclude_newer: str | None = None, python: str | Path = "3.11"
 ) -> Path:
     """A virtual environment with `requirements`, as of the day `exclude_newer` (YYYY-MM-DD, UTC).
 
-    Where this machine has no Python `python`, the running one's version is used. Raises ToolFailed.
+    `python` is the path of an interpreter, or a minor release. Where this machine has no interpreter of that release,
+    the running one is used. Raises ToolFailed.
     """
-    interpreter = _interpreter(python)
+    interpreter = str(python) if isinstance(python, Path) else _interpreter(python)
     chosen = sorted(requirements)
 
     def build(folder: Path) -> None:
@@ -30,9 +32,11 @@ def virtual_environment(
         install: list[str | Path] = [uv.find_uv_bin(), "pip", "install", "--quiet", "--compile-bytecode"]
         if exclude_newer:
             install += ["--exclude-newer", exclude_newer]
-        run([*install, "--python", folder / "bin" / "python", "--", *chosen])
+        run([*install, "--python", folder / "bin" / "python", "--", *chosen], _compiling_for(Path(interpreter)))
 
-    remedy = f"check the package index that uv uses, or install Python {python} (`uv python install {python}`)"
+    remedy = "check the package index that uv uses"
+    if not isinstance(python, Path):
+        remedy += f", or install Python {python} (`uv python install {python}`)"
     return once(f"venv/{key}", build, f"Python packages of {key}", remedy)
 
 
@@ -47,12 +51,22 @@ def release_of(environment: Path) -> str:
     return said["version_info"]
 
 
+def _compiling_for(interpreter: Path) -> Mapping[str, str]:
+    """Variables with which packages are compiled for an interpreter that came without headers and names no compiler
+    of this machine: the headers of the running one serve, if it is of the same minor release."""
+    headers = Path(sysconfig.get_path("include"))
+    own = interpreter.parents[1] / "include" / interpreter.name
+    if (own / "Python.h").exists() or own.name != headers.name:
+        return {}
+    return {"CC": os.environ.get("CC", "cc"), "C_INCLUDE_PATH": str(headers)}
+
+
 @cache
 def _interpreter(python: str) -> str:
     if sys.version_info[:2] == tuple(map(int, python.split("."))):
         return os.path.realpath(sys.executable)
     try:
-        found = run([uv.find_uv_bin(), "python", "find", "--quiet", "--no-project", "--no-python-downloads", python])
+        found = run([uv.find_uv_bin(), "python", "find", "--no-project", "--no-python-downloads", python])
     except StepFailed:
         return os.path.realpath(sys.executable)
     return os.path.realpath(found.strip())

@@ -8,17 +8,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from packaging.version import Version
-
 from clusters.toolchain.cache import ToolFailed
-from clusters.toolchain.venv import release_of, version_of
+from clusters.toolchain.venv import release_of
 from scenarios.initializers import isolation, sandbox
 from scenarios.initializers.base import DEST, PVC, Call, Initializer, Isolation, NoInitializer, Outcome, Wanted
-from scenarios.initializers.releases import PYTHON, known_releases, releases
+from scenarios.initializers.image_python import Shortfall, image_python, shortfall
+from scenarios.initializers.releases import known_releases, releases
 from scenarios.initializers.room import requisites
-
-#: The image's Python was 3.9 before this release.
-_SINCE_PYTHON = Version("0.14")
+from scenarios.stores.base import NotOffered
 
 
 class KServe(Initializer):
@@ -35,6 +32,7 @@ class KServe(Initializer):
         self.version = version
         self.digest = ""
         self._release = releases()[version]
+        self._shortfall: Shortfall | None = None
         self._program: Sequence[str] = ()
         self._needs: Sequence[Path] = ()
 
@@ -54,10 +52,15 @@ class KServe(Initializer):
         environment, entrypoint, self.lacks = installed.environment, installed.entrypoint, installed.lacks
         if source != self.version:
             notes.append(f"The entrypoint is that of {source}: the source of {self.version} has none.")
-        self.python, python = release_of(environment), version_of(environment)
-        intended = "3.9" if Version(self.version) < _SINCE_PYTHON else PYTHON
-        if python != intended:
-            notes.append(f"It runs on Python {python}; the image of {self.version} has Python {intended}.")
+        self.python, intended = release_of(environment), image_python(self.version)
+        if self.python.rpartition(".")[0] != intended:
+            notes.append(
+                f"It runs on Python {self.python}; the image of {self.version} has Python {intended}, "
+                f"which `uv python install {intended}` installs."
+            )
+        self._shortfall = shortfall(self.python)
+        if self._shortfall:
+            notes.append(f"{self._shortfall.reason}.")
         self.notes = (*notes, *self.lacks.values())
         self._program = (str(environment / "bin" / "python"), str(entrypoint))
         self._needs = (*requisites(environment / "bin" / "python"), entrypoint)
@@ -65,8 +68,11 @@ class KServe(Initializer):
         self._smoke()
 
     def call(self, call: Call) -> Outcome:
-        """Run the entrypoint once."""
-        return sandbox.run(self._program, self._needs, call, self.isolation)
+        """Run the entrypoint once. Raises NotOffered for a call that ended because its Python is too old."""
+        outcome = sandbox.run(self._program, self._needs, call, self.isolation)
+        if self._shortfall and self._shortfall.failure.search(f"{outcome.stdout}\n{outcome.stderr}"):
+            raise NotOffered(self._shortfall.reason)
+        return outcome
 
     def _smoke(self) -> None:
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:

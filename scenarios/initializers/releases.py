@@ -15,6 +15,7 @@ from packaging.version import Version
 from clusters.toolchain.cache import ToolFailed
 from clusters.toolchain.module_files import module_files
 from clusters.toolchain.venv import virtual_environment
+from scenarios.initializers.image_python import chosen_python
 
 _MODULE = "github.com/kserve/kserve"
 _ENTRYPOINT = "python/storage-initializer/scripts/initializer-entrypoint"
@@ -23,7 +24,6 @@ _KERBEROS = ("krbcontext==0.10", "hdfs~=2.6.0", "requests-kerberos==0.14.0")
 #: In every environment that `python -m venv` makes, as in the images; ray, in the releases before 0.16, needs it.
 _SEEDED = ("setuptools",)
 _KERBEROS_REMEDY = "apt-get install gcc libkrb5-dev"
-PYTHON = "3.11"
 
 
 @dataclass(frozen=True)
@@ -57,22 +57,23 @@ class Release:
     def install(self) -> Installed:
         """Install the packages and fetch the entrypoint, once a machine. Raises ToolFailed."""
         lacks = {}
+        python = chosen_python(self.version)
         try:
-            environment = self._with_kerberos()
+            environment = self._with_kerberos(python)
         except ToolFailed as reason:
-            environment = self._environment([])
+            environment = self._environment([], python)
             lacks = {"webhdfs": f"The HDFS client needs `{_KERBEROS_REMEDY}` first: {reason}"}
         source = self.entrypoint or self.version
         return Installed(environment, module_files(_MODULE, f"v{source}", [_ENTRYPOINT]) / _ENTRYPOINT, lacks)
 
-    def _with_kerberos(self) -> Path:
+    def _with_kerberos(self, python: Path | str) -> Path:
         if not (shutil.which("krb5-config") and (shutil.which("gcc") or shutil.which("cc"))):
             raise ToolFailed("gcc or krb5-config was not found")
-        return self._environment(_KERBEROS)
+        return self._environment(_KERBEROS, python)
 
-    def _environment(self, more: Sequence[str]) -> Path:
+    def _environment(self, more: Sequence[str], python: Path | str) -> Path:
         requirements = [f"{self.package}=={self.version}", *_SEEDED, *more]
-        return virtual_environment(f"kserve-{self.version}", requirements, self.exclude_newer, PYTHON)
+        return virtual_environment(f"kserve-{self.version}", requirements, self.exclude_newer, python)
 
 
 @cache
