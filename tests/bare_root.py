@@ -184,12 +184,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _timed(bare: BareRoot, command: str) -> int:
     _say(f"{bare.user}: {command}")
-    began, before = time.monotonic(), os.times()
+    began, before, received_mb = time.monotonic(), os.times(), _received_mb()
     status = bare.run(command)
     wall_s, after = time.monotonic() - began, os.times()
     cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
-    _say(f"{bare.user}: exit {status} after {wall_s:.0f} s, {cpu_s:.0f} s of CPU, {bare.used_mb()} MB in {bare.home}")
+    _say(
+        f"{bare.user}: exit {status} after {wall_s:.0f} s, {cpu_s:.0f} s of CPU; this machine received "
+        f"{_received_mb() - received_mb:.0f} MB; {bare.used_mb()} MB in {bare.home}"
+    )
     return status
+
+
+def _received_mb() -> float:
+    """What all programs of this machine have received from others, in MB."""
+    lines = [line.split() for line in Path("/proc/net/dev").read_text().splitlines()[2:]]
+    return sum(int(received) for name, received, *_ in lines if name != "lo:") / 1e6
 
 
 def _say(line: str) -> None:
