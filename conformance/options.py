@@ -34,35 +34,62 @@ _WITH_VALUE = (
 OWN_LIST = known_failures.FOLDER / "kserve.yaml"
 
 
+#: Name of each group of options -> its title in `--help` and in docs/options.md.
+GROUPS = {
+    "conformance": "storage initializer conformance",
+    "conformance-cluster": "storage initializer conformance on a cluster",
+}
+
+
 def add(parser: pytest.Parser) -> None:
-    """Declare the options."""
-    group = parser.getgroup("conformance", "storage initializer conformance")
+    """Declare the options. Each help text ends with the default, if the option has one."""
+    group, cluster = (parser.getgroup(name, title) for name, title in GROUPS.items())
     group.addoption(
         "--initializer",
         metavar="SPEC",
-        help="what to test: kserve:VERSION (that release's published code), command:ARGV (any executable called with "
-        "SRC DEST), image:REF (with podman or docker). Default: the newest KServe release known; with a cluster that "
-        "of --kserve",
+        help="The program under test. kserve:VERSION runs the published code of that release. command:ARGV calls any "
+        "executable with SRC DEST. image:REF runs an image with podman or docker. Default: the newest release that the "
+        "suite knows; with --cluster, the release of --kserve.",
     )
     group.addoption(
         "--kserve",
         metavar="VERSION",
-        help="the KServe release whose rules apply. Default: the initializer's own, else the newest",
+        help="The KServe release whose rules apply. With --cluster kind, the run installs this release. Default: the "
+        "initializer's own release, else the newest.",
     )
     group.addoption(
         "--servers",
         metavar="MODE",
-        help="what plays the stores: embedded (needs pip alone), native (the real programs, built from source), "
-        "container (published images). Default: embedded; with a cluster native",
+        help="The programs that play the stores. embedded: they install with pip alone. native: the real programs, "
+        "built from source. container: published images. Default: embedded; with --cluster, native.",
     )
     group.addoption(
-        "--profile", action="append", default=[], metavar="NAME", help="only this profile (download, download/s3)"
+        "--profile",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="Run only this profile, such as download or download/s3. Repeat the option, or give a list: a,b.",
     )
     group.addoption(
-        "--store", action="append", default=[], metavar="NAME", help=f"only this store: {', '.join(STORES)}"
+        "--store",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"Run only the cases of this store. Repeat the option, or give a list: s3,gcs. The stores are "
+        f"{', '.join(STORES)}.",
     )
-    group.addoption("--rule", action="append", default=[], metavar="ID", help="only this rule, or rules like ERR-*")
-    group.addoption("--smoke", action="store_true", help="one case for each store and area; never a clean verdict")
+    group.addoption(
+        "--rule",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="Run only this rule. ID may be a pattern, such as 'ERR-*'. Repeat the option, or give a list.",
+    )
+    group.addoption(
+        "--smoke",
+        action="store_true",
+        help="Run one case for each store and area. A smoke run never ends with the verdict conformant.",
+    )
     group.addoption(
         "--isolation",
         default="auto",
@@ -73,46 +100,67 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--known-failures",
         metavar="FILE",
-        help="rules that are known to be broken ('none' for no list). Default for kserve: the suite's own list",
+        help="Expect the failures that this list declares. none: expect no failure. Default: the suite's own list for "
+        "kserve:VERSION, none for any other initializer.",
     )
-    cluster = parser.getgroup("conformance-cluster", "storage initializer conformance on a cluster")
     cluster.addoption(
         "--cluster",
         default="none",
         metavar="WHICH",
-        help="where pods run: none, kind (made with podman or docker, and removed), existing (that of --kubeconfig; "
-        "only namespaces of the run's own are touched). Default: none",
+        help="Where pods run. none: nowhere. kind: on a cluster that the run creates with podman or docker, and "
+        "removes. existing: on the cluster of --kubeconfig; the run touches only namespaces that it creates. "
+        "Default: none.",
     )
     cluster.addoption(
         "--install",
         default="manifests",
         metavar="WAY",
-        help="how KServe is installed: manifests (the release's rendered ones), helm (its chart). Default: manifests",
+        help="How the run installs KServe. manifests: from the release's rendered manifests. helm: from its chart. "
+        "Default: manifests.",
     )
     cluster.addoption(
         "--images",
         default="auto",
         metavar="SOURCE",
-        help="where images come from: published (their registries), assembled (packages and modules, on this machine), "
-        "auto (published where a registry answers). Default: auto",
+        help="Where images come from. published: the nodes pull them from their registries. assembled: the run builds "
+        "them on this machine from packages and modules. auto: published where a registry answers, else assembled. "
+        "Default: auto.",
     )
     cluster.addoption(
         "--kind-driver",
         default="suite",
         metavar="WHO",
-        help="who calls kind: suite, pytest-kind (its KindCluster; needs the extra of that name). Default: suite",
+        help="Who calls kind. suite: the suite. pytest-kind: that package's KindCluster, from the extra pytest-kind. "
+        "Default: suite.",
     )
-    cluster.addoption("--keep-cluster", action="store_true", help="leave the kind cluster for the next run, and use it")
+    cluster.addoption("--keep-cluster", action="store_true", help="Keep the kind cluster. The next run uses it.")
     cluster.addoption(
-        "--keep-failed", type=int, default=0, metavar="N", help="leave the objects of the first N failed cases"
+        "--keep-failed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Keep the Kubernetes objects of the first N failed cases. Default: 0.",
     )
-    cluster.addoption("--kubeconfig", metavar="FILE", help="of the existing cluster. Default: kubectl's own")
-    cluster.addoption("--context", metavar="NAME", help="in that file. Default: its current one")
-    group.addoption("--report-dir", default="conformance-report", metavar="DIR", help="default: conformance-report/")
+    cluster.addoption(
+        "--kubeconfig",
+        metavar="FILE",
+        help="The kubeconfig file of the existing cluster. Default: the file that kubectl uses.",
+    )
+    cluster.addoption(
+        "--context", metavar="NAME", help="The context in the kubeconfig file. Default: its current context."
+    )
     group.addoption(
-        "--list-rules", action="store_true", help="list every rule, or those of the selection and of --kserve, and exit"
+        "--report-dir",
+        default="conformance-report",
+        metavar="DIR",
+        help="Write the report to this folder. Default: conformance-report.",
     )
-    group.addoption("--explain", metavar="ID", help="print one rule with its references and messages, and exit")
+    group.addoption(
+        "--list-rules",
+        action="store_true",
+        help="Print the rules and exit. --profile, --store, --rule and --kserve select.",
+    )
+    group.addoption("--explain", metavar="ID", help="Print one rule with its references and messages, and exit.")
 
 
 @dataclass(frozen=True)

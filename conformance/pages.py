@@ -1,8 +1,8 @@
-"""The pages that are made of the spec: every rule with its tests, what became of every field report, what each release
-is known to break.
+"""The pages that are made of code and data: every rule with its tests, what became of every field report, what each
+release is known to break, every option.
 
-`python -m conformance.pages` writes spec.md, coverage.md and known-failures-kserve.md in docs/; `--check` only says if
-they are up to date.
+`python -m conformance.pages` writes spec.md, coverage.md, known-failures-kserve.md and options.md in docs/. With
+`--check` it only prints the names of those that are out of date.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Literal
 
 import yaml
 
-from conformance import known_failures
+from conformance import known_failures, options_page
 from conformance.options import OWN_LIST
 from conformance.spec import Message, Rule, Spec, SpecError, current
 from scenarios.initializers import known_releases
@@ -113,6 +113,7 @@ class Pages:
             "spec.md": "\n".join(self._spec_page()),
             "coverage.md": "\n".join(self._coverage_page()),
             "known-failures-kserve.md": "\n".join(self._known_failures_page()),
+            "options.md": "\n".join([MADE, *options_page.page()]),
         }
 
     def _known_failures_page(self) -> Iterator[str]:

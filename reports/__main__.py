@@ -1,4 +1,4 @@
-"""`python -m reports`: compare, render, check and recover conformance reports."""
+"""`python -m reports`: summarise, compare, render, check and recover conformance reports."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from reports import compare, reader, writer
+from reports.summary import summary
 
 TROUBLE = (reader.UnreadableReport, reader.CorruptReport, writer.ReportUnwritable)
 
@@ -25,6 +26,13 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"{trouble}\n")
         return 1 if isinstance(trouble, reader.CorruptReport) else 2
     return status
+
+
+def _summary(arguments: argparse.Namespace) -> int:
+    report = reader.load(arguments.report)
+    lines = summary(report, path=arguments.report.parent / writer.PAGE, colour=False, width=arguments.width)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    return 0
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -67,6 +75,15 @@ def _parser() -> argparse.ArgumentParser:
         " 2 a file or argument cannot be used.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    command = commands.add_parser(
+        "summary",
+        help="print the closing lines of the run again",
+        description="Print the lines with which the run of REPORT.json closed.",
+    )
+    command.add_argument("report", metavar="REPORT.json", type=Path)
+    command.add_argument("--width", metavar="COLUMNS", type=int, default=100, help="default: 100")
+    command.set_defaults(run=_summary)
 
     command = commands.add_parser(
         "compare",

@@ -8,7 +8,9 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+import yaml
 
+from conformance.spec import current
 from scenarios.initializers import known_releases
 from scenarios.stores import STORES
 
@@ -24,18 +26,59 @@ def _row(first: str) -> str:
     return rows[0]
 
 
-def test_the_table_of_options_is_that_of_the_command() -> None:
-    """Every option of the suite is in the table, and every option in the table is one of the suite."""
+@pytest.fixture(scope="module")
+def own_options() -> set[str]:
+    """The suite's own options, as `--help` prints them."""
     command = [sys.executable, "-m", "pytest", "conformance/", "--help"]
     printed = subprocess.run(command, cwd=HOUSE, capture_output=True, text=True, check=True).stdout
     groups = re.findall(r"^storage initializer conformance[a-z ]*:\n(.*?)\n\n", printed, re.M | re.S)
-    own = "\n".join(groups)
-    listed = {option for line in README.splitlines() if line.startswith("| `--") for option in _options(line)}
-    assert listed == set(re.findall(r"^  (--[a-z-]+)", own, re.M))
+    return set(re.findall(r"^  (--[a-z-]+)", "\n".join(groups), re.M))
 
 
-def _options(row: str) -> list[str]:
-    return re.findall(r"`(--[a-z-]+)", row.split("|")[1])
+def _options(page: str) -> set[str]:
+    """The options in the first cells of a page's tables."""
+    return {name for line in page.splitlines() if line.startswith("| `--") for name in _named(line.split("|")[1])}
+
+
+def _named(text: str) -> list[str]:
+    return re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)
+
+
+def test_every_option_has_a_row_in_its_page(own_options: set[str]) -> None:
+    """And no row is about an option that the suite does not have."""
+    assert _options((HOUSE / "docs" / "options.md").read_text()) == own_options
+
+
+def test_the_options_of_the_readme_are_few_and_real(own_options: set[str]) -> None:
+    shown = _options(README)
+    assert shown <= own_options
+    assert 0 < len(shown) <= 6
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_runs_that_a_page_shows_have_real_options(page: Path, own_options: set[str]) -> None:
+    """In commands that start a run: `tox -e conformance -- ...`, `pytest conformance ...`."""
+    text = page.read_text().replace("\\\n", " ")
+    runs = re.findall(
+        r"(?:tox -e (?:conformance\S*|cluster|cluster-kserve\S*) -- |pytest conformance\S*)([^`#\n]*)", text
+    )
+    asked = {name for run in runs for name in _named(run)}
+    assert asked <= own_options
+
+
+def test_the_failure_of_the_readme_is_about_a_rule_as_it_is() -> None:
+    """The rule's title and statement are printed by the run that the README shows."""
+    shown = README.partition("## A failure")[2].partition("\n## ")[0]
+    rule = current().rules[re.findall(r"--rule (\S+)", shown)[0]]
+    assert f"\n{rule.id} {rule.level}: {rule.title}\n  {rule.statement}\n" in shown
+
+
+def test_the_action_takes_what_the_readme_gives() -> None:
+    steps = yaml.safe_load(README.partition("```yaml\n")[2].partition("```")[0])["steps"]
+    given = next(step["with"] for step in steps if "storage-initializer-conformance" in step.get("uses", ""))
+    inputs = yaml.safe_load((HOUSE / "action.yml").read_text())["inputs"]
+    assert given.keys() <= inputs.keys()
+    assert {name for name, about in inputs.items() if about.get("required")} <= given.keys()
 
 
 @pytest.mark.parametrize("store", STORES)

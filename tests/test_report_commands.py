@@ -11,6 +11,7 @@ import pytest
 
 from reports import compare, writer
 from reports.__main__ import main
+from reports.summary import summary
 from tests.sample_report import ERROR, FAILED, KNOWN, MIXED, NOT_RUN, report_of, result
 
 
@@ -71,9 +72,20 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert 'href="evidence/' in (tmp_path / "bad" / writer.PAGE).read_text()
 
 
+def test_the_closing_lines_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the terminal showed at the end of the run, without colours."""
+    writer.write(report_of(*MIXED), tmp_path)
+    report = tmp_path / writer.REPORT
+    assert main(["summary", str(report)]) == 0
+    expected = summary(report_of(*MIXED), path=tmp_path / writer.PAGE, colour=False, width=100)
+    assert capsys.readouterr().out.splitlines() == expected
+    assert main(["summary", str(tmp_path / "none.json")]) == 2
+    assert "none.json" in capsys.readouterr().err
+
+
 def test_help() -> None:
     """The module runs as a program, and each command explains itself."""
-    for command in ([], ["compare"], ["render"], ["check"], ["recover"]):
+    for command in ([], ["summary"], ["compare"], ["render"], ["check"], ["recover"]):
         shown = subprocess.run(
             [sys.executable, "-m", "reports", *command, "--help"],
             cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True,
