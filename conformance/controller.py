@@ -19,7 +19,7 @@ from reports import writer
 from reports.model import LeftOut, Level, Metrics, Outcome, Report, Result, from_json
 from reports.summary import summary
 from reports.verdict import EXECUTED, finish
-from scenarios.initializers.proc import cores
+from scenarios.initializers.proc import cores, cpu_of_tree
 
 
 class Controller:
@@ -33,6 +33,7 @@ class Controller:
         self.nothing = ""  # why no case was selected
         self._began = began
         self._setup_s = time.monotonic() - began
+        self._setup_cpu_s, self._servers_setup_cpu_s = cpu_of_tree(os.getpid()), run.fleet.cpu_s()
         self._results: dict[tuple[str, ...], Result] = {}
         self._judged: set[str] = set()
         self._secrets: set[str] = set()
@@ -136,12 +137,13 @@ class Controller:
 
     def _metrics(self) -> Metrics:
         """What the run has cost until now."""
-        times = os.times()
         return Metrics.measured(
             wall_s=time.monotonic() - self._began,
             setup_s=self._setup_s,
-            cpu_s=times.user + times.system + times.children_user + times.children_system,
+            cpu_s=cpu_of_tree(os.getpid()),
+            setup_cpu_s=self._setup_cpu_s,
             initializer_cpu_s=self._initializer_cpu_s,
+            servers_cpu_s=self.run.fleet.cpu_s() - self._servers_setup_cpu_s,
             cores=cores(),
             longest_case_s=max((result.duration_s for result in self._results.values()), default=0.0),
             workers=self.workers or 1,

@@ -94,8 +94,9 @@ def add(parser: pytest.Parser) -> None:
         "--isolation",
         default="auto",
         metavar="HOW",
-        help="how calls of kserve: and command: are kept apart from this machine: auto (in a sandbox of bubblewrap or "
-        "unshare where one works, else in none), sandbox (in one, or the run ends), none. Default: auto",
+        help="How calls of `kserve:VERSION` and `command:ARGV` run. `auto`: in a sandbox of bubblewrap, else of "
+        "unshare, else in none. `sandbox`: in a sandbox; the run ends where none works. `none`: in none. Cases that show "
+        "in a sandbox only are then not-run. Default: auto.",
     )
     group.addoption(
         "--known-failures",

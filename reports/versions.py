@@ -37,8 +37,8 @@ def upgraded(data: Any) -> Any:  # noqa: ANN401 - JSON data of any shape
     _add(data.get("selection"), pytest=[], cases_left_out=0, rules_left_out=0)
     metrics = data.get("metrics")
     _drop(metrics, "efficiency", "initializer_wall_s")
-    new = ("cpu_s", "initializer_cpu_s", "harness_cpu_s", "cores", "utilisation", "longest_case_s", "bound_s")
-    _add(metrics, **{name: value for name, value in asdict(Metrics()).items() if name in new})
+    old = ("wall_s", "setup_s", "workers", "calls", "peak_memory_bytes")
+    _add(metrics, **{name: value for name, value in asdict(Metrics()).items() if name not in old})
     return data
 
 

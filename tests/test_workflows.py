@@ -20,7 +20,7 @@ ACTIONLINT = "v1.7.12"
 def _problems(repository: Path) -> str:
     program = go_binary("github.com/rhysd/actionlint/cmd/actionlint", ACTIONLINT, "actionlint")
     # Shell and Python scripts in workflows are not checked: whether those programs are here must not matter.
-    command = [program, "-no-color", "-oneline", "-shellcheck=", "-pyflakes="]
+    command: list[str | Path] = [program, "-no-color", "-oneline", "-shellcheck=", "-pyflakes="]
     return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False, timeout=60).stdout
 
 

@@ -32,6 +32,11 @@ def available_memory() -> int:
     return max(0, min(left))
 
 
+def cpu_of_tree(pid: int) -> float:
+    """CPU seconds of a process, of its living descendants, and of the dead ones that were waited for."""
+    return sum(map(cpu_seconds, [pid, *descendants(pid)]))
+
+
 def end_of(pid: int) -> tuple[int, float]:
     """The exit code (negative for a signal) and CPU seconds, waited-for children included, of a zombie."""
     fields = _stat(pid)

@@ -15,9 +15,10 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from scenarios import gateway as gateways
+from scenarios.initializers.proc import cpu_of_tree
 from scenarios.network import LOOPBACK, Gateway
 from scenarios.servers.base import Endpoint, Server, Unavailable
-from scenarios.servers.process import Started, start
+from scenarios.servers.process import Process, Started, start
 
 log = logging.getLogger("conformance.setup")
 
@@ -87,6 +88,10 @@ class Fleet:
             except OSError as error:
                 return f"{name} takes no connections any more: {error}"
         return ""
+
+    def cpu_s(self) -> float:
+        """CPU seconds of servers and gateway until now, where they are processes of this machine."""
+        return sum(cpu_of_tree(one.popen.pid) for one in self._processes if isinstance(one, Process))
 
     def stop(self) -> None:
         """End every process and remove the run's folder. Only in the process that called `start`."""
