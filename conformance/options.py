@@ -95,8 +95,8 @@ def add(parser: pytest.Parser) -> None:
         default="auto",
         metavar="HOW",
         help="How calls of `kserve:VERSION` and `command:ARGV` run. `auto`: in a sandbox of bubblewrap, else of "
-        "unshare, else in none. `sandbox`: in a sandbox; the run ends where none works. `none`: in none. Cases that show "
-        "in a sandbox only are then not-run. Default: auto.",
+        "unshare, else in none. `sandbox`: in a sandbox; the run ends where none works. `none`: in none. Cases that "
+        "show in a sandbox only are then not-run. Default: auto.",
     )
     group.addoption(
         "--known-failures",

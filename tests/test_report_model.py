@@ -100,7 +100,7 @@ def test_a_result_without_store_counts_in_every_store() -> None:
 
 def test_utilisation_and_bound() -> None:
     """84 CPU seconds in 60 s on two cores; no schedule ends before 42 s, nor before its longest case."""
-    assert (METRICS.utilisation, METRICS.bound_s, METRICS.harness_cpu_s) == (0.7, 42, 14)
+    assert (METRICS.utilisation, METRICS.bound_s, METRICS.harness_cpu_s) == (0.7, 42, 7)
     assert _metrics(longest_case_s=50).bound_s == 50
     nothing = _metrics(wall_s=0, cpu_s=0, cores=0, workers=0)
     assert (nothing.utilisation, nothing.cores, nothing.workers) == (0, 1, 1)
@@ -109,8 +109,8 @@ def test_utilisation_and_bound() -> None:
 
 def _metrics(**changes: float) -> Metrics:
     values: dict[str, Any] = {
-        "wall_s": 60, "setup_s": 1, "cpu_s": 84, "initializer_cpu_s": 70, "cores": 2, "longest_case_s": 21,
-        "workers": 2, "calls": 3, "peak_memory_bytes": 0,
+        "wall_s": 60, "setup_s": 1, "cpu_s": 84, "setup_cpu_s": 2, "initializer_cpu_s": 70, "servers_cpu_s": 5, "cores": 2,
+        "longest_case_s": 21, "workers": 2, "calls": 3, "peak_memory_bytes": 0,
     }  # fmt: skip
     return Metrics.measured(**values | changes)
 
