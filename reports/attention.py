@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reports.gaps import Lack, restrictions
+from reports.gaps import Lack, command_line, restrictions
 from reports.model import Outcome, Report, Result, Verdict
 from reports.overview import Overview
 from reports.verdict import narrowed
@@ -44,7 +44,7 @@ def scope(report: Report) -> str:
     options = _named(report)
     if not options or _partial(report):
         return ""
-    return f"Selected: {' '.join(options)}. Other stores and profiles have no verdict."
+    return f"Selected: {command_line(options)}. Other stores and profiles have no verdict."
 
 
 def where(results: Sequence[Result]) -> str:
@@ -79,7 +79,7 @@ def _of_the_selection(report: Report) -> Iterator[Point]:
         chosen = report.selection
         cases, rules = _count(chosen.cases_left_out, "case"), _count(chosen.rules_left_out, "rule")
         more = f" A whole run adds {cases} of {rules}." if chosen.cases_left_out else ""
-        yield Point(Outcome.NOT_RUN, "Partial run", f"{' '.join(_named(report))}.{more}")
+        yield Point(Outcome.NOT_RUN, "Partial run", f"{command_line(_named(report))}.{more}")
 
 
 def _of_verdicts(report: Report, table: Overview) -> Iterator[Point]:

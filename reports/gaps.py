@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from reports.model import Level, Outcome, Report, Selection
 from reports.verdict import EXECUTED, counts_in, members, narrowed
 
-#: Characters of the remedy that names what to leave out; a command line may have named a hundred tests.
-LONGEST_REMEDY = 120
+#: Characters of a command line that are repeated; it may have named a hundred tests.
+LONGEST_COMMAND = 160
 
 
 class Lack(StrEnum):
@@ -83,8 +83,14 @@ def restrictions(selection: Selection) -> list[str]:
     return [*smoke, *rules, *selection.pytest]
 
 
+def command_line(options: Sequence[str]) -> str:
+    """The options in a row, cut where they are too many to read."""
+    text = " ".join(options)
+    return text if len(text) <= LONGEST_COMMAND else text[: LONGEST_COMMAND - 4] + " ..."
+
+
 def _whole(selection: Selection) -> str:
-    options = textwrap.shorten(" ".join(restrictions(selection)), LONGEST_REMEDY, placeholder=" ...")
+    options = command_line(restrictions(selection))
     return f"run without {options}" if options else "run the whole suite again"
 
 

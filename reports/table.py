@@ -27,7 +27,10 @@ _COUNTED = {
 
 
 def table_lines(table: Overview, colour: bool, width: int) -> Iterator[str]:
-    """Stores by profiles, two lines or more each; columns that do not fit beside the others stand below them."""
+    """Stores by profiles, two lines or more each; columns that do not fit beside the others stand below them.
+
+    There, a store has a row only where it has a case.
+    """
     heads = [_head(row) for row in table.rows]
     first = max((len(text) for head in heads for text in head), default=0)
     fits = (width - first) // max(len(table.families), 1) - len(_BETWEEN)
@@ -39,7 +42,8 @@ def table_lines(table: Overview, colour: bool, width: int) -> Iterator[str]:
         heading = _BETWEEN.join(["".ljust(first), *(family.ljust(room) for family in table.families[shown])])
         yield from ("", paint(heading.rstrip(), HEADING, colour))
         for row, head in zip(table.rows, heads, strict=True):
-            yield from _row(row.cells[shown], head, first, room, colour)
+            if any(row.cells[shown]):
+                yield from _row(row.cells[shown], head, first, room, colour)
     if any(cell.verdict is Verdict.KNOWN_FAILURES for cell in table.cells):
         yield from wrapped(f"* {Verdict.KNOWN_FAILURES}: each of these is listed with its reason", width, hang=2)
     for note in table.notes:

@@ -126,9 +126,12 @@ def test_what_an_incomplete_profile_lacks(results: list[Result], changes: dict[s
 
 def test_a_long_command_line_is_shortened() -> None:
     selection = Selection(pytest=tuple(f"conformance/test_{n}.py" for n in range(100)), left_out=(S3_LEFT_OUT,))
-    (gap,) = gaps(report_of(result(), selection=selection), "download/s3")
-    assert len(gap.sentence) < 240
-    assert gap.sentence.endswith("...")
+    report = report_of(result(), selection=selection)
+    (gap,), (point,) = gaps(report, "download/s3"), points(report, overview(report))
+    for text in (gap.sentence.partition(": ")[2], point.text):
+        assert len(text) < 180
+        assert "conformance/test_0.py conformance/test_1.py" in text
+        assert "..." in text
 
 
 @pytest.mark.parametrize(
@@ -192,3 +195,13 @@ def test_the_table_fits_the_terminal(width: int, blocks: int) -> None:
     assert text.count("model-registry") == blocks
     for word in ("NONCONFORMANT", "INCOMPLETE [1]", "conformant*", "1 failed,", "16 known", "1 not run", *profiles):
         assert word in text
+
+
+def test_columns_below_the_others_have_their_own_rows() -> None:
+    """A store without a case of them does not stand there."""
+    table = overview(report_of(of("download"), of("download", store="gcs"), of("flow", store="")))
+    lines = list(table_lines(table, colour=False, width=30))
+    assert [line.split() for line in lines if line] == [
+        ["download"], ["gcs", "conformant"], ["1", "passed"], ["s3", "conformant"], ["emulator", "1", "passed"],
+        ["flow"], ["any", "store", "conformant"], ["1", "passed"],
+    ]  # fmt: skip
