@@ -174,7 +174,10 @@ def _furnish(names: Namespaces) -> None:
         path, size = names["small"]
         _mount("tmpfs", root + path, "tmpfs", _NOSUID | _NODEV, f"size={size},mode=755")
     _devices(f"{root}/dev")
-    _mount("proc", f"{root}/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
+    try:
+        _mount("proc", f"{root}/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
+    except PermissionError:  # a container's /proc hides something, and a new one would show it
+        _bind("/proc", f"{root}/proc")
     for name in _CLOSED:
         path = f"{root}/proc/{name}"
         if os.path.exists(path):
