@@ -138,7 +138,7 @@ def _crooked(store: Store, proxy: str) -> tuple[Access, Mapping[str, str]]:
     """By way of the proxy; S3's clients say that the proxy is lost, so they meet its certificate themselves."""
     if not isinstance(store, S3):
         return store.access(), dict.fromkeys(("HTTPS_PROXY", "https_proxy"), proxy)
-    endpoint = f"localhost:{urlsplit(proxy).port}"
+    endpoint = urlsplit(proxy).netloc
     settings = {"AWS_ENDPOINT_URL": f"https://{endpoint}", "S3_ENDPOINT": endpoint, "S3_USE_HTTPS": "1"}
     return store.access().plus(**settings), IMPATIENT[store.name]
 

@@ -64,7 +64,7 @@ class Gateway:
         The authority is named by the path that the initializer sees, so `mounts` belongs to the same call.
         """
         # The listeners of single servers are on the host of the proxy, and need none.
-        direct = ",".join(dict.fromkeys([LOOPBACK, "localhost", str(urlsplit(self.proxy_url).hostname)]))
+        direct = ",".join(dict.fromkeys([LOOPBACK, str(urlsplit(self.proxy_url).hostname)]))
         env = {
             "HTTPS_PROXY": self.proxy_url,
             "HTTP_PROXY": self.proxy_url,

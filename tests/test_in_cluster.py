@@ -66,16 +66,16 @@ class Missing(HttpServer):
 def test_initializers_ask_the_servers_in_a_cluster_past_the_proxy() -> None:
     """The proxy's own host needs none; on this machine nothing changes."""
     inside = Gateway(f"http://{stores_pod.HOST}:8080", Path("ca"), Path("log")).environment()
-    assert inside["NO_PROXY"] == f"127.0.0.1,localhost,{stores_pod.HOST}"
-    assert Gateway("http://127.0.0.1:8080", Path("ca"), Path("log")).environment()["no_proxy"] == "127.0.0.1,localhost"
+    assert inside["NO_PROXY"] == f"127.0.0.1,{stores_pod.HOST}"
+    assert Gateway("http://127.0.0.1:8080", Path("ca"), Path("log")).environment()["no_proxy"] == "127.0.0.1"
 
 
 def test_a_fleet_answers_by_its_name_from_elsewhere(tmp_path: Path) -> None:
     """On every address, with a certificate for that name on the same port."""
-    fleet = Fleet.start({HttpServer}, tmp_path / "run", "localhost")
+    fleet = Fleet.start({HttpServer}, tmp_path / "run", "127.0.0.3")
     try:
         url = urlsplit(fleet.endpoints[HttpServer.name].url)
-        assert url.hostname == urlsplit(fleet.gateway.proxy_url).hostname == "localhost"
+        assert url.hostname == urlsplit(fleet.gateway.proxy_url).hostname == "127.0.0.3"
         with socket.create_connection(("127.0.0.2", url.port or 0), timeout=5):
             pass
         trusting = ssl.create_default_context(cafile=str(fleet.gateway.ca))

@@ -33,7 +33,9 @@ class Crooked:
             return
         ctx.master.addons.get("tlsconfig").tls_start_client(data)  # type: ignore[no-untyped-call]
         assert data.ssl_conn, "mitmproxy has just made it"  # noqa: S101
-        certificate, key = self._issue(wrong, data.context.client.sni or OTHER_HOST)
+        # A client names no host that it reaches by its address.
+        host = data.context.client.sni or str(data.context.client.sockname[0])
+        certificate, key = self._issue(wrong, host)
         data.ssl_conn.use_certificate(certificate)
         data.ssl_conn.use_privatekey(key)
 

@@ -60,7 +60,7 @@ def shortfall(python: str) -> Shortfall | None:
     if oldest is None or Version(python) >= Version(oldest):
         return None
     reason = (
-        f"Python {python} cannot unpack a tar archive as KServe asks for it, with a filter; "
-        f"Python {oldest} and that of KServe's image can: `uv python install {minor}`"
+        f"Python {python} has no extraction filters in tarfile, which KServe uses and the Python of its image has; "
+        f"install Python {oldest} or newer (`uv python install {minor}`)"
     )
     return Shortfall(_NO_FILTERS, reason)

@@ -38,12 +38,15 @@ _OWN_HEADERS = frozenset({"authorization", "connection", "transfer-encoding", "k
 
 
 class OciRegistry(Server):
-    """Google's registry, in memory: small enough to be built for every run."""
+    """Google's registry, in memory: small enough to be built for every run.
+
+    `crane` serves it at an address. The module's own `registry` listens at a name, which not every machine resolves.
+    """
 
     name = "go-containerregistry"
     fidelity = "real"
     hosts = ("registry.oci.example",)
-    package: ClassVar[str] = "github.com/google/go-containerregistry/cmd/registry"
+    package: ClassVar[str] = "github.com/google/go-containerregistry/cmd/crane"
     package_version: ClassVar[str] = "v0.22.1"
 
     def prepare(self) -> None:
@@ -62,10 +65,10 @@ class OciRegistry(Server):
 
     def registry(self, state: Path) -> Sequence[str]:  # noqa: ARG002 -- this one keeps nothing on disk
         """The registry's own argument vector, with `PORT` where its port belongs."""
-        return [str(self._program()), "-port", PORT]
+        return [str(self._program()), "registry", "serve", "--address", f"127.0.0.1:{PORT}"]
 
     def _program(self) -> Path:
-        return go_binary(self.package, self.package_version, "registry")
+        return go_binary(self.package, self.package_version, self.package.rpartition("/")[2])
 
 
 class Distribution(OciRegistry):
