@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.initializers import sandbox
+from scenarios.initializers.isolation import flaw
 from scenarios.servers.base import Server
 from scenarios.stores import STORES
 
@@ -36,7 +36,7 @@ def _servers() -> dict[str, type[Server]]:
     return {kind.name: kind for kind in kinds if kind}
 
 
-@pytest.mark.skipif(sandbox.isolation() == "none", reason="no mount over /etc/hosts without bubblewrap")
+@pytest.mark.skipif(bool(flaw("bubblewrap")), reason="no mount over /etc/hosts without bubblewrap")
 def test_every_server_starts(tmp_path: Path) -> None:
     """On a machine that has no name but those in DNS, and no DNS."""
     servers = _servers()
