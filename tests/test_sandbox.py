@@ -132,6 +132,15 @@ def test_the_machine_cannot_be_changed(tmp_path: Path, isolation: Isolation) -> 
 
 
 @in_a_sandbox
+def test_a_mount_over_a_file_of_the_machine(tmp_path: Path, isolation: Isolation) -> None:
+    """Other accounts than this machine has."""
+    accounts = tmp_path / "accounts"
+    accounts.write_text("other:x:1:1::/:/bin/sh\n")
+    call = Call([("x", DEST)], tmp_path / "call", mounts={"/etc/passwd": accounts})
+    assert sandbox.run(["/bin/cat", "/etc/passwd"], [], call, isolation).stdout.startswith("other:")
+
+
+@in_a_sandbox
 def test_offline(tmp_path: Path, isolation: Isolation) -> None:
     """Only the network of the machine with itself, and that is up."""
     script = "tail -n +3 /proc/net/dev | cut -d: -f1; cat /sys/class/net/lo/operstate; cat /proc/net/fib_trie"

@@ -204,9 +204,9 @@ def _devices(folder: str) -> None:
 
 
 def _make(path: str, *, folder: bool) -> None:
-    """A place to mount something on."""
+    """A place to mount something on; what is shown read-only has some already."""
     os.makedirs(path if folder else os.path.dirname(path), exist_ok=True)
-    if not folder:
+    if not os.path.exists(path):
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
 
 
