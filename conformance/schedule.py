@@ -2,7 +2,7 @@
 
 Some cases wait for most of their time: for time-outs and back-offs of the initializer, or for a line of a bounded
 speed. They need no core, so they start at once, the longest first, each in a process of its own. A few other processes
-run the cases that compute, from the first second on. docs/decisions/0020-schedule.md has the reasons and figures.
+run the cases that compute, from the first second on. docs/decisions/0021-schedule.md has the reasons and figures.
 """
 
 from __future__ import annotations
