@@ -38,6 +38,7 @@ class Controller:
         self._judged: set[str] = set()
         self._secrets: set[str] = set()
         self._calls, self._initializer_cpu_s, self._peak_memory_bytes = 0, 0.0, 0
+        self._longest_case_s = 0.0
         self._report: Report | None = None
         self._unwritten = ""
         self._leaking: list[str] = []
@@ -63,6 +64,7 @@ class Controller:
         if isinstance(sent, dict):
             self._calls += sent["calls"]
             self._initializer_cpu_s += sent["initializer_cpu_s"]
+            self._longest_case_s = max(self._longest_case_s, sent["result"]["duration_s"] - sent["held_up_s"])
             self._peak_memory_bytes = max(self._peak_memory_bytes, sent["peak_memory_bytes"])
             self._secrets |= set(sent["secrets"])
             self._keep(report.nodeid, from_json(Result, sent["result"]))
@@ -145,7 +147,7 @@ class Controller:
             initializer_cpu_s=self._initializer_cpu_s,
             servers_cpu_s=self.run.fleet.cpu_s() - self._servers_setup_cpu_s,
             cores=cores(),
-            longest_case_s=max((result.duration_s for result in self._results.values()), default=0.0),
+            longest_case_s=self._longest_case_s,
             workers=self.workers or 1,
             calls=self._calls,
             peak_memory_bytes=self._peak_memory_bytes,

@@ -6,7 +6,9 @@ import posixpath
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -226,6 +228,8 @@ class Fetcher:
         self._scratch = scratch
         self._before_call = before_call
         self.fetches: list[Fetch] = []
+        #: Seconds that this test waited for other tests; they are no part of its own length.
+        self.held_up_s = 0.0
 
     def fetch(
         self,
@@ -242,6 +246,7 @@ class Fetcher:
         space: int | None = None,
         kill: Kill | None = None,
         hashed: bool = False,
+        at_once: bool = False,
         offline: bool = False,
         confined: bool = False,
     ) -> Fetch:
@@ -255,6 +260,7 @@ class Fetcher:
         again        on the destination as the last call left it.
         space        bytes that fit into the destination.
         hashed       whether the tree is to have the sha256 of every file instead of its content.
+        at_once      whether it does not wait for a core.
         offline      whether there is no network at all.
         confined     whether it is any user, on a root file system that cannot be written.
         """
@@ -278,6 +284,7 @@ class Fetcher:
                 space=space,
                 kill=kill,
                 hashed=hashed,
+                at_once=at_once,
                 offline=offline,
                 confined=confined,
             ),
@@ -288,6 +295,14 @@ class Fetcher:
         """Raises NotOffered without one: what is written beside the destination is not seen, and paths are others."""
         if self._initializer.isolation == "none":
             raise NotOffered(NEEDS_SANDBOX)
+
+    @contextmanager
+    def holding(self, lock: AbstractContextManager[object]) -> Iterator[None]:
+        """Hold a lock that other tests want too."""
+        began = time.monotonic()
+        with lock:
+            self.held_up_s += time.monotonic() - began
+            yield
 
     def forget(self) -> None:
         """Remove what the last call left on disk, where many large ones follow each other."""
@@ -313,6 +328,7 @@ class Fetcher:
             given=[*secrets, *self._told(call)],
         )
         self.fetches.append(fetch)
+        self.held_up_s += fetch.outcome.queued_s
         return fetch
 
     def _told(self, call: Call) -> Iterator[str]:

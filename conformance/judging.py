@@ -92,6 +92,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
         {
             "result": to_json(result),
             "calls": len(calls),
+            "held_up_s": fetcher.held_up_s if fetcher else 0.0,
             "initializer_cpu_s": sum(one.cpu_s for one in calls),
             "peak_memory_bytes": max((one.peak_memory for one in calls), default=0),
             "secrets": sorted(_secrets(fetcher)),

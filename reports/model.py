@@ -222,7 +222,7 @@ class Metrics:
                     `servers_cpu_s` of servers and gateway, and `harness_cpu_s` of everything else.
     cores           that the run was allowed to use; 0 where an older report does not have it.
     utilisation     cpu_s / (wall_s * cores).
-    longest_case_s  the duration of the longest case.
+    longest_case_s  the duration of the longest case, without its waiting for a core or for another case.
     bound_s         max(cpu_s / cores, longest_case_s): no schedule of these cases can end earlier.
     """
 

@@ -79,6 +79,7 @@ class Call:
     space        bytes that fit into `/mnt/models`; None for what the machine has.
     kill         when it is killed, if at all.
     hashed       whether the files are observed by their sha256 alone: models of hundreds of MiB stay on disk.
+    at_once      whether it starts without waiting for a core: a measured call waits for a line, which few share.
     offline      whether it has no network at all.
     confined     whether it runs as a restricted pod has it: a user that no image knows, with group 0, no privileges,
                  and nothing that it can write but destinations and /tmp.
@@ -95,6 +96,7 @@ class Call:
     space: int | None = None
     kill: Kill | None = None
     hashed: bool = False
+    at_once: bool = False
     offline: bool = False
     confined: bool = False
 
@@ -118,6 +120,7 @@ class Outcome:
     duration_s, cpu_s in seconds; peak_memory in bytes (of all its processes together). 0 where the route cannot tell.
     began       when it was let go, in seconds of the monotonic clock that all processes of a machine share.
     waited_s    seconds that its first process was ready to run and another had the core.
+    queued_s    seconds that the suite held it back before `began`, until a core was free.
     peak_disk   the most bytes of disk that its files took at once, those in /tmp too.
     reproduce   a shell command that makes the same call again.
     ended_after_signal_s  seconds from that SIGTERM to the end; None where the signal was not sent.
@@ -140,6 +143,7 @@ class Outcome:
     killed: Victim | None = None
     began: float = 0.0
     waited_s: float = 0.0
+    queued_s: float = 0.0
     peak_disk: int = 0
 
 

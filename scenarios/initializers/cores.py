@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 from clusters.toolchain.cache import cache_root
+from scenarios.initializers.base import Call
 from scenarios.initializers.proc import cores
 from scenarios.locks import Place
 
 
-def a_core() -> Place:
-    """A place for a call that computes, to be released when it waits."""
-    return Place(cache_root() / "locks" / "computing", cores())
+@dataclass(frozen=True)
+class Core:
+    """What a call computes on; `queued_s` seconds passed before it had one."""
+
+    queued_s: float = 0.0
+    place: Place | None = None
+
+    def release(self) -> None:
+        """Let another call compute: this one waits."""
+        if self.place:
+            self.place.release()
+
+
+@contextmanager
+def a_core(call: Call) -> Iterator[Core]:
+    """A core for `call`, as soon as one is free, or at once where it asks for that."""
+    if call.at_once:
+        yield Core()
+        return
+    began = time.monotonic()
+    with Place(cache_root() / "locks" / "computing", cores()) as place:
+        yield Core(time.monotonic() - began, place)

@@ -83,7 +83,7 @@ class Image(Initializer):
         argv = ["run", "--name", name, *options, self._reference, *call.argv]
         with self._engine.reaper(name):
             small = call.space is not None
-            with a_core() as core, _Container(self._engine, name, argv, room, small=small) as container:
+            with a_core(call) as core, _Container(self._engine, name, argv, room, small=small) as container:
                 limits = Limits(call.timeout_s, room.root, call.terminate_when, DISK_BYTES, call.kill)
                 ended = attend(container, limits, core.release)
             if container.popen.returncode == _ENGINE_FAILED:
@@ -92,7 +92,7 @@ class Image(Initializer):
         reproduce = shlex.join([self._engine.program, "run", "--rm", *options, self._reference, *call.argv])
         observed = outcome(call, room, ended, reproduce, {})
         strays = _strays(changed, call, self._working_directory)
-        return replace(observed, strays=sorted([*observed.strays, *strays]))
+        return replace(observed, strays=sorted([*observed.strays, *strays]), queued_s=core.queued_s)
 
     @staticmethod
     def _options(engine: Engine, call: Call, room: Room) -> list[str]:

@@ -45,14 +45,15 @@ def run(
         places.refuse_unfaithful(call)
         plain_environment = {name: places.variable(value) for name, value in environment.items()}
         plan = Plan(plain_argv, plain_environment, room)
-    with a_core() as core, start(plan, isolation) as running:
+    with a_core(call) as core, start(plan, isolation) as running:
         resource.prlimit(running.program, resource.RLIMIT_FSIZE, (disk, disk))
         running.open_gate()
         ended = attend(running, Limits(call.timeout_s, room.root, call.terminate_when, disk, call.kill), core.release)
     if not isolated:
         ended = replace(ended, stdout=places.restore(ended.stdout), stderr=places.restore(ended.stderr))
     reproduce = shlex.join(["env", "-i", *(f"{n}={v}" for n, v in plain_environment.items()), *plain_argv])
-    return outcome(call, room, ended, reproduce, {} if isolated else places.aliases)
+    observed = outcome(call, room, ended, reproduce, {} if isolated else places.aliases)
+    return replace(observed, queued_s=core.queued_s)
 
 
 def outcome(call: Call, room: Room, ended: Ended, reproduce: str, aliases: Mapping[str, str]) -> Outcome:
