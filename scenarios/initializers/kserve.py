@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +14,17 @@ from packaging.version import Version
 from clusters.toolchain.cache import ToolFailed
 from clusters.toolchain.venv import release_of, version_of
 from scenarios.initializers import isolation, sandbox
-from scenarios.initializers.base import DEST, PVC, Call, Initializer, Isolation, NoInitializer, Outcome, Wanted
+from scenarios.initializers.base import (
+    DEST,
+    HDFS_SECRET,
+    PVC,
+    Call,
+    Initializer,
+    Isolation,
+    NoInitializer,
+    Outcome,
+    Wanted,
+)
 from scenarios.initializers.releases import PYTHON, known_releases, releases
 from scenarios.initializers.room import requisites
 
@@ -66,6 +77,8 @@ class KServe(Initializer):
 
     def call(self, call: Call) -> Outcome:
         """Run the entrypoint once."""
+        if self.isolation == "none" and HDFS_SECRET in call.mounts:  # nothing can be mounted there
+            call = replace(call, environment={"HDFS_SECRET_DIR": HDFS_SECRET, **call.environment})
         return sandbox.run(self._program, self._needs, call, self.isolation)
 
     def _smoke(self) -> None:
