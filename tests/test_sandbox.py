@@ -6,14 +6,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scenarios.initializers import sandbox
-from scenarios.initializers.base import ANYBODY, DEST, PVC, Call, Entry, Isolation, Outcome
+from scenarios.initializers.base import ANYBODY, DEST, HDFS_SECRET, PVC, Call, Entry, Isolation, Outcome
 from scenarios.initializers.process import KEPT_BYTES
 from scenarios.stores.base import NotOffered
 from tests.isolations import anyhow, in_a_sandbox
@@ -268,18 +267,20 @@ def test_what_is_printed_has_the_paths_inside(shell: Shell, tmp_path: Path) -> N
         {"source": f"{PVC}/../x"},
         {"mounts": "absolute"},
         {"mounts": "relative"},
+        {"mounts": HDFS_SECRET},
     ],
-    ids=["offline", "confined", "space", "dots", "claim-dots", "absolute-link", "relative-link"],
+    ids=["offline", "confined", "space", "dots", "claim-dots", "absolute-link", "relative-link", "untold"],
 )
 def test_a_call_that_would_be_another_one_without_a_sandbox(tmp_path: Path, call: dict[str, Any]) -> None:
-    """Dots and links lead elsewhere on this machine than in a pod: the case is not run, rather than judged."""
+    """Dots and links lead elsewhere here than in a pod, nothing can be mounted: not run, rather than judged wrongly."""
     claim = tmp_path / "claim"
     claim.mkdir()
     (claim / "fine").symlink_to("m")
-    if linked := call.get("mounts"):
-        (claim / "out").symlink_to("/etc" if linked == "absolute" else "../outside")
-    made = Call([(call.get("source", PVC), DEST)], tmp_path, mounts={PVC: claim})
-    made = replace(made, **{name: value for name, value in call.items() if name not in {"source", "mounts"}})
+    mount = call.pop("mounts", PVC)
+    if not mount.startswith("/"):
+        (claim / "out").symlink_to("/etc" if mount == "absolute" else "../outside")
+        mount = PVC
+    made = Call([(call.pop("source", PVC), DEST)], tmp_path, mounts={mount: claim}, **call)
     with pytest.raises(NotOffered, match="leave out --isolation none"):
         sandbox.run(["/bin/true"], [], made, "none")
 

@@ -16,6 +16,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from scenarios.initializers.base import HDFS_SECRET
 from scenarios.network import Gateway
 from scenarios.servers import azure_files as azure_server
 from scenarios.servers.base import Endpoint
@@ -28,7 +29,7 @@ from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
 from scenarios.stores.hf import HuggingFace
 from scenarios.stores.http import HOST, HTTP, OTHER_HOST
 from scenarios.stores.standin import StandInStore
-from scenarios.stores.webhdfs import SECRET, WebHDFS
+from scenarios.stores.webhdfs import WebHDFS
 
 KINDS: tuple[type[StandInStore], ...] = (HTTP, HuggingFace, WebHDFS, AzureFiles)
 ODD = "model/a b/%41+#?&=ü/.hidden/d/e/f/g;@~'.bin"
@@ -307,7 +308,7 @@ class TestWebHDFS:
     def test_access(self, stores: Stores, kind: AccessKind, status: int, exception: str | None) -> None:
         store = stores.webhdfs()
         store.put(TREE)
-        secret = store.access(kind).mounts[SECRET]
+        secret = store.access(kind).mounts[HDFS_SECRET]
         headers = json.loads((secret / "HEADERS").read_text()) if (secret / "HEADERS").exists() else {}
         answer = ask(store, self._url("model", store, "GETFILESTATUS"), headers)
         remote = json.loads(answer.body).get("RemoteException", {})
@@ -323,7 +324,7 @@ class TestWebHDFS:
     def test_the_storage_spec_says_the_same_as_the_secret(self, stores: Stores) -> None:
         store = stores.webhdfs()
         config = json.loads(store.storage_spec().environment["STORAGE_CONFIG"])
-        secret = store.access().mounts[SECRET]
+        secret = store.access().mounts[HDFS_SECRET]
         assert config.pop("type") == "webhdfs"
         assert config == {file.name: file.read_text() for file in secret.iterdir()}
 

@@ -19,6 +19,8 @@ Wanted = Literal["auto", "sandbox", "none"]
 #: Where KServe's webhook has models put, and mounts a volume claim.
 DEST = "/mnt/models"
 PVC = "/mnt/pvc"
+#: Where it mounts the secret of HDFS; initializers look there without being told.
+HDFS_SECRET = "/var/secrets/kserve-hdfscreds"  # noqa: S105 -- a folder
 
 
 #: What makes a sandbox work, for messages.

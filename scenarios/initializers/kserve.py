@@ -5,13 +5,24 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from clusters.toolchain.cache import ToolFailed
 from clusters.toolchain.venv import release_of
 from scenarios.initializers import isolation, sandbox
-from scenarios.initializers.base import DEST, PVC, Call, Initializer, Isolation, NoInitializer, Outcome, Wanted
+from scenarios.initializers.base import (
+    DEST,
+    HDFS_SECRET,
+    PVC,
+    Call,
+    Initializer,
+    Isolation,
+    NoInitializer,
+    Outcome,
+    Wanted,
+)
 from scenarios.initializers.image_python import Shortfall, image_python, shortfall
 from scenarios.initializers.releases import known_releases, releases
 from scenarios.initializers.room import requisites
@@ -69,6 +80,8 @@ class KServe(Initializer):
 
     def call(self, call: Call) -> Outcome:
         """Run the entrypoint once. Raises NotOffered for a call that ended because its Python is too old."""
+        if self.isolation == "none" and HDFS_SECRET in call.mounts:  # nothing can be mounted there
+            call = replace(call, environment={"HDFS_SECRET_DIR": HDFS_SECRET, **call.environment})
         outcome = sandbox.run(self._program, self._needs, call, self.isolation)
         if self._shortfall and self._shortfall.failure.search(f"{outcome.stdout}\n{outcome.stderr}"):
             raise NotOffered(self._shortfall.reason)

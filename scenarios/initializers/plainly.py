@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from scenarios.initializers.base import NEEDS_SANDBOX, Call
+from scenarios.initializers.base import HDFS_SECRET, NEEDS_SANDBOX, Call
 from scenarios.initializers.room import HOME, Room, destinations
 from scenarios.stores.base import NotOffered
 
@@ -72,6 +72,8 @@ class Places:
     def refuse_unfaithful(self, call: Call) -> None:
         """Raises NotOffered for a call that would be another one here."""
         if call.offline or call.confined or call.space is not None:
+            raise NotOffered(NEEDS_SANDBOX)
+        if HDFS_SECRET in self.mounts and HDFS_SECRET not in call.environment.values():
             raise NotOffered(NEEDS_SANDBOX)
         # On this machine, dots and links that leave a place lead elsewhere than inside.
         if any(".." in text.split("/") and self.rewrite(text) != text for text in call.argv):

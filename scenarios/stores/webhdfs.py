@@ -10,13 +10,11 @@ import json
 from collections.abc import Mapping
 from typing import ClassVar, get_args
 
+from scenarios.initializers.base import HDFS_SECRET
 from scenarios.servers.base import Mode, Server
 from scenarios.servers.webhdfs import NAME_NODE, WebHdfs
 from scenarios.stores.base import NOBODY, Access, AccessKind
 from scenarios.stores.standin import StandInStore
-
-#: Where KServe's webhook mounts the secret.
-SECRET = "/var/secrets/kserve-hdfscreds"  # noqa: S105 -- a folder
 
 
 class WebHDFS(StandInStore):
@@ -67,7 +65,7 @@ class WebHDFS(StandInStore):
         folder.mkdir(parents=True, exist_ok=True)
         for file, content in settings.items():
             (folder / file).write_text(content)
-        return Access(self.gateway.environment(), {**self.gateway.mounts, SECRET: folder}, _tokens_in(settings))
+        return Access(self.gateway.environment(), {**self.gateway.mounts, HDFS_SECRET: folder}, _tokens_in(settings))
 
 
 def _tokens_in(settings: Mapping[str, str]) -> tuple[str, ...]:
