@@ -14,14 +14,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from clusters.toolchain.cache import cache_root
 from conformance.fetching import Broken, Fetcher
 from conformance.workloads import Workload
 from scenarios.clients import client
 from scenarios.initializers.base import DEST, Call, Initializer, Outcome
 from scenarios.initializers.proc import cores
 from scenarios.line import Line, address, draw
-from scenarios.locks import Place, SharedLock
+from scenarios.locks import Place, SharedLock, of_this_user
 from scenarios.models import under
 from scenarios.network import Gateway, Request
 from scenarios.servers.base import Unavailable
@@ -104,7 +103,7 @@ class Bench:
         del tree
         with ExitStack() as stack:
             if workload.line:
-                line = Place(cache_root() / "locks" / "measuring", min(LINES, cores()))
+                line = Place(of_this_user("measuring"), min(LINES, cores()))
                 stack.enter_context(self.initializer.holding(line))
             environment = stack.enter_context(self._environment(workload.line))
             while len(series.mine) < samples:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +43,11 @@ class SharedLock:
             _release(turnstile)
             yield
             _release(lock)
+
+
+def of_this_user(name: str) -> Path:
+    """A file to lock between all runs of a user on this machine. It is no part of the cache, which may be read-only."""
+    return Path(tempfile.gettempdir(), f"kserve-conformance-locks-{os.getuid()}", name)
 
 
 class Place:

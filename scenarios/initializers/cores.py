@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from clusters.toolchain.cache import cache_root
 from scenarios.initializers.base import Call
 from scenarios.initializers.proc import cores
-from scenarios.locks import Place
+from scenarios.locks import Place, of_this_user
 
 
 @dataclass(frozen=True)
@@ -33,5 +32,5 @@ def a_core(call: Call) -> Iterator[Core]:
         yield Core()
         return
     began = time.monotonic()
-    with Place(cache_root() / "locks" / "computing", cores()) as place:
+    with Place(of_this_user("computing"), cores()) as place:
         yield Core(time.monotonic() - began, place)
