@@ -114,7 +114,7 @@ def _locked(key: str, what: str) -> Iterator[None]:
         held = FileLock(_beside("locks", key)).acquire()
     except OSError as error:
         place = f"the cache {cache_root()} cannot be written ({error.strerror})"
-        raise ToolFailed(f"{what}: {place}; name another folder in KSERVE_CONFORMANCE_CACHE") from error
+        raise ToolFailed(f"{what}: {place}; let HOME or KSERVE_CONFORMANCE_CACHE name another folder") from error
     with held:
         yield
 
