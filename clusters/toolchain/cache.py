@@ -9,7 +9,8 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def once(
     folder = cache_root() / key
     if (folder / COMPLETE).exists():
         return folder
-    with FileLock(_beside("locks", key)):
+    with _locked(key, what):
         if (folder / COMPLETE).exists():
             return folder
         if folder.exists():
@@ -125,6 +126,18 @@ def telling_line(output: str) -> str:
     line = (telling or lines[-1:] or [""])[0]
     cause = [after for before, after in pairwise(lines) if before == line and after.startswith("cause:")]
     return ", ".join([line, *cause[:1]])[:300]
+
+
+@contextmanager
+def _locked(key: str, what: str) -> Iterator[None]:
+    """Hold the lock of a folder. Raises ToolFailed where the cache cannot be written."""
+    try:
+        held = FileLock(_beside("locks", key)).acquire()
+    except OSError as error:
+        place = f"the cache {cache_root()} cannot be written ({error.strerror})"
+        raise ToolFailed(f"{what}: {place}; let HOME or KSERVE_CONFORMANCE_CACHE name another folder") from error
+    with held:
+        yield
 
 
 def _beside(kind: str, key: str) -> Path:

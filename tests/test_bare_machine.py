@@ -1,0 +1,68 @@
+"""Machines that lack something: each run ends as its user expects, with a verdict or one line that has the remedy."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.test_plugin import HONEST, Finished, _command, run
+
+HOUSE = Path(__file__).parent.parent
+SMALL = ("--initializer", HONEST, "--store", "local,http", "--rule", "ERR-001,PLACE-001")
+
+
+def _mounted(mounts: list[str], folder: Path, *suite: str, **environment: str) -> Finished:
+    """A run after the commands of `mounts`, which only it sees."""
+    unshare = ["unshare", "--user", "--map-root-user", "--mount"]
+    script = " && ".join([*mounts, f"exec {shlex.join(suite)}"])
+    done = subprocess.run(
+        [*unshare, "sh", "-c", script],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    if done.stderr.startswith("unshare:"):
+        pytest.skip(done.stderr.strip())
+    return Finished(done, folder / "reports")
+
+
+@pytest.mark.parametrize("isolation", ["auto", "none"])
+def test_temporary_files_that_cannot_be_executed(tmp_path: Path, isolation: str) -> None:
+    """Mounted noexec, nosuid and nodev, as hardening guides want /tmp."""
+    hard = tmp_path / "hard"
+    hard.mkdir()
+    mount = f"mount -t tmpfs -o noexec,nosuid,nodev none {hard}"
+    command = _command(tmp_path, *SMALL, "--isolation", isolation)
+    done = _mounted([mount], tmp_path, *command, TMPDIR=str(hard))
+    assert done.outcomes("PLACE-001") == {"passed"}, done.text
+    assert done.outcomes("ERR-001") == {"passed"}
+
+
+def test_a_checkout_that_cannot_be_written(tmp_path: Path) -> None:
+    """The report goes elsewhere, or the run ends with a line about it."""
+    closed = [f"mount --bind {HOUSE} {HOUSE}", f"mount -o remount,bind,ro {HOUSE}", f"cd {HOUSE}"]
+    done = _mounted(closed, tmp_path, *_command(tmp_path, *SMALL))
+    assert done.code == 0, done.text
+    there = [part for part in _command(tmp_path, *SMALL) if not part.startswith("--report-dir")]
+    refused = _mounted(closed, tmp_path, *there)
+    assert refused.code == 4
+    assert "--report-dir" in refused.text.strip().splitlines()[-1]
+
+
+def test_a_home_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache would lie there: one line with the variables that name another place."""
+    monkeypatch.setenv("HOME", "/proc/nobody")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("KSERVE_CONFORMANCE_CACHE", raising=False)
+    refused = run(tmp_path, "--store", "pvc", "--rule", "ERR-001")
+    assert refused.code == 4
+    (line,) = [line for line in refused.text.splitlines() if "cannot be written" in line]
+    assert line.endswith("let HOME or KSERVE_CONFORMANCE_CACHE name another folder")
+    assert run(tmp_path, *SMALL).code == 0, "nothing of the cache is needed"
