@@ -52,7 +52,7 @@ def test_a_tool_that_works(isolation: Isolation) -> None:
 def test_a_bubblewrap_that_does_not_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     """The next tool is taken, in bounded time."""
     _bwrap(tmp_path / "bin", monkeypatch, content)
-    monkeypatch.setattr(isolation, "PROBE_S", 2.0)
+    monkeypatch.setattr(isolation, "PROBE_S", 5.0)
     started = time.monotonic()
     flaw = isolation.flaw("bubblewrap")
     assert flaw
