@@ -145,7 +145,7 @@ class Controller:
             cpu_s=cpu_of_tree(os.getpid()),
             setup_cpu_s=self._setup_cpu_s,
             initializer_cpu_s=self._initializer_cpu_s,
-            servers_cpu_s=self.run.fleet.cpu_s() - self._servers_setup_cpu_s,
+            servers_cpu_s=max(0.0, self.run.fleet.cpu_s() - self._servers_setup_cpu_s),  # one may have died
             cores=cores(),
             longest_case_s=self._longest_case_s,
             workers=self.workers or 1,
