@@ -152,8 +152,9 @@ def test_the_servers_folder_is_made_of_links(
     monkeypatch.setattr(servers, "virtual_environment", lambda *_: environment)
     program = cache.once("go/program-v1", lambda folder: (folder / "program").touch(), "a program")
     folder = servers.servers_folder(tmp_path, ["package==1"], [program])
-    assert (folder / "cache/go/program-v1/program").samefile(program / "program")
-    assert (folder / "cache/go/program-v1" / cache.COMPLETE).exists()
+    linked = folder / "cache/go" / program.name
+    assert (linked / "program").samefile(program / "program")
+    assert (linked / cache.COMPLETE).exists()
     assert sorted(path.name for path in folder.iterdir()) == ["bin", "cache", "lib", "pyvenv.cfg"]
     assert (folder / "bin" / "node").readlink().is_relative_to("../lib/python3.11/site-packages")
     before = folder.stat().st_ino

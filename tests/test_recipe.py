@@ -133,7 +133,7 @@ def test_values_of_own_classes_count_with_their_code(tmp_path: Path) -> None:
         return recipe(build, tmp_path)
 
     assert keys(_Release("1")) != keys(_Release("2"))
-    assert "return f'v{self.version}'" in keys(_Release("1"))
+    assert 'return f"v{self.version}"' in keys(_Release("1"))
 
 
 def test_the_node_image_is_made_of_all_its_parts(tmp_path: Path) -> None:

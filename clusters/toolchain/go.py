@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from clusters.toolchain.cache import StepFailed, ToolFailed, once, run
+from clusters.toolchain.cache import StepFailed, once, run
 from clusters.toolchain.venv import virtual_environment
 
 #: Since 1.21 an older Go fetches the toolchain that a module asks for.
@@ -36,12 +36,10 @@ def go() -> Path:
 def go_binary(module_package: str, version: str, name: str) -> Path:
     """The executable that `go install MODULE_PACKAGE@VERSION` leaves under `name`. Raises ToolFailed."""
 
-    environment = _environment()
-
     def build(folder: Path) -> None:
         run(
             [go(), "install", "-trimpath", "-ldflags", "-s -w", f"{module_package}@{version}"],
-            {"GOBIN": str(folder), **environment},
+            {"GOBIN": str(folder), **_STATIC},
             cwd=folder,
         )
         if not (folder / name).is_file():
@@ -67,14 +65,13 @@ def go_programs(
     """
     values = "".join(f" -X {name}={value}" for name, value in sorted((variables or {}).items()))
     chosen = [f"{module}/{package}".rstrip("/") for package in sorted(packages)]
-    environment = _environment()
 
     def build(folder: Path) -> None:
         fetched = json.loads(run([go(), "mod", "download", "-json", f"{module}@{version}"], cwd=folder))
         its_own = json.loads(run([go(), "mod", "edit", "-json", fetched["GoMod"]], cwd=folder))
         (folder / "go.mod").write_text(_requiring(module, version, its_own, beside))
         options = ["-mod=mod", "-trimpath", "-ldflags", f"-s -w{values}", "-o", f"{folder}/"]
-        run([go(), "build", *options, *chosen], environment, folder)
+        run([go(), "build", *options, *chosen], _STATIC, folder)
 
     name = f"{module.removesuffix('/v3').rpartition('/')[2]}-{version}"
     return once(f"go/{name}", build, f"{len(packages)} programs of {module} {version}", _REMEDY)
@@ -83,22 +80,12 @@ def go_programs(
 def go_source(folder: Path, name: str) -> Path:
     """The executable of a program of the suite's own: a `main` package without dependencies. Raises ToolFailed."""
     files = sorted(folder.resolve().glob("*.go"))
-    environment = {**_environment(), "GO111MODULE": "off"}
+    environment = {**_STATIC, "GO111MODULE": "off"}
 
     def build(target: Path) -> None:
         run([go(), "build", "-trimpath", "-ldflags", "-s -w", "-o", target / name, *files], environment, target)
 
     return once(f"go/{name}", build, name, "check the Go installation") / name
-
-
-@cache
-def _environment() -> dict[str, str]:
-    """The variables of a build, which name the compiler: another one makes another program. Raises ToolFailed."""
-    try:
-        version = run([go(), "env", "GOVERSION"]).split()[0]
-    except StepFailed as failure:
-        raise ToolFailed(f"{go()} does not work: {failure}; repair it, or remove it from PATH") from failure
-    return {**_STATIC, "GOTOOLCHAIN": f"{version}+auto"}
 
 
 def _requiring(module: str, version: str, its_own: Mapping[str, Any], beside: str) -> str:

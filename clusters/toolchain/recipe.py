@@ -10,9 +10,11 @@ import ast
 import dataclasses
 import hashlib
 import inspect
+import io
 import logging
 import re
 import textwrap
+import tokenize
 from collections.abc import Callable, Iterator, Mapping, Set
 from functools import cache
 from pathlib import Path
@@ -110,15 +112,20 @@ def _is_own(module: str) -> bool:
 
 @cache
 def _source(code: FunctionType | type) -> str:
-    """The source without comments, docstrings and layout; of a lambda, which has no lines of its own, as it stands."""
+    """The source without comments, docstrings and empty lines; of a lambda, which has no lines of its own, as it is."""
     lines = textwrap.dedent(inspect.getsource(code))
     if code.__name__ == "<lambda>":
         return lines
-    tree = ast.parse(lines)
-    for node in ast.walk(tree):
+    # Cut out of the text: `ast.unparse` writes the same tree in other ways on other releases of Python.
+    rows: list[str] = ["", *lines.splitlines()]
+    for token in tokenize.generate_tokens(io.StringIO(lines).readline):
+        if token.type == tokenize.COMMENT:
+            rows[token.start[0]] = rows[token.start[0]][: token.start[1]]
+    for node in ast.walk(ast.parse(lines)):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+            for number in range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1):
+                rows[number] = ""
+    return "\n".join(row.rstrip() for row in rows if row.strip())
 
 
 def _names_in(code: CodeType) -> set[str]:
