@@ -22,7 +22,8 @@ def _mounted(mounts: list[str], folder: Path, *suite: str, **environment: str) -
     done = subprocess.run(
         [*unshare, "sh", "-c", script],
         cwd=folder,
-        env={**os.environ, **environment},
+        # Coverage would write its data where nothing can be written.
+        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")} | environment,
         capture_output=True,
         text=True,
         timeout=300,
