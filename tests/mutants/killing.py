@@ -103,6 +103,8 @@ class Killing:
                 self.reference += results
                 for report in reports:
                     session.config.hook.pytest_runtest_logreport(report=report)
+                for item in task.items:
+                    session.config.hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
             else:
                 verdict = judge(task.mutant, results, session.config.stash[RUN].spec)
                 self.verdicts.append(verdict)
