@@ -33,7 +33,7 @@ class Controller:
         self.nothing = ""  # why no case was selected
         self._began = began
         self._setup_s = time.monotonic() - began
-        self._setup_cpu_s, self._servers_setup_cpu_s = cpu_of_tree(os.getpid()), run.fleet.cpu_s()
+        self._setup_cpu_s, self._servers_setup_cpu_s = cpu_of_tree(os.getpid()), _servers_cpu_s(run)
         self._results: dict[tuple[str, ...], Result] = {}
         self._judged: set[str] = set()
         self._secrets: set[str] = set()
@@ -145,7 +145,7 @@ class Controller:
             cpu_s=cpu_of_tree(os.getpid()),
             setup_cpu_s=self._setup_cpu_s,
             initializer_cpu_s=self._initializer_cpu_s,
-            servers_cpu_s=max(0.0, self.run.fleet.cpu_s() - self._servers_setup_cpu_s),  # one may have died
+            servers_cpu_s=max(0.0, _servers_cpu_s(self.run) - self._servers_setup_cpu_s),  # one may have died
             cores=cores(),
             longest_case_s=self._longest_case_s,
             workers=self.workers or 1,
@@ -184,6 +184,11 @@ class Controller:
         """Stop every server and cluster of the run, and remove its folder."""
         self.run.stop()
         Controller.active = None
+
+
+def _servers_cpu_s(run: Run) -> float:
+    """CPU seconds of servers and gateway until now."""
+    return sum(map(cpu_of_tree, run.fleet.pids()))
 
 
 CONTROLLER = pytest.StashKey[Controller]()

@@ -14,7 +14,8 @@ from pathlib import Path
 from scenarios.initializers.base import DEST, Call
 from scenarios.initializers.tree import listing
 
-HOME = "/home/kserve"  # as in KServe's image
+HOME = "/home/kserve"  # as in KServe's image, like the user's number
+UID = "1000"
 #: Top-level folders of this machine that an initializer does not see, but for single things in them that it needs.
 HIDDEN = frozenset({"tmp", "mnt", "run", "home", "root", "proc", "dev", "lost+found"})
 
@@ -45,6 +46,7 @@ def furnish(call: Call, needs: Sequence[Path], *, isolated: bool) -> Room:
             place.write_bytes(content)
     binds = _machine(root) if isolated else {}
     if isolated:
+        binds["/etc/passwd"] = _users(call.workdir.resolve() / "passwd")
         binds |= {str(path): path for path in needs if _is_hidden(path)}
         for target, source in call.mounts.items():
             _make_way(posixpath.normpath(target), root, binds)
@@ -96,6 +98,14 @@ def around(path: Path) -> Path:
 
 def _is_hidden(path: Path) -> bool:
     return path.parts[1:2] != () and path.parts[1] in HIDDEN
+
+
+def _users(place: Path) -> Path:
+    """This machine's users and, as in KServe's image, one with the number that calls run as: Git asks for its name."""
+    known = Path("/etc/passwd").read_text(encoding="utf-8") if Path("/etc/passwd").exists() else ""
+    numbers = [line.split(":")[2] for line in known.splitlines() if line.count(":") > 2]
+    place.write_text(known if UID in numbers else f"{known}kserve:x:{UID}:{UID}::{HOME}:/bin/sh\n", encoding="utf-8")
+    return place
 
 
 def _machine(root: Path) -> dict[str, Path]:

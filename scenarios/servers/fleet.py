@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from scenarios import gateway as gateways
-from scenarios.initializers.proc import cpu_of_tree
 from scenarios.network import LOOPBACK, Gateway
 from scenarios.servers.base import Endpoint, Server, Unavailable
 from scenarios.servers.process import Process, Started, start
@@ -89,9 +88,9 @@ class Fleet:
                 return f"{name} takes no connections any more: {error}"
         return ""
 
-    def cpu_s(self) -> float:
-        """CPU seconds of servers and gateway until now, where they are processes of this machine."""
-        return sum(cpu_of_tree(one.popen.pid) for one in self._processes if isinstance(one, Process))
+    def pids(self) -> list[int]:
+        """The process ids of servers and gateway, where they are processes of this machine."""
+        return [one.popen.pid for one in self._processes if isinstance(one, Process)]
 
     def stop(self) -> None:
         """End every process and remove the run's folder. Only in the process that called `start`."""
