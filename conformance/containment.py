@@ -17,17 +17,23 @@ _SOURCES = (PVC.mount, Local.mount)
 def assert_contained(run: Fetch, *, whole: Mapping[str, bytes] | None = None) -> None:
     """Nothing marked lies outside of the destination, no link leads there, and a half tree is no success.
 
-    whole  what has to be there when the call ends with exit 0. Raises Broken.
+    whole  what has to be there when the call ends with exit 0.
+
+    Raises Broken; and Unproven for another end of a program that is not known to work.
     """
     assert_nothing_outside(run)
     if run.outcome.ended == "timeout":
         raise Broken("the call did not end within its time limit")
-    if run.outcome.exit_code != 0 or whole is None:
+    if run.outcome.exit_code != 0:
+        run.require()
+        return
+    if whole is None:
         return
     missing = [
         path for path, content in whole.items() if (e := run.entries().get(path)) is None or e.content != content
     ]
     if missing:
+        run.differs()
         raise Broken(f"exit code 0 with a half tree: {', '.join(missing)} did not arrive")
 
 

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 from conformance.spec import Rule, Spec
+from reports.redact import forms_of
 from scenarios.initializers.base import DEST, NEEDS_SANDBOX, Call, Entry, Initializer, Kill, Outcome
 from scenarios.network import TRUST, Gateway
 from scenarios.stores.base import Access, NotOffered, Store
@@ -40,18 +42,59 @@ class Broken(AssertionError):
 
 
 class NotConcerned(Exception):
-    """The rule speaks of something that this initializer does not have; the text says what."""
+    """The rule is about something that this initializer does not have; the text names it."""
+
+
+class Unproven(Exception):
+    """Nothing is known of the rule under test, because another one is broken that it builds on; the text names it."""
+
+
+#: How a call is let in and what it fetches, where no rule gives it a defect: with valid access, with private access,
+#: over TLS with the suite's authority, or a single archive.
+Way = Literal["plain", "private", "tls", "archive"]
+
+
+class Controls(Protocol):
+    """What is known of the program under test by calls without a defect; see `conformance.controls`."""
+
+    def require(self, store: str | None, way: Way) -> None:
+        """Raises Unproven or NotConcerned where a call without a defect does not deliver its model."""
 
 
 class Tree(dict[str, bytes]):
-    """Files below a destination: relative path -> content. Compared with plain dicts."""
+    """Files below a destination: relative path -> content. Compared with plain dicts.
+
+    links    relative path -> what the link there says, of links that lead to no file of a destination or mount.
+    differs  called when a comparison fails.
+    """
+
+    def __init__(self, files: Mapping[str, bytes], links: Mapping[str, str], differs: Callable[[], None]) -> None:
+        super().__init__(files)
+        self.links = links
+        self._differs = differs
+
+    def __eq__(self, other: object) -> bool:
+        equal = super().__eq__(other)
+        if not equal:
+            self._differs()
+        return equal
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None
 
 
 def difference(actual: Mapping[str, bytes], expected: Mapping[str, bytes]) -> list[str]:
     """What stands in the way of equality, a line for each path."""
+    links = actual.links if isinstance(actual, Tree) else {}
     lines = []
-    for path in sorted(expected.keys() | actual.keys()):
-        if path not in actual:
+    for path in sorted(expected.keys() | actual.keys() | links.keys()):
+        if path in links:
+            lines.append(
+                f"  ! no file     {path!r}: it is a link to {links[path]}, which leads to no file of the model"
+            )
+        elif path not in actual:
             lines.append(f"  - missing     {path!r} ({len(expected[path])} bytes)")
         elif path not in expected:
             lines.append(f"  + unexpected  {path!r} ({len(actual[path])} bytes)")
@@ -107,16 +150,21 @@ class Expectation:
 class Fetch:
     """One finished call.
 
-    secrets  of the access that it had.
-    given    what it was told by the suite: when it repeats that, it says nothing.
+    given    what it was told by the suite: a message that repeats it tells no cause.
+    require  see `Controls.require`, for its store and way.
+    asked    whether a request reached the store, or the store has no server.
+    differs  called when it has not delivered what was asked for.
     """
 
     pairs: Sequence[tuple[str, str]]
     outcome: Outcome
     expected: Expectation
     bookkeeping: Sequence[str]
-    secrets: Sequence[str]
+    access: Access
     given: Sequence[str]
+    require: Callable[[], None]
+    asked: Callable[[], bool]
+    differs: Callable[[], None]
 
     @property
     def tree(self) -> Tree:
@@ -125,13 +173,18 @@ class Fetch:
 
     def tree_at(self, dest: str) -> Tree:
         """The files below `dest` of a call that ended with exit 0. Raises Broken for any other end."""
-        if self.outcome.ended == "timeout":
-            raise Broken("the call did not end within its time limit")
-        if self.outcome.ended == "disk":
-            raise Broken("the call was ended because it filled its destination")
-        if self.outcome.exit_code != 0:
-            raise Broken(f"exit code {self.outcome.exit_code} instead of 0")
-        return Tree({path: entry.content for path, entry in self.entries(dest).items() if entry.content is not None})
+        flaws = {
+            "the call did not end within its time limit": self.outcome.ended == "timeout",
+            "the call was ended because it filled its destination": self.outcome.ended == "disk",
+            f"exit code {self.outcome.exit_code} instead of 0": self.outcome.exit_code != 0,
+        }
+        if flaw := next((text for text, true in flaws.items() if true), ""):
+            self.differs()
+            raise Broken(flaw)
+        entries = self.entries(dest).items()
+        files = {path: entry.content for path, entry in entries if entry.content is not None}
+        links = {path: entry.link for path, entry in entries if entry.link and entry.content is None}
+        return Tree(files, links, self.differs)
 
     def entries(self, dest: str | None = None) -> dict[str, Entry]:
         """Files and folders below a destination, without what the store's own client keeps there; any exit code."""
@@ -156,15 +209,38 @@ class Fetch:
     def _last(self, part: Callable[[str], str]) -> str:
         return "\n".join(_termination_message(part(text)) for text in (self.outcome.stdout, self.outcome.stderr))
 
+    def assert_secret(self) -> None:
+        """The whole output has no credential of its access, in no form. Raises Broken, NotOffered where it has none."""
+        forms = forms_of(self.access.planted())
+        if self.outcome.found:
+            how = sorted({forms[form] for form in self.outcome.found})
+            raise Broken(f"a credential stands in the output, {' and '.join(how)}")
+
+    def left_packed(self, name: str) -> bool:
+        """Whether the call delivered the archive `name` as an archive, and nothing else."""
+        return self.outcome.exit_code == 0 and list(self.entries()) == [name]
+
     def assert_failed(self) -> None:
-        """It ended by itself with a non-zero exit. Raises Broken."""
+        """It ended by itself with a non-zero exit, as a program that is known to work. Raises Broken, Unproven."""
         if self.outcome.ended != "exit":
             raise Broken(f"the call did not fail: it had to be ended ({self.outcome.ended})")
         if self.outcome.exit_code == 0:
+            self.differs()
             raise Broken("exit code 0, as if it had succeeded")
+        self.require()
 
-    def assert_refused(self, *, names: str | None = None) -> None:
-        """It failed, and said why.
+    def assert_failed_or(self, tree: Mapping[str, bytes]) -> None:
+        """It ended by itself, and with exit 0 only if `tree` arrived. Raises Broken, Unproven."""
+        if self.outcome.ended != "exit":
+            raise Broken(f"the call did not end by itself: it had to be ended ({self.outcome.ended})")
+        if self.outcome.exit_code != 0:
+            self.require()
+        elif wrong := difference(self.tree, tree):
+            self.differs()
+            raise Broken("\n".join(["exit code 0, but the tree below the destination differs:", *wrong]))
+
+    def assert_refused(self, *, names: str | None = None, asked: bool = False) -> None:
+        """It failed, and its message tells why; `asked` only after a request to the store, whose answer it is.
 
         KServe's releases are held to their exact words where the rule has them. Otherwise the last words must
         match the rule's cause, and contain `names` (the resource) when given. Raises Broken.
@@ -174,8 +250,15 @@ class Fetch:
         if exact is not None:
             if exact not in self.output:
                 raise Broken(f"the message of this release is missing:\n  {exact}")
-            return
-        self.assert_last_words(names=names)
+        else:
+            self.assert_last_words(names=names)
+        if asked:
+            self.assert_asked()
+
+    def assert_asked(self) -> None:
+        """A request reached the store, whose answer the message is about. Raises Broken."""
+        if not self.asked():
+            raise Broken("no request reached the store, which alone can tell")
 
     def assert_last_words(self, *, names: str | None = None) -> None:
         """The end of the output tells the rule's cause and `names`. Raises Broken."""
@@ -220,6 +303,7 @@ class Fetcher:
         scratch: Path,
         *,
         before_call: Callable[[float], None],
+        controls: Controls | None = None,
     ) -> None:
         self._initializer = initializer
         self._expected = expected
@@ -227,6 +311,8 @@ class Fetcher:
         self._gateway = gateway
         self._scratch = scratch
         self._before_call = before_call
+        self._controls = controls
+        self._undelivered: list[Way] = []
         self.fetches: list[Fetch] = []
         #: Seconds that this test waited for other tests; they are no part of its own length.
         self.held_up_s = 0.0
@@ -249,6 +335,7 @@ class Fetcher:
         at_once: bool = False,
         offline: bool = False,
         confined: bool = False,
+        way: Way = "plain",
     ) -> Fetch:
         """Call the initializer for one URI into `dest`, or for several into `dest/0`, `dest/1`, ...
 
@@ -263,6 +350,7 @@ class Fetcher:
         at_once      whether it does not wait for a core.
         offline      whether there is no network at all.
         confined     whether it is any user, on a root file system that cannot be written.
+        way          what the same call without a defect is.
         """
         access = access or (self.store.access() if self.store else Access())
         uris = tuple(uri + "?" + access.query if access.query and "?" not in uri else uri for uri in uris)
@@ -287,9 +375,19 @@ class Fetcher:
                 at_once=at_once,
                 offline=offline,
                 confined=confined,
+                sought=list(forms_of(access.secrets)),
             ),
-            access.secrets,
+            access,
+            way,
         )
+
+    def excuse(self) -> None:
+        """After a failure: a model that did not arrive is held against the rule that is about its arrival alone.
+
+        Raises Unproven or NotConcerned where the same call without a defect does not deliver either.
+        """
+        for way in dict.fromkeys(self._undelivered):
+            self._require(way)
 
     def needs_sandbox(self) -> None:
         """Raises NotOffered without one: what is written beside the destination is not seen, and paths are others."""
@@ -312,20 +410,27 @@ class Fetcher:
         """Call the initializer with arguments that are not pairs."""
         environment = self._gateway.environment()
         call = Call((), self._new_workdir(), environment, self._gateway.mounts, arguments=arguments)
-        return self._call(call, ())
+        return self._call(call, Access(), "plain")
 
     def _new_workdir(self) -> Path:
         return Path(tempfile.mkdtemp(prefix="call-", dir=self._scratch))
 
-    def _call(self, call: Call, secrets: Sequence[str]) -> Fetch:
+    def _require(self, way: Way) -> None:
+        if self._controls:
+            self._controls.require(self.store.name if self.store else None, way)
+
+    def _call(self, call: Call, access: Access, way: Way) -> Fetch:
         self._before_call(call.timeout_s)
         fetch = Fetch(
             pairs=call.pairs,
             outcome=self._initializer.call(call),
             expected=self._expected,
             bookkeeping=self.store.bookkeeping if self.store else (),
-            secrets=secrets,
-            given=[*secrets, *self._told(call)],
+            access=access,
+            given=[*access.secrets, *self._told(call)],
+            require=lambda: self._require(way),
+            asked=lambda: self.store is None or self.store.endpoint is None or bool(self.store.requests()),
+            differs=lambda: self._undelivered.append(way),
         )
         self.fetches.append(fetch)
         self.held_up_s += fetch.outcome.queued_s

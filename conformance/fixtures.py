@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import select
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import pytest
 
+from conformance.controls import Controls
 from conformance.fetching import Expectation, Fetcher
 from conformance.items import case_of, rule_of
 from conformance.judging import FETCHER, MEASUREMENTS, keeps
@@ -21,13 +20,12 @@ from conformance.measuring import Bench
 from conformance.metering import Meter
 from conformance.progress import announced
 from conformance.run import RUN, Run
+from conformance.samples import Sample, corner, deposit
 from reports.measurement import Measurement
-from scenarios.models import MODEL, SHARDED, under
+from scenarios.models import MODEL, SHARDED
 from scenarios.network import Gateway
-from scenarios.stores import HTTP, OCI, STORES, AzureFiles
+from scenarios.stores import OCI
 from scenarios.stores.base import NotOffered, Store
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture
@@ -45,7 +43,7 @@ def gateway(run: Run) -> Gateway:
 @pytest.fixture
 def store(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Store:
     """This test's own corner of the store that its row names; no test sees another's."""
-    return _corner(run, request.param, tmp_path / "store")
+    return corner(run, request.param, tmp_path / "store")
 
 
 @pytest.fixture
@@ -53,48 +51,19 @@ def registry(run: Run, tmp_path: Path) -> OCI:
     """This test's own corner of the registry, for images that nodes pull; what is judged is something else."""
     if reason := run.fleet.unavailable.get(run.server_of(OCI.name)):
         raise NotOffered(reason)
-    return cast("OCI", _corner(run, OCI.name, tmp_path / "registry"))
-
-
-def _corner(run: Run, store: str, folder: Path) -> Store:
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    case = f"case-{worker}-{next(_numbers)}"
-    # What a store keeps is mounted into pods, so it has to lie where nodes see it too.
-    folder = run.fleet.folder / "cases" / case if run.cluster else folder
-    folder.mkdir(parents=True)
-    return STORES[store].at(run.fleet.endpoints, run.mode, run.fleet.gateway, case, folder)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A small model in the store: its URI, and what has to arrive."""
-
-    uri: str
-    tree: Mapping[str, bytes]
+    return cast("OCI", corner(run, OCI.name, tmp_path / "registry"))
 
 
 @pytest.fixture
 def sample(store: Store) -> Sample:
     """A model in the store, for tests that are about something else than its shape; over HTTP a single file of it."""
-    return _deposit(store, MODEL, "config.json")
+    return deposit(store, MODEL, "config.json")
 
 
 @pytest.fixture
 def shards(store: Store) -> Sample:
     """A model of a few MiB in the store, most of it in equal files; over HTTP one of them."""
-    return _deposit(store, SHARDED, "part-0.bin")
-
-
-def _deposit(store: Store, tree: Mapping[str, bytes], single: str) -> Sample:
-    """Put `tree` where it can be fetched from as a whole, or else its file `single`."""
-    if isinstance(store, AzureFiles):
-        # KServe keeps the folder's name there (PLACE-001); at the root that fault does not hide the others.
-        store.put(tree)
-        return Sample(f"{store.uri()}/", tree)
-    store.put(under("model", tree))
-    if isinstance(store, HTTP):
-        return Sample(store.uri(f"model/{single}"), {single: tree[single]})
-    return Sample(store.uri("model"), tree)
+    return deposit(store, SHARDED, "part-0.bin")
 
 
 @dataclass(frozen=True)
@@ -135,7 +104,15 @@ def initializer(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Ite
     scratch.mkdir()
     label = " on ".join(filter(None, [rule_of(node).id, expected.store]))
     with announced(run.fleet.folder, label) as before_call:
-        fetcher = Fetcher(run.initializer, expected, asked, run.fleet.gateway, scratch, before_call=before_call)
+        fetcher = Fetcher(
+            run.initializer,
+            expected,
+            asked,
+            run.fleet.gateway,
+            scratch,
+            before_call=before_call,
+            controls=Controls(run, rule_of(node), before_call),
+        )
         node.stash[FETCHER] = fetcher
         yield fetcher
     run.initializer.settle(keep=keeps(run, node))

@@ -171,7 +171,7 @@ def _save_evidence(run: Run, item: pytest.Item, fetcher: Fetcher | None, message
 
 
 def _secrets(fetcher: Fetcher | None) -> set[str]:
-    return {secret for fetch in fetcher.fetches for secret in fetch.secrets} if fetcher else set()
+    return {secret for fetch in fetcher.fetches for secret in fetch.access.secrets} if fetcher else set()
 
 
 def _reproduce(run: Run, item: pytest.Item) -> str:

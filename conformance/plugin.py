@@ -17,9 +17,9 @@ from clusters.toolchain.cache import ToolFailed
 from conformance import judging, options, schedule, selection
 from conformance.catalogue import explain, list_rules
 from conformance.controller import CONTROLLER, Controller
-from conformance.fetching import NotConcerned
+from conformance.fetching import NotConcerned, Unproven
 from conformance.items import rule_of, store_of
-from conformance.judging import WHY_NOT
+from conformance.judging import FETCHER, WHY_NOT
 from conformance.options import Options
 from conformance.progress import Progress
 from conformance.run import RUN, Run
@@ -180,10 +180,15 @@ def pytest_fixture_setup() -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """What a store's server or the cluster cannot play was not run: neither a failure nor an error."""
+    """What cannot be played here, or builds on a rule that is broken, was not run: neither a failure nor an error."""
     try:
-        return (yield)
-    except NotOffered as reason:
+        try:
+            return (yield)
+        except AssertionError:
+            if FETCHER in item.stash:
+                item.stash[FETCHER].excuse()
+            raise
+    except (NotOffered, Unproven) as reason:
         pytest.skip(str(reason))
     except NotConcerned as reason:
         item.stash[WHY_NOT] = Outcome.UNSUPPORTED, str(reason)

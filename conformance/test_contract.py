@@ -6,7 +6,8 @@ import pytest
 
 from conformance import rule
 from conformance.fetching import Fetcher
-from conformance.fixtures import Sample, Silence
+from conformance.fixtures import Silence
+from conformance.samples import Sample
 from scenarios.initializers.base import DEST
 from scenarios.models import under
 from scenarios.stores import HTTP
@@ -38,10 +39,12 @@ def test_several_pairs(store: Store, initializer: Fetcher) -> None:
 
 
 @rule("CONTRACT-003")
-def test_one_failing_pair_fails_the_call(store: Store, initializer: Fetcher, sample: Sample) -> None:
-    """The first source is there, the second is not."""
-    absent = store.uri("absent/x.bin" if isinstance(store, HTTP) else "absent")
-    initializer.fetch(sample.uri, absent).assert_refused()
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "middle", "last"])
+def test_one_failing_pair_fails_the_call(store: Store, initializer: Fetcher, sample: Sample, place: int) -> None:
+    """Of three sources one is not there."""
+    uris = [sample.uri] * 2
+    uris.insert(place, store.uri("absent/x.bin" if isinstance(store, HTTP) else "absent"))
+    initializer.fetch(*uris).assert_refused()
 
 
 @rule("CONTRACT-004")
@@ -52,8 +55,8 @@ def test_missing_parents_are_made(initializer: Fetcher, sample: Sample) -> None:
 
 @rule("CONTRACT-005")
 def test_what_lies_in_the_destination_stays(initializer: Fetcher, sample: Sample) -> None:
-    """A runtime's own files in the volume survive the download."""
-    before = {"runtime/settings.json": b"{}", "notes.txt": b"keep"}
+    """A runtime's own files in the volume survive the download, those in a folder of the model too."""
+    before = {"runtime/settings.json": b"{}", "notes.txt": b"keep", "weights/notes.txt": b"keep"}
     run = initializer.fetch(sample.uri, present={DEST: before})
     assert run.tree == {**sample.tree, **before}
 
@@ -73,15 +76,12 @@ def test_a_second_run_on_the_same_destination(initializer: Fetcher, sample: Samp
 
 @rule("CONTRACT-008")
 def test_another_user_can_read_the_model(initializer: Fetcher, sample: Sample) -> None:
-    """The model server runs as a user of its own: files need o+r, folders o+rx."""
+    """The model server runs as a user of its own: files need o+r, folders o+rx, the destination itself too."""
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
-    wanted = {path: 0o004 if entry.content is not None else 0o005 for path, entry in run.entries().items()}
-    closed = {
-        path: f"{run.entries()[path].mode:04o}"
-        for path, bits in wanted.items()
-        if run.entries()[path].mode & bits != bits
-    }
+    found = [(path, entry.mode, 0o005 if entry.content is None else 0o004) for path, entry in run.entries().items()]
+    found += [(path, mode, 0o005) for path, mode in run.outcome.modes.items()]
+    closed = {path: f"{mode:04o}" for path, mode, bits in found if mode & bits != bits}
     assert not closed, f"not open to others: {closed}"
 
 
@@ -103,8 +103,11 @@ def test_sigterm_ends_the_download(store: Store, initializer: Fetcher, silence: 
         access = store.access().plus(AWS_ENDPOINT_URL=f"http://{silence.address}")
         run = initializer.fetch(store.uri("model"), access=access, terminate_when=silence.asked)
     took = run.outcome.ended_after_signal_s
+    if took is None:
+        run.require()
     assert took is not None, f"no SIGTERM was sent, because the store was not asked; exit code {run.outcome.exit_code}"
-    assert took <= TERMINATION_S, f"it ended {took:.1f} s after SIGTERM"
+    ignored = "it does not handle SIGTERM, which the kernel therefore does not deliver to a container's first process"
+    assert took <= TERMINATION_S, f"it ended {took:.1f} s after SIGTERM" if run.outcome.delivered else ignored
     assert run.outcome.exit_code != 0, "exit code 0, as if the model were there"
 
 
@@ -116,6 +119,7 @@ def test_the_last_words_tell_what_failed(store: Store, initializer: Fetcher) -> 
     run = initializer.fetch(missing)
     run.assert_failed()
     run.assert_last_words(names="absent-model")
+    run.assert_asked()
 
 
 @rule("CONTRACT-012")
@@ -131,7 +135,7 @@ def test_nothing_outlives_the_call(initializer: Fetcher, sample: Sample) -> None
     """No helper process keeps the pod's init container busy or lingers in its namespace."""
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
-    assert run.outcome.survivors == 0, f"{run.outcome.survivors} processes were still running"
+    assert not run.outcome.survivors, f"still running: {', '.join(run.outcome.survivors)}"
 
 
 @rule("CONTRACT-014")

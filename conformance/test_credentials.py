@@ -6,7 +6,7 @@ import pytest
 
 from conformance import rule
 from conformance.fetching import Fetcher
-from conformance.fixtures import Sample
+from conformance.samples import Sample
 from scenarios.models import MODEL, under
 from scenarios.stores import HTTP, OCI, S3, AzureBlob, Git, HuggingFace
 from scenarios.stores.base import Access, Store
@@ -24,7 +24,7 @@ _PRINCIPAL = {
 @rule("CRED-001")
 def test_valid_credentials_open_private_content(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """The environment and files of the store's Secret, as the webhook injects them."""
-    assert initializer.fetch(sample.uri, access=store.private()).tree == sample.tree
+    assert initializer.fetch(sample.uri, access=store.private(), way="private").tree == sample.tree
 
 
 @rule("CRED-002")
@@ -101,11 +101,12 @@ def test_a_service_principal_is_asked_for_in_its_tenant(store: AzureBlob, initia
 def test_no_credential_is_printed(store: Store, initializer: Fetcher, sample: Sample, kind: str) -> None:
     """Output ends in logs and in the pod's status, where everybody reads it."""
     access = store.private() if kind == "valid" else store.access("wrong")
-    run = initializer.fetch(sample.uri, access=access, timeout_s=150)
+    run = initializer.fetch(sample.uri, access=access, way="private", timeout_s=150)
+    run.assert_secret()
     if kind == "valid":
         assert run.tree == sample.tree
-    printed = [secret for secret in access.planted() if secret in run.output]
-    assert not printed, f"{len(printed)} of {len(access.secrets)} credentials stand in the output"
+    else:
+        run.require()
 
 
 @rule("CRED-025", stores=("http", "azure-blob"))
@@ -113,7 +114,8 @@ def test_no_signature_is_printed(store: HTTP | AzureBlob, initializer: Fetcher) 
     """A presigned URI is a credential: its signature has no place in the log."""
     uri, signature = store.presigned("model/m.bin", b"m")
     run = initializer.fetch(uri, access=Access(secrets=(signature,)))
-    assert signature not in run.output, "the signature stands in the output"
+    run.assert_secret()
+    run.require()
 
 
 @rule("CRED-026")

@@ -4,7 +4,7 @@ import pytest
 
 from conformance import rule
 from conformance.fetching import Fetcher
-from conformance.fixtures import Sample
+from conformance.samples import Sample
 from scenarios.initializers.base import DEST
 from scenarios.models import MODEL, under
 from scenarios.stores import HTTP, S3
@@ -34,7 +34,7 @@ def _missing(store: Store, name: str = "absent") -> str:
 @pytest.mark.parametrize("name", ["absent"])
 def test_what_does_not_exist(store: Store, initializer: Fetcher, name: str) -> None:
     """The bucket (share, owner, host) is there, the path in it is not."""
-    initializer.fetch(_missing(store, name)).assert_refused(names=name)
+    initializer.fetch(_missing(store, name)).assert_refused(names=name, asked=True)
 
 
 @rule("ERR-001", stores=("hf", "oci"))
@@ -44,43 +44,47 @@ def test_a_revision_that_does_not_exist(initializer: Fetcher, sample: Sample, re
     run = initializer.fetch(f"{sample.uri.removesuffix(':latest')}:{revision}")
     run.assert_failed()
     run.assert_last_words()
+    run.assert_asked()
 
 
 @rule("ERR-002")
 def test_a_missing_bucket(store: Store, initializer: Fetcher) -> None:
     """Not even the bucket (container, share) exists."""
-    initializer.fetch(store.missing()).assert_refused(names=f"{store.case}-that-is-not-there")
+    initializer.fetch(store.missing()).assert_refused(names=f"{store.case}-that-is-not-there", asked=True)
 
 
 @rule("ERR-003")
 def test_wrong_credentials(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Well-formed credentials that the store does not know."""
-    initializer.fetch(sample.uri, access=store.access("wrong"), timeout_s=150).assert_refused()
+    run = initializer.fetch(sample.uri, access=store.access("wrong"), way="private", timeout_s=150)
+    run.assert_refused(asked=True)
 
 
 @rule("ERR-003", stores=("s3",))
 def test_a_wrong_secret(store: S3, initializer: Fetcher, sample: Sample) -> None:
     """A key id that the store knows, and a secret that is not its own: the signature does not match."""
-    initializer.fetch(sample.uri, access=store.wrong_secret(), timeout_s=150).assert_refused()
+    run = initializer.fetch(sample.uri, access=store.wrong_secret(), way="private", timeout_s=150)
+    run.assert_refused(asked=True)
 
 
 @rule("ERR-004")
 def test_missing_credentials(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Private content, and nothing to be let in with."""
-    initializer.fetch(sample.uri, access=store.access("none"), timeout_s=150).assert_refused()
+    initializer.fetch(sample.uri, access=store.access("none"), way="private", timeout_s=150).assert_refused()
 
 
 @rule("ERR-005")
 def test_missing_permission(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Known credentials that may not read this model."""
-    initializer.fetch(sample.uri, access=store.access("denied"), timeout_s=150).assert_refused()
+    run = initializer.fetch(sample.uri, access=store.access("denied"), way="private", timeout_s=150)
+    run.assert_refused(asked=True)
 
 
 @rule("ERR-006")
 @pytest.mark.parametrize(
     "uri",
-    ["ftp://host/model", "bucket/model", "nobody://model"],
-    ids=["ftp", "no-scheme", "nobody"],
+    ["nobody+tls://host/model", "bucket/model", "nobody://model"],
+    ids=["composed", "no-scheme", "nobody"],
 )
 def test_an_unknown_scheme(initializer: Fetcher, uri: str) -> None:
     """Validation in the cluster lets some of these pass; the initializer is the last to notice."""
@@ -102,7 +106,7 @@ def test_a_malformed_uri(store: Store, initializer: Fetcher, uri: str) -> None:
 def test_a_folder_without_files(store: Store, initializer: Fetcher) -> None:
     """Only the markers of a tree that was made by hand and never filled."""
     store.put({"hollow/config/": b"", "hollow/model-store/": b""})
-    initializer.fetch(store.uri("hollow")).assert_refused(names="hollow")
+    initializer.fetch(store.uri("hollow")).assert_refused(names="hollow", asked=True)
 
 
 @rule("ERR-009")
@@ -118,6 +122,7 @@ def test_a_failure_leaves_nothing_behind(store: Store, initializer: Fetcher) -> 
     """A model server that starts anyway must not find half a model."""
     run = initializer.fetch(_missing(store))
     run.assert_failed()
+    run.assert_asked()
     assert not run.delivered, f"left in {DEST}: {', '.join(run.delivered)}"
 
 
@@ -126,7 +131,7 @@ def test_a_failure_leaves_nothing_behind(store: Store, initializer: Fetcher) -> 
 def test_a_path_with_the_letters_auth(store: Store, initializer: Fetcher) -> None:
     """Models of an author are missing now and then; nobody should look for credentials then."""
     run = initializer.fetch(_missing(store, "author-model"))
-    run.assert_refused()
+    run.assert_refused(asked=True)
     assert "authentication failed" not in run.last_words.lower(), "a missing path is reported as failed authentication"
 
 
@@ -134,7 +139,7 @@ def test_a_path_with_the_letters_auth(store: Store, initializer: Fetcher) -> Non
 def test_the_buckets_name_repeated(store: Store, initializer: Fetcher) -> None:
     """`s3://bucket/bucket/model` for a model at `s3://bucket/model`, as in the first reports."""
     store.put(under("model", MODEL))
-    initializer.fetch(store.uri(f"{store.container}/model")).assert_refused(names=store.container)
+    initializer.fetch(store.uri(f"{store.container}/model")).assert_refused(names=store.container, asked=True)
 
 
 @rule("ERR-013")

@@ -21,7 +21,7 @@ ROOM = 24 << 20
 def test_no_special_file_is_made(store: Store, initializer: Fetcher, case: str) -> None:
     """A model has no pipe that hangs its reader, and no device; the member is refused or left out."""
     store.put({"model/m.tar": hostile.SPECIALS[case]})
-    run = initializer.fetch(store.uri("model/m.tar"), timeout_s=BUSY_S)
+    run = initializer.fetch(store.uri("model/m.tar"), way="archive", timeout_s=BUSY_S)
     assert MARK not in run.entries(), "the special file was made"
     assert_contained(run, whole=GOOD)
 
@@ -30,7 +30,7 @@ def test_no_special_file_is_made(store: Store, initializer: Fetcher, case: str) 
 def test_no_member_keeps_the_rights_of_its_owner(store: Store, initializer: Fetcher) -> None:
     """A program packed with the setuid and setgid bits is a file like any other, or refused."""
     store.put({"model/m.tar": hostile.privileged()})
-    run = initializer.fetch(store.uri("model/m.tar"), timeout_s=BUSY_S)
+    run = initializer.fetch(store.uri("model/m.tar"), way="archive", timeout_s=BUSY_S)
     kept = {path: f"{entry.mode:04o}" for path, entry in run.entries().items() if entry.mode & 0o6000}
     assert not kept, f"kept: {kept}"
     assert_contained(run, whole=GOOD)
@@ -43,7 +43,8 @@ def test_no_chain_of_links_leads_out(store: Store, initializer: Fetcher, case: s
     initializer.needs_sandbox()
     name, content = hostile.LINKS[case]
     store.put({f"model/{name}": content})
-    assert_contained(initializer.fetch(store.uri(f"model/{name}"), timeout_s=BUSY_S), whole=GOOD)
+    run = initializer.fetch(store.uri(f"model/{name}"), way="archive", timeout_s=BUSY_S)
+    assert_contained(run, whole=GOOD)
 
 
 @rule("SEC-004")
@@ -63,6 +64,6 @@ def test_no_layer_leads_out(store: OCI, initializer: Fetcher, case: str) -> None
 def test_a_bomb_is_no_success(store: Store, initializer: Fetcher, suffix: str) -> None:
     """An archive of a hundredth of what it unpacks to, and a third of the room for that."""
     store.put({f"model/m.{suffix}": hostile.bomb(suffix, 3 * ROOM)})
-    run = initializer.fetch(store.uri(f"model/m.{suffix}"), timeout_s=BUSY_S, space=ROOM)
+    run = initializer.fetch(store.uri(f"model/m.{suffix}"), way="archive", timeout_s=BUSY_S, space=ROOM)
     assert_contained(run)
     run.assert_failed()

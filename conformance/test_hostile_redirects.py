@@ -6,10 +6,10 @@ import pytest
 
 from conformance import rule
 from conformance.fetching import Fetcher
-from conformance.fixtures import Sample
+from conformance.samples import Sample
 from conformance.test_tls import CONFIGMAP, CUSTOM_CERTS
 from scenarios.servers.hub import CDN
-from scenarios.stores import HTTP, S3, HuggingFace
+from scenarios.stores import HTTP, HuggingFace
 from scenarios.stores.base import Store
 from scenarios.stores.http import OTHER_HOST
 
@@ -54,6 +54,5 @@ def test_a_bundle_that_is_none_is_an_error(
     if content is not None:
         (tmp_path / "cabundle.crt").write_bytes(content)
         mounts[f"{CUSTOM_CERTS}/cabundle.crt"] = tmp_path / "cabundle.crt"
-    access = store.over_tls() if isinstance(store, S3) else store.access()
-    run = initializer.fetch(sample.uri, access=access, environment=CONFIGMAP, mounts=mounts)
+    run = initializer.fetch(sample.uri, access=store.over_tls(), environment=CONFIGMAP, mounts=mounts, way="tls")
     run.assert_refused(names="cabundle.crt")

@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from conformance import rule
 from conformance.fetching import Fetcher
-from conformance.fixtures import Sample
+from conformance.samples import Sample
+from reports.redact import forms_of
 from scenarios.network import Gateway
 from scenarios.stores import HTTP, S3, AzureBlob, AzureFiles, Git
 from scenarios.stores.base import Access, NotOffered, Store
@@ -28,30 +29,26 @@ def _in_userinfo(store: Git | HTTP, sample: Sample) -> tuple[str, Access]:
     return sample.uri.replace("https://", f"https://{user}:{quote(password, safe='')}@"), access
 
 
-def _forms(access: Access) -> list[str]:
-    """The credentials of an access as they are, and as a URI has them."""
-    return [form for secret in access.planted() for form in {secret, quote(secret, safe="")}]
-
-
 @rule("SEC-018")
 def test_no_credential_stays_in_a_file(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """The model server reads the destination, and so does everybody whom it serves."""
     access = store.private()
-    run = initializer.fetch(sample.uri, access=access)
-    assert run.tree == sample.tree
+    run = initializer.fetch(sample.uri, access=access, way="private")
     _assert_in_no_file(initializer, access)
+    assert run.tree == sample.tree
 
 
 @rule("SEC-018", stores=("git", "http"))
 def test_no_credential_of_the_uri_stays_in_a_file(store: Git | HTTP, initializer: Fetcher, sample: Sample) -> None:
     """Clients remember where a clone came from."""
     uri, access = _in_userinfo(store, sample)
-    initializer.fetch(uri, access=access)
+    run = initializer.fetch(uri, access=access)
     _assert_in_no_file(initializer, access)
+    run.require()
 
 
 def _assert_in_no_file(initializer: Fetcher, access: Access) -> None:
-    secrets = [form.encode() for form in _forms(access)]
+    secrets = [form.encode() for form in forms_of(access.planted())]
     trees = (tree for fetch in initializer.fetches for tree in fetch.outcome.trees.values())
     files = {path: entry.content for tree in trees for path, entry in tree.items() if entry.content}
     holding = [path for path, content in files.items() if any(secret in content for secret in secrets)]
@@ -64,13 +61,14 @@ def test_no_credential_goes_to_another_host(
 ) -> None:
     """Neither to a host that is not the store's, nor to anybody as the address it was referred from."""
     access, since = store.private(), gateway.position()
-    assert initializer.fetch(sample.uri, access=access).tree == sample.tree
-    leaks = []
+    run = initializer.fetch(sample.uri, access=access, way="private")
+    forms, leaks = forms_of(access.planted()), []
     for request in gateway.requests(since):
         told = request.path + "".join(request.headers.values()) if request.server != store.server.server else ""
-        if any(form in told + request.headers.get("referer", "") for form in _forms(access)):
+        if any(form in told + request.headers.get("referer", "") for form in forms):
             leaks.append(request.host)
     assert not leaks, f"a credential went to {', '.join(leaks)}"
+    assert run.tree == sample.tree
 
 
 @rule("SEC-024")
@@ -78,6 +76,9 @@ def test_no_host_is_asked_but_the_sources(store: Store, initializer: Fetcher, sa
     """What else is asked learns what is fetched where, and a cluster without a way out waits for it."""
     since = gateway.position()
     run = initializer.fetch(sample.uri, access=store.access("valid"), environment=gateway.named(store.case))
+    if run.outcome.exit_code != 0:
+        run.require()
+        raise NotOffered("it goes through no proxy that asks for a name, so nobody knows whose requests are whose")
     assert run.tree == sample.tree
     mine = [request for request in gateway.requests(since) if request.caller == store.case]
     if not mine and not isinstance(store, S3):  # which is asked without the proxy
@@ -108,5 +109,5 @@ def test_no_password_of_the_uri_is_printed(store: HTTP | Git, initializer: Fetch
 
 def _assert_not_printed(initializer: Fetcher, uri: str, access: Access) -> None:
     run = initializer.fetch(uri, access=access, timeout_s=150)
-    printed = [form for form in _forms(access) if form in run.output]
-    assert not printed, "a credential stands in the output"
+    run.assert_secret()
+    run.require()

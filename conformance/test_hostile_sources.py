@@ -9,7 +9,7 @@ import pytest
 from conformance import rule
 from conformance.containment import assert_contained
 from conformance.fetching import Fetcher
-from conformance.fixtures import Sample
+from conformance.samples import Sample
 from scenarios.hostile import EVIL, MARK, SHELL
 from scenarios.models import MODEL, under
 from scenarios.stores import HTTP, PVC, Local
@@ -32,6 +32,12 @@ def outside(tmp_path: Path) -> Path:
     return folder
 
 
+@rule("SEC-025")
+def test_what_means_no_harm_arrives(initializer: Fetcher, sample: Sample) -> None:
+    """An initializer that refuses everything keeps no rule."""
+    assert initializer.fetch(sample.uri).tree == sample.tree
+
+
 @rule("SEC-006")
 @pytest.mark.parametrize(
     "uri", ["file:///proc/self/environ", f"file:///var{TOKEN}", TOKEN], ids=["environment", "token", "bare"]
@@ -41,8 +47,8 @@ def test_secrets_of_the_pod_are_no_models(store: Local, initializer: Fetcher, ou
     if TOKEN in uri:
         initializer.needs_sandbox()  # the path is what gives it away
     run = initializer.fetch(uri, access=store.access(), mounts={TOKEN: outside / "secret"})
-    run.assert_failed()
     assert not run.entries(), f"delivered: {', '.join(run.entries())}"
+    run.assert_failed()
 
 
 @rule("SEC-007")
@@ -52,8 +58,8 @@ def test_secrets_of_the_pod_are_no_models(store: Local, initializer: Fetcher, ou
 def test_files_of_the_system_are_no_models(store: Local, initializer: Fetcher, uri: str) -> None:
     """What the image brings is no model."""
     run = initializer.fetch(uri, access=store.access())
-    run.assert_failed()
     assert not run.entries(), f"delivered: {', '.join(run.entries())}"
+    run.assert_failed()
 
 
 @rule("SEC-008")
@@ -62,8 +68,8 @@ def test_dots_lead_out_of_no_claim(store: PVC, initializer: Fetcher, outside: Pa
     """`pvc://claim/../..` is not on the claim."""
     store.put(under("model", MODEL))
     run = initializer.fetch(store.uri(path), mounts={OUTSIDE: outside})
-    run.assert_failed()
     assert not run.entries(), f"delivered: {', '.join(run.entries())}"
+    run.assert_failed()
 
 
 @rule("SEC-009")

@@ -7,7 +7,8 @@ import pytest
 
 from conformance import rule
 from conformance.fetching import Fetcher
-from conformance.fixtures import Sample, Silence
+from conformance.fixtures import Silence
+from conformance.samples import Sample
 from scenarios.models import MODEL, link, tar, tar_of, under
 from scenarios.network import Gateway
 from scenarios.stores import ModelRegistry

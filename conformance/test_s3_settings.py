@@ -7,7 +7,8 @@ import pytest
 
 from conformance import rule
 from conformance.fetching import Fetcher
-from conformance.fixtures import Sample, Silence
+from conformance.fixtures import Silence
+from conformance.samples import Sample
 from scenarios.stores import S3, WebHDFS
 from scenarios.stores.base import Access
 
@@ -23,6 +24,11 @@ KEYS = {
 def _config(access: Access, *without: str) -> dict[str, str]:
     """A storage-config Secret of type s3 that says what the access says."""
     return {"type": "s3"} | {key: access.environment[name] for key, name in KEYS.items() if key not in without}
+
+
+def _regional(region: str) -> tuple[str, ...]:
+    """Where a bucket of AWS may be asked for in that region: as a part of the host's name or of the path."""
+    return (f"{{bucket}}.s3.{region}.amazonaws.com", f"s3.{region}.amazonaws.com")
 
 
 def _alone(access: Access, **environment: str) -> Access:
@@ -64,38 +70,43 @@ def test_what_storage_config_leaves_out_stays(store: S3, initializer: Fetcher, s
     assert {request.host for request in store.requests()} == {urlsplit(endpoint).netloc}
 
 
+#: case -> environment, and where the bucket may be asked for then: as a part of the host's name or of the path.
+ADDRESSING: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
+    "no-endpoint": ({}, ("{bucket}.s3.amazonaws.com", "s3.amazonaws.com", *_regional("us-east-1"))),
+    "region": ({"AWS_DEFAULT_REGION": "eu-central-1"}, _regional("eu-central-1")),
+    "legacy-endpoint": (
+        {"AWS_ENDPOINT_URL": "https://s3.amazonaws.com", "AWS_DEFAULT_REGION": "eu-central-1"},
+        ("{bucket}.s3.amazonaws.com", "s3.amazonaws.com"),
+    ),
+    "virtual-bucket": (
+        {"AWS_ENDPOINT_URL": "https://s3.us-east-1.amazonaws.com", "S3_USER_VIRTUAL_BUCKET": "true"},
+        ("{bucket}.s3.us-east-1.amazonaws.com",),
+    ),
+    "accelerate": ({"S3_USE_ACCELERATE": "true"}, ("{bucket}.s3-accelerate.amazonaws.com",)),
+}
+
+
 @rule("CRED-012")
-@pytest.mark.parametrize(
-    ("environment", "host"),
-    [
-        ({}, "{bucket}.s3.amazonaws.com"),
-        ({"AWS_DEFAULT_REGION": "eu-central-1"}, "{bucket}.s3.eu-central-1.amazonaws.com"),
-        (
-            {"AWS_ENDPOINT_URL": "https://s3.amazonaws.com", "AWS_DEFAULT_REGION": "eu-central-1"},
-            "{bucket}.s3.amazonaws.com",
-        ),
-        (
-            {"AWS_ENDPOINT_URL": "https://s3.us-east-1.amazonaws.com", "S3_USER_VIRTUAL_BUCKET": "true"},
-            "{bucket}.s3.us-east-1.amazonaws.com",
-        ),
-        ({"S3_USE_ACCELERATE": "true"}, "{bucket}.s3-accelerate.amazonaws.com"),
-    ],
-    ids=["no-endpoint", "region", "legacy-endpoint", "virtual-bucket", "accelerate"],
-)
-def test_s3_addressing(store: S3, initializer: Fetcher, sample: Sample, environment: dict[str, str], host: str) -> None:
+@pytest.mark.parametrize("case", ADDRESSING)
+def test_s3_addressing(store: S3, initializer: Fetcher, sample: Sample, case: str) -> None:
     """The host that is asked follows from endpoint, region and the two switches."""
+    environment, expected = ADDRESSING[case]
     access = store.access().without("AWS_ENDPOINT_URL", "S3_ENDPOINT", "S3_USE_HTTPS")
-    initializer.fetch(sample.uri, access=access.plus(**environment))
+    run = initializer.fetch(sample.uri, access=access.plus(**environment))
     hosts = {request.host for request in store.requests()}
-    assert hosts, "no request was made for the bucket"
-    assert hosts == {host.format(bucket=store.container)}, f"asked: {', '.join(sorted(hosts))}"
+    if not hosts:
+        run.require()
+    assert hosts, "no request for the bucket reached a host of AWS"
+    assert hosts <= {host.format(bucket=store.container) for host in expected}, f"asked: {', '.join(sorted(hosts))}"
 
 
 @rule("CRED-013")
 def test_the_region_is_used_for_the_signature(store: S3, initializer: Fetcher, sample: Sample) -> None:
     """A region other than the default stands in the credential scope."""
-    initializer.fetch(sample.uri, environment={"AWS_DEFAULT_REGION": "eu-central-1"})
+    run = initializer.fetch(sample.uri, environment={"AWS_DEFAULT_REGION": "eu-central-1"})
     signed = [request.headers["authorization"] for request in store.requests() if "authorization" in request.headers]
+    if not signed:
+        run.require()
     assert signed, "no request was signed"
     assert all("/eu-central-1/s3/" in header for header in signed), "another region is in the credential scope"
 

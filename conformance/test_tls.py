@@ -6,7 +6,7 @@ import pytest
 
 from conformance import rule
 from conformance.fetching import Fetcher
-from conformance.fixtures import Sample
+from conformance.samples import Sample
 from scenarios.network import CA_PATH, Gateway
 from scenarios.stores import S3, WebHDFS
 from scenarios.stores.base import Store
@@ -38,7 +38,8 @@ def test_an_own_authority_makes_tls_work(
     store: S3, initializer: Fetcher, sample: Sample, bundle: Mounts, settings: Settings
 ) -> None:
     """MinIO and the like in a company's network have certificates of the company."""
-    run = initializer.fetch(sample.uri, access=store.over_tls(), environment=settings, mounts=bundle, trust=False)
+    access = store.over_tls()
+    run = initializer.fetch(sample.uri, access=access, environment=settings, mounts=bundle, trust=False, way="tls")
     assert run.tree == sample.tree
 
 
@@ -46,14 +47,16 @@ def test_an_own_authority_makes_tls_work(
 @pytest.mark.parametrize("verify", ["0", "false", "False"])
 def test_verification_can_be_switched_off(store: S3, initializer: Fetcher, sample: Sample, verify: str) -> None:
     """S3_VERIFY_SSL as the annotation s3-verifyssl sets it, without any authority."""
-    run = initializer.fetch(sample.uri, access=store.over_tls(), environment={"S3_VERIFY_SSL": verify}, trust=False)
+    environment = {"S3_VERIFY_SSL": verify}
+    run = initializer.fetch(sample.uri, access=store.over_tls(), environment=environment, trust=False, way="tls")
     assert run.tree == sample.tree
 
 
 @rule("CRED-008")
 def test_verification_can_be_asked_for(store: S3, initializer: Fetcher, sample: Sample) -> None:
     """The annotation with the value that is the default: nobody meant to switch anything off."""
-    run = initializer.fetch(sample.uri, access=store.over_tls(), environment={"S3_VERIFY_SSL": "1"}, trust=False)
+    environment = {"S3_VERIFY_SSL": "1"}
+    run = initializer.fetch(sample.uri, access=store.over_tls(), environment=environment, trust=False, way="tls")
     run.assert_failed()
     assert not run.delivered, "something was delivered"
 
@@ -61,8 +64,7 @@ def test_verification_can_be_asked_for(store: S3, initializer: Fetcher, sample: 
 @rule("CRED-009")
 def test_an_unknown_authority_is_refused(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Nobody said that this certificate is to be trusted."""
-    access = store.over_tls() if isinstance(store, S3) else store.access()
-    run = initializer.fetch(sample.uri, access=access, trust=False, timeout_s=150)
+    run = initializer.fetch(sample.uri, access=store.over_tls(), trust=False, way="tls", timeout_s=150)
     run.assert_refused()
     assert not run.delivered, "something was delivered"
 
@@ -73,7 +75,7 @@ def test_a_missing_ca_bundle_is_an_error(store: S3, initializer: Fetcher, sample
     """The ConfigMap lacks the key, or the path has a typing error."""
     file = "cabundle.crt" if given == "configmap" else "missing.crt"
     environment = CONFIGMAP if given == "configmap" else {"AWS_CA_BUNDLE": f"{CUSTOM_CERTS}/{file}"}
-    run = initializer.fetch(sample.uri, access=store.over_tls(), environment=environment, trust=False)
+    run = initializer.fetch(sample.uri, access=store.over_tls(), environment=environment, trust=False, way="tls")
     run.assert_refused(names=file)
 
 

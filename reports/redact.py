@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar, cast
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 T = TypeVar("T")
 
@@ -16,6 +17,8 @@ REDACTED = "[redacted]"
 SHORTEST_SECRET = 4
 #: Lines of a secret that are long enough to be telling (a PEM key is printed line by line).
 SHORTEST_LINE = 16
+#: Encoded, a shorter value would be found by chance.
+SHORTEST_ENCODED = 8
 
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -27,13 +30,17 @@ def printable(text: str) -> str:
 
 
 def redact(value: T, secrets: Iterable[str]) -> T:
-    """JSON data with every string printable and free of the secrets, also in their percent-encoded and JSON form."""
-    return cast("T", _redact(value, forms_of(secrets)))
+    """JSON data with every string printable and free of the secrets in each of their forms."""
+    return cast("T", _redact(value, list(forms_of(secrets))))
 
 
-def forms_of(secrets: Iterable[str]) -> list[str]:
-    """What to look for, the longest first: the secrets, and how URIs and JSON write them."""
-    return sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
+def forms_of(secrets: Iterable[str]) -> dict[str, str]:
+    """What to look for, the longest first -> how the secret is written there.
+
+    The forms are those of URIs, JSON, headers (base64, alone or as a part of something longer) and hexadecimal dumps.
+    """
+    forms = {form: how for secret in secrets for form, how in _forms(printable(secret)).items()}
+    return dict(sorted(forms.items(), key=lambda pair: len(pair[0]), reverse=True))
 
 
 def _redact(value: object, forms: list[str]) -> object:
@@ -49,9 +56,25 @@ def _redact(value: object, forms: list[str]) -> object:
     return value
 
 
-def _forms(secret: str) -> set[str]:
-    secret = printable(secret)
+def _forms(secret: str) -> dict[str, str]:
     if len(secret) < SHORTEST_SECRET:
-        return set()
-    lines = {line for line in secret.splitlines() if len(line) >= SHORTEST_LINE}
-    return {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]} | lines
+        return {}
+    forms = {line: "as it is" for line in secret.splitlines() if len(line) >= SHORTEST_LINE}
+    if len(secret) >= SHORTEST_ENCODED:
+        forms |= dict.fromkeys(_base64(secret.encode()), "in base64")
+        forms |= dict.fromkeys((secret.encode().hex(), secret.encode().hex().upper()), "in hexadecimal")
+    encoded = quote(secret, safe="")
+    lower = re.sub("%..", lambda found: found[0].lower(), encoded)
+    forms |= dict.fromkeys((encoded, lower, quote(secret), quote_plus(secret)), "percent-encoded")
+    quoted = json.dumps(secret)[1:-1]
+    forms |= dict.fromkeys((quoted, quoted.replace("/", "\\/")), "in JSON")
+    return forms | {secret: "as it is"}
+
+
+def _base64(secret: bytes) -> Iterator[str]:
+    """The characters that a secret has in base64 wherever it begins in the encoded text, in both alphabets."""
+    for before in range(3):
+        whole = base64.b64encode(bytes(before) + secret + bytes(2))
+        part = whole[-(-before * 8 // 6) : (before + len(secret)) * 8 // 6].decode()
+        yield part
+        yield part.translate(str.maketrans("+/", "-_"))

@@ -8,6 +8,7 @@ from conformance.fetching import Broken, Expectation, Fetch, own_words
 from conformance.spec import current
 from scenarios.initializers.base import DEST, Outcome
 from scenarios.initializers.process import KEPT_BYTES
+from scenarios.stores.base import Access
 
 URI = "webhdfs://case-gw7-16/missing-model"
 TOKEN = "reader-4045031429"
@@ -16,9 +17,17 @@ TOKEN = "reader-4045031429"
 def refusal(rule: str, printed: str) -> Fetch:
     """A call for `URI` with `TOKEN` that printed that and ended with exit 1."""
     spec = current()
-    outcome = Outcome("exit", 1, printed, "", {}, (), 0, 0.1, 0.1, 0, "")
+    outcome = Outcome("exit", 1, printed, "", {}, (), (), 0.1, 0.1, 0, "")
     return Fetch(
-        ((URI, DEST),), outcome, Expectation(spec[rule], spec, None, "webhdfs", ""), (), (TOKEN,), (TOKEN, URI)
+        ((URI, DEST),),
+        outcome,
+        Expectation(spec[rule], spec, None, "webhdfs", ""),
+        bookkeeping=(),
+        access=Access(secrets=(TOKEN,)),
+        given=(TOKEN, URI),
+        require=lambda: None,
+        asked=lambda: True,
+        differs=lambda: None,
     )
 
 

@@ -229,7 +229,7 @@ def test_a_call_that_ended_for_an_old_python_is_not_judged(
     said = "TypeError: TarFile.extractall() got an unexpected keyword argument 'filter'\n"
 
     def call_of(stderr: str) -> Outcome:
-        return Outcome("exit", exit_code, "", stderr, {DEST: {}}, [], 0, 0.0, 0.0, 0, "")
+        return Outcome("exit", exit_code, "", stderr, {DEST: {}}, [], [], 0.0, 0.0, 0, "")
 
     subject = initializer("kserve:0.21.0")
     subject._shortfall = shortfall(release)  # type: ignore[attr-defined]

@@ -334,7 +334,7 @@ def test_a_program_that_is_missing(tmp_path: Path, isolation: Isolation) -> None
 def test_a_hang(shell: Shell) -> None:
     """Ended by the limit with all that it started, even where SIGTERM is ignored."""
     outcome = shell("trap '' TERM; sleep 4711.1 & sleep 4711.1; sleep 4711.1", timeout_s=0.3)
-    assert (outcome.ended, outcome.exit_code, outcome.survivors) == ("timeout", -signal.SIGKILL, 0)
+    assert (outcome.ended, outcome.exit_code, outcome.survivors) == ("timeout", -signal.SIGKILL, ())
     assert 2 <= outcome.duration_s < 10
     ended("4711.1")
 
@@ -374,14 +374,14 @@ def test_a_full_disk(shell: Shell, script: str) -> None:
 def test_survivors(shell: Shell) -> None:
     """Detached from session, terminal and streams: counted, and ended."""
     outcome = shell("setsid sleep 4711.2 >/dev/null 2>&1 </dev/null & sleep 4711.2 & exit 0")
-    assert (outcome.ended, outcome.exit_code, outcome.survivors) == ("exit", 0, 2)
+    assert (outcome.ended, outcome.exit_code, outcome.survivors) == ("exit", 0, ["sleep", "sleep"])
     ended("4711.2")
 
 
 def test_a_helper_that_follows_is_no_survivor(shell: Shell) -> None:
     """It ends a moment later, as a resource tracker does."""
     outcome = shell("setsid sleep 0.1 & echo done")
-    assert (outcome.stdout, outcome.survivors) == ("done\n", 0)
+    assert (outcome.stdout, outcome.survivors) == ("done\n", [])
 
 
 def test_termination(shell: Shell) -> None:

@@ -85,6 +85,7 @@ class Call:
     offline      whether it has no network at all.
     confined     whether it runs as a restricted pod has it: a user that no image knows, with group 0, no privileges,
                  and nothing that it can write but destinations and /tmp.
+    sought       texts that the whole output is searched for, however long it is.
     """
 
     pairs: Sequence[tuple[str, str]]
@@ -101,6 +102,7 @@ class Call:
     at_once: bool = False
     offline: bool = False
     confined: bool = False
+    sought: Sequence[str] = ()
 
     @property
     def argv(self) -> list[str]:
@@ -112,13 +114,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call left behind. Text is bounded: the first and the last part of each stream.
+    """What a call left behind, as it was at the moment when the program ended.
+
+    Text is bounded: the first and the last part of each stream.
 
     ended       "exit" by itself; "timeout" ended by the suite's limit; "disk" ended for filling its destination.
     exit_code   negative for a signal.
     trees       destination (of `pairs` and `present`) -> relative path -> Entry.
+    modes       destination -> its own permission bits; without those that do not exist, and in a pod without any.
     strays      paths (as the initializer sees them) written outside destinations and /tmp.
-    survivors   processes that ran on after the program had ended, and were ended.
+    survivors   names of the processes that ran on after the program had ended, and were ended.
     duration_s, cpu_s in seconds; peak_memory in bytes (of all its processes together). 0 where the route cannot tell.
     began       when it was let go, in seconds of the monotonic clock that all processes of a machine share.
     waited_s    seconds that its first process was ready to run and another had the core.
@@ -126,7 +131,9 @@ class Outcome:
     peak_disk   the most bytes of disk that its files took at once, those in /tmp too.
     reproduce   a shell command that makes the same call again.
     ended_after_signal_s  seconds from that SIGTERM to the end; None where the signal was not sent.
+    delivered   whether that SIGTERM reached the program: the kernel drops it for a first process without a handler.
     killed      what `Call.kill` killed; None where it never did.
+    found       those of `Call.sought` that stand in the output, also where a line end or a blank divides them.
     """
 
     ended: Literal["exit", "timeout", "disk"]
@@ -135,18 +142,21 @@ class Outcome:
     stderr: str
     trees: Mapping[str, Mapping[str, Entry]]
     strays: Sequence[str]
-    survivors: int
+    survivors: Sequence[str]
     duration_s: float
     cpu_s: float
     peak_memory: int
     reproduce: str
     truncated: bool = False
     ended_after_signal_s: float | None = None
+    delivered: bool = False
     killed: Victim | None = None
     began: float = 0.0
     waited_s: float = 0.0
     queued_s: float = 0.0
     peak_disk: int = 0
+    modes: Mapping[str, int] = field(default_factory=dict)
+    found: frozenset[str] = frozenset()
 
 
 class Initializer(ABC):

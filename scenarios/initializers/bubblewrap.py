@@ -60,5 +60,7 @@ def _options(plan: Plan) -> list[str]:
         options += ["--size", str(size), "--tmpfs", path]
     options += [*_NAMESPACES, *(["--unshare-net"] if plan.offline else []), *_SYSTEM, *_SETTINGS]
     uid, gid = plan.user  # bubblewrap leaves no privileges to any
+    for path, source in plan.scratch.items():
+        options += ["--bind", str(source), path]
     options += ["--uid", str(uid), "--gid", str(gid)]
     return options if plan.writable is None else [*options, "--remount-ro", "/"]

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Sequence
@@ -14,12 +15,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from clusters.engine import Engine, NoEngine, find_engine
+from scenarios.initializers import proc
 from scenarios.initializers.base import ANYBODY, DEST, Call, Initializer, NoInitializer, Outcome
 from scenarios.initializers.command import refuse_if_not_started
 from scenarios.initializers.cores import a_core
 from scenarios.initializers.process import DISK_BYTES, Finish, Limits, attend
 from scenarios.initializers.room import Room, destinations, furnish
-from scenarios.initializers.sandbox import outcome
+from scenarios.initializers.sandbox import observe, outcome
 from scenarios.stores.base import NotOffered
 
 PULL_WITHIN_S = 600
@@ -84,13 +86,12 @@ class Image(Initializer):
         with self._engine.reaper(name):
             small = call.space is not None
             with a_core(call) as core, _Container(self._engine, name, argv, room, small=small) as container:
-                limits = Limits(call.timeout_s, room.root, call.terminate_when, DISK_BYTES, call.kill)
-                ended = attend(container, limits, core.release)
+                ended = attend(container, Limits.of(call), lambda: observe(call, room, {}, {}), core.release)
             if container.popen.returncode == _ENGINE_FAILED:
                 raise EngineFailed((ended.stderr.strip().splitlines()[-1:] or ["exit code 125"])[0])
             changed = self._engine.run("diff", name).stdout
         reproduce = shlex.join([self._engine.program, "run", "--rm", *options, self._reference, *call.argv])
-        observed = outcome(call, room, ended, reproduce, {})
+        observed = outcome(ended, reproduce)
         strays = _strays(changed, call, self._working_directory)
         return replace(observed, strays=sorted([*observed.strays, *strays]), queued_s=core.queued_s)
 
@@ -146,18 +147,23 @@ class _Container:
             os.close(self._destination)
         self.popen.__exit__(None, None, None)
 
-    def terminate(self, *, as_first_process: bool) -> None:  # noqa: ARG002 - it is the first process
+    def terminate(self, *, as_first_process: bool) -> bool:  # noqa: ARG002 - it is the first process
         self._signal("TERM")
+        pid = self.seen()
+        return not pid or proc.handles(pid, signal.SIGTERM)
 
     def kill(self) -> None:
         self._signal("KILL")
 
-    def finish(self, patience_s: float) -> Finish:  # noqa: ARG002 - the kernel ends the rest with the first process
-        code = self.popen.wait()
-        if self._small and code != _ENGINE_FAILED:
+    def halt(self) -> None:
+        """The kernel has ended the rest with the first process."""
+        if self._small and self.popen.wait() != _ENGINE_FAILED:
             if self._destination is None:
                 raise NotOffered("its small disk was not seen: it ended at once, or its engine runs on another machine")
             shutil.copytree(f"/proc/self/fd/{self._destination}", f"{self._room.root}{DEST}", True, dirs_exist_ok=True)
+
+    def finish(self, patience_s: float) -> Finish:  # noqa: ARG002 - nobody is left
+        code = self.popen.wait()
         return Finish(128 - code if 128 < code < 160 else code)
 
     def seen(self) -> int:

@@ -25,6 +25,7 @@ from clusters.base import RUN_LABEL, Cluster
 from scenarios import kubernetes
 from scenarios.initializers.base import DEST, Call, Entry, Initializer, Outcome
 from scenarios.initializers.delivery import Delivery, delivery
+from scenarios.initializers.sought import found_in
 from scenarios.inspection import Inspection
 from scenarios.kubernetes import INITIALIZER, MODEL_SERVER, Object
 from scenarios.locks import SharedLock
@@ -106,7 +107,7 @@ class Injected(Initializer):
                     kubernetes.client_create(self._client, one)
                 self._pods.await_pod(name, within_s=POD_WITHIN_S)
             pod = self._pods.await_model_server(name, within_s=POD_WITHIN_S, initializer_s=SHARE * call.timeout_s)
-            return self._outcome(pod, objects, began)
+            return self._outcome(pod, call, objects, began)
         except NeverReady as reason:
             raise NeverReady(self._diagnosis(name, reason), reason.pod) from reason
         finally:
@@ -175,26 +176,28 @@ class Injected(Initializer):
             predictor["serviceAccountName"] = name
         return kubernetes.running_service(name, RUNTIME, model, predictor)
 
-    def _outcome(self, pod: Pod, objects: Sequence[Object], began: float) -> Outcome:
+    def _outcome(self, pod: Pod, call: Call, objects: Sequence[Object], began: float) -> Outcome:
         client, name = self._client, str(meta(pod).name)
         end = first_end(pod, INITIALIZER)
         failed = end is not None and end.exit_code != 0
         trees: Mapping[str, Mapping[str, Entry]] = {}
         if end is not None and not failed:
             trees = Inspection.of(client, self._namespace, name, MODEL_SERVER).trees
+        printed = log_of(client, self._namespace, name, INITIALIZER)
         manifests = yaml.safe_dump_all([without_values(one) for one in objects], sort_keys=False)
         return Outcome(
             ended="timeout" if end is None else "exit",
             exit_code=_exit_code(end),
-            stdout=log_of(client, self._namespace, name, INITIALIZER),
+            stdout=printed,
             stderr="",
             trees=trees,
             strays=(),
-            survivors=0,
+            survivors=(),
             duration_s=time.monotonic() - began,
             cpu_s=0.0,
             peak_memory=0,
             reproduce=f"kubectl apply -f - <<'EOF'\n{manifests}EOF",
+            found=found_in(call.sought, printed),
         )
 
     def _diagnosis(self, name: str, reason: NeverReady) -> str:

@@ -57,7 +57,7 @@ def flaw(name: Isolation) -> str:
         try:
             with start(plan, name, within_s=PROBE_S, tries=1) as running:
                 running.open_gate()
-                ended = attend(running, Limits(PROBE_S, room.root))
+                ended = attend(running, Limits(PROBE_S, room.root), lambda: None)
         except SandboxBroken as broken:
             return str(broken).removeprefix(f"{name} did not start: ").splitlines()[-1]
         written = Path(f"{room.root}{DEST}/probe").exists()

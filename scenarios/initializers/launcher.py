@@ -20,16 +20,18 @@ if TYPE_CHECKING:
     class Namespaces(TypedDict):
         """The namespaces of a call; see `sandbox.Plan`.
 
-        root    the folder that becomes `/`.
-        binds   path inside -> path of this machine, read-only; a folder comes before what lies in it.
-        holes   the paths inside that can be written, where the root is read-only; None where it is not.
-        small   path inside and bytes of a file system of its own; None for none.
-        user    uid and gid inside.
-        info    a descriptor that gets the first process's id as `{"child-pid": N}`.
+        root     the folder that becomes `/`.
+        binds    path inside -> path of this machine, read-only; a folder comes before what lies in it.
+        scratch  the same, writable.
+        holes    the paths inside that can be written, where the root is read-only; None where it is not.
+        small    path inside and bytes of a file system of its own; None for none.
+        user     uid and gid inside.
+        info     a descriptor that gets the first process's id as `{"child-pid": N}`.
         """
 
         root: str
         binds: dict[str, str]
+        scratch: dict[str, str]
         holes: list[str] | None
         small: tuple[str, int] | None
         offline: bool
@@ -174,6 +176,9 @@ def _furnish(names: Namespaces) -> None:
         path, size = names["small"]
         _mount("tmpfs", root + path, "tmpfs", _NOSUID | _NODEV, f"size={size},mode=755")
     _devices(f"{root}/dev")
+    for path, source in names["scratch"].items():
+        _make(root + path, folder=True)
+        _bind(source, root + path)
     try:
         _mount("proc", f"{root}/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
     except PermissionError:  # a container's /proc hides something, and a new one would show it

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scenarios.initializers.base import ANYBODY, DEST, Call
-from scenarios.initializers.room import Room, destinations
+from scenarios.initializers.room import SCRATCH, SHARED_MEMORY, Room, destinations
 
 #: User and group of KServe's image.
 _USER = (1000, 1000)
@@ -23,6 +23,7 @@ class Plan:
 
     The rest needs a sandbox:
 
+    scratch   path inside -> folder of this machine that is mounted there, writable.
     writable  paths inside that can be written where the rest of the room cannot; None where all of it can.
     small     path inside and bytes of a file system of its own; None for none.
     offline   whether there is no network.
@@ -32,6 +33,7 @@ class Plan:
     argv: Sequence[str]
     environment: Mapping[str, str]
     room: Room
+    scratch: Mapping[str, Path] = field(default_factory=dict)
     writable: Sequence[str] | None = None
     small: tuple[str, int] | None = None
     offline: bool = False
@@ -44,6 +46,7 @@ def sandboxed(argv: Sequence[str], environment: Mapping[str, str], room: Room, c
         argv,
         environment,
         room,
+        scratch={path: Path(f"{room.beside}{path}") for path in ([SHARED_MEMORY] if call.confined else SCRATCH)},
         writable=_writable(room, call) if call.confined else None,
         small=None if call.space is None else (DEST, call.space),
         offline=call.offline,

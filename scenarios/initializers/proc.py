@@ -142,6 +142,11 @@ def with_environment(text: bytes) -> list[int]:
     return found
 
 
+def name(pid: int) -> str:
+    """The name of a process's program, 15 characters at most; "" once it is gone."""
+    return _read(f"/proc/{pid}/comm").strip()
+
+
 def _stat(pid: int) -> list[str]:
     """The fields after the name, from the state (field 3 of the manual) on."""
     return _read(f"/proc/{pid}/stat").rpartition(")")[2].split() or ["X"]

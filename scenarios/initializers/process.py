@@ -6,13 +6,14 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Literal, Protocol
+from typing import IO, Generic, Literal, Protocol, TypeVar
 
 from scenarios.initializers import proc
-from scenarios.initializers.base import Kill, Victim
+from scenarios.initializers.base import Call, Kill, Victim
+from scenarios.initializers.sought import Sought
 from scenarios.initializers.watch import Watch
 
 #: Of each stream, the first and the last bytes that are kept.
@@ -27,6 +28,8 @@ _TICK_S = 0.05
 #: The same while the program does nothing, and nothing is waited for.
 _IDLE_TICK_S = 0.25
 
+T = TypeVar("T")
+
 
 class Running(Protocol):
     """A started program. `popen` is the process of this machine that holds its streams and reports its end."""
@@ -38,26 +41,32 @@ class Running(Protocol):
     def seen(self) -> int:
         """The process id of the program; 0 before it runs, and where another machine's kernel has it."""
 
-    def terminate(self, *, as_first_process: bool) -> None:
-        """Send SIGTERM; `as_first_process` only if it is handled, as for a container's first process."""
+    def terminate(self, *, as_first_process: bool) -> bool:
+        """Send SIGTERM; `as_first_process` only if it is handled, as for a container's first process.
+
+        The answer is whether it was delivered.
+        """
 
     def kill(self) -> None:
         """End all of its processes at once."""
 
+    def halt(self) -> None:
+        """The program has ended: stop its other processes, and bring what lies elsewhere to the call's folder."""
+
     def finish(self, patience_s: float) -> Finish:
-        """After the end: what it tells. Other processes have `patience_s` to follow; then they are ended."""
+        """After `halt`: how it ended. Other processes go on for `patience_s` to follow it; then they are ended."""
 
 
 @dataclass(frozen=True)
 class Finish:
-    """How a program ended. `cpu_s` counts waited-for children too; `survivors` are processes that did not follow.
+    """How a program ended. `cpu_s` counts waited-for children too; `survivors` names processes that did not follow.
 
     waited_s: see `Outcome`.
     """
 
     exit_code: int
     cpu_s: float = 0.0
-    survivors: int = 0
+    survivors: Sequence[str] = ()
     waited_s: float = 0.0
 
 
@@ -70,12 +79,19 @@ class Limits:
     terminate_when: Callable[[], bool] | None = None
     disk: int = DISK_BYTES
     kill: Kill | None = None
+    sought: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, call: Call, disk: int = DISK_BYTES) -> Limits:
+        """The limits of a call."""
+        return cls(call.timeout_s, call.workdir, call.terminate_when, disk, call.kill, call.sought)
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A call that is over; see `Outcome` for the fields."""
+class Ended(Generic[T]):
+    """A call that is over, with what was observed at its end; see `Outcome` for the other fields."""
 
+    observed: T
     ended: Literal["exit", "timeout", "disk"]
     finish: Finish
     stdout: str
@@ -84,21 +100,25 @@ class Ended:
     duration_s: float
     peak_memory: int
     ended_after_signal_s: float | None
+    delivered: bool
     killed: Victim | None
     began: float
     peak_disk: int
+    found: frozenset[str]
 
 
 class Tape:
-    """The first and the last part of a stream of any length."""
+    """The first and the last part of a stream of any length, and what of `sought` stands anywhere in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, sought: Sequence[str] = ()) -> None:
+        self.sought = Sought(sought)
         self._head = bytearray()
         self._tail = bytearray()
         self._left_out = 0
 
     def record(self, data: bytes) -> None:
         """Take the next bytes."""
+        self.sought.look(data)
         room = KEPT_BYTES - len(self._head)
         self._head += data[:room]
         self._tail += data[room:] if room else data
@@ -117,15 +137,19 @@ class Tape:
         return f"{self._head.decode(errors='replace')}{gap}{self._tail.decode(errors='replace')}"
 
 
-def attend(running: Running, limits: Limits, on_wait: Callable[[], None] = lambda: None) -> Ended:
+def attend(
+    running: Running, limits: Limits, observe: Callable[[], T], on_wait: Callable[[], None] = lambda: None
+) -> Ended[T]:
     """Wait for the end of a program that was started just now, and end it where it passes a limit.
 
+    observe  called when the program has ended and its other processes are stopped: in a pod they die with it.
     on_wait  called whenever the program is seen to wait instead of computing.
     """
     started = time.monotonic()
-    tapes = (Tape(), Tape())
+    tapes = (Tape(limits.sought), Tape(limits.sought))
     ended: Literal["exit", "timeout", "disk"] = "exit"
     signalled: float | None = None
+    delivered = False
     kill_at: float | None = None
     killed: Victim | None = None
     watch = Watch(limits.watched, on_wait)
@@ -147,7 +171,7 @@ def attend(running: Running, limits: Limits, on_wait: Callable[[], None] = lambd
             watch.look(running.seen())
             if limits.terminate_when is not None and signalled is None and limits.terminate_when():
                 signalled = time.monotonic()
-                running.terminate(as_first_process=True)
+                delivered = running.terminate(as_first_process=True)
             killed = killed or _kill(running, limits.kill)
             if ended == "exit" and watch.peak_disk >= limits.disk:
                 ended = "disk"
@@ -157,15 +181,18 @@ def attend(running: Running, limits: Limits, on_wait: Callable[[], None] = lambd
                 running.terminate(as_first_process=False)
             if kill_at is not None and elapsed >= kill_at:
                 running.kill()
-        finish = running.finish(_FOLLOW_S if ended == "exit" else 0.0)
-        if ended != "exit":  # nothing can be said of what would have followed
-            finish = replace(finish, survivors=0)
+        running.halt()
         selector.unregister(running.ending)
-        _drain_all(selector)
+        _drain_what_came(selector)
     watch.look_at_disk()
+    observed = observe()
+    finish = running.finish(_FOLLOW_S if ended == "exit" else 0.0)
+    if ended != "exit":  # nothing can be said of what would have followed
+        finish = replace(finish, survivors=())
     if ended == "exit" and watch.peak_disk >= limits.disk:
         ended = "disk"
     return Ended(
+        observed=observed,
         ended=ended,
         finish=finish,
         stdout=tapes[0].text(),
@@ -174,9 +201,11 @@ def attend(running: Running, limits: Limits, on_wait: Callable[[], None] = lambd
         duration_s=over - started,
         peak_memory=watch.peak_memory,
         ended_after_signal_s=None if signalled is None else over - signalled,
+        delivered=delivered,
         killed=killed,
         began=started,
         peak_disk=watch.peak_disk,
+        found=frozenset().union(*(tape.sought.found for tape in tapes)),
     )
 
 
@@ -202,10 +231,9 @@ def _drain(stream: int, tape: Tape) -> bool:
     return bool(data)
 
 
-def _drain_all(selector: selectors.BaseSelector) -> None:
-    """Record what ended programs left in their pipes."""
-    deadline = time.monotonic() + GRACE_S
-    while selector.get_map() and time.monotonic() < deadline:
-        for key, _ in selector.select(_TICK_S):
+def _drain_what_came(selector: selectors.BaseSelector) -> None:
+    """Record what an ended program and its stopped processes left in their pipes."""
+    while selector.get_map() and (ready := selector.select(0)):
+        for key, _ in ready:
             if not _drain(key.fd, key.data):
                 selector.unregister(key.fileobj)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -54,10 +55,12 @@ class Process:
             self.popen.stdin.write(b"\n")
             self.popen.stdin.close()
 
-    def terminate(self, *, as_first_process: bool) -> None:
+    def terminate(self, *, as_first_process: bool) -> bool:
         """The kernel drops a signal without handler to the first process of a container; here it is the second."""
-        if not as_first_process or proc.handles(self.program, signal.SIGTERM):
+        delivered = not as_first_process or proc.handles(self.program, signal.SIGTERM)
+        if delivered:
             signal.pidfd_send_signal(self.ending, signal.SIGTERM)
+        return delivered
 
     def kill(self) -> None:
         """End the program; `finish` ends the rest."""
@@ -66,22 +69,35 @@ class Process:
     def seen(self) -> int:
         return self.program
 
+    def halt(self) -> None:
+        """Stop all others, again until none is new: one that forks meanwhile is faster than the look at it."""
+        self._halted: set[int] = set()
+        while new := set(self._others()) - self._halted:
+            self._signal(new, signal.SIGSTOP)
+            self._halted |= new
+        if self.init is not None and self.small:
+            shutil.copytree(f"/proc/{self.init}/root{DEST}", f"{self.room.root}{DEST}", True, dirs_exist_ok=True)
+
     def finish(self, patience_s: float) -> Finish:
         """Read the end off the zombie: its parent was stopped, or is this process, so that nobody has reaped it."""
         exit_code, cpu_s = proc.end_of(self.program)
         waited_s = proc.waited(self.program)
+        self._signal(self._halted, signal.SIGCONT)
         deadline = time.monotonic() + patience_s
         while (left := self._others()) and time.monotonic() < deadline:
             time.sleep(0.01)
+        names = [proc.name(pid) for pid in left]
         if self.init is not None:
-            if self.small:
-                shutil.copytree(f"/proc/{self.init}/root{DEST}", f"{self.room.root}{DEST}", True, dirs_exist_ok=True)
             os.kill(self.init, signal.SIGKILL)  # the kernel ends the rest of the namespace with it
-        for other in left:
-            with suppress(ProcessLookupError):
-                os.kill(other, signal.SIGKILL)
+        self._signal(left, signal.SIGKILL)
         self.popen.wait()
-        return Finish(exit_code, cpu_s, len(left), waited_s)
+        return Finish(exit_code, cpu_s, names, waited_s)
+
+    @staticmethod
+    def _signal(processes: Iterable[int], number: signal.Signals) -> None:
+        for pid in processes:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _others(self) -> list[int]:
         if self.init is not None:

@@ -19,24 +19,34 @@ UID = "1000"
 #: Top-level folders of this machine that an initializer does not see, but for single things in them that it needs.
 HIDDEN = frozenset({"tmp", "mnt", "run", "home", "root", "proc", "dev", "lost+found"})
 
+#: A pod can write it on a read-only root file system too.
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the initializer's own
+#: Folders beside /tmp where programs put what they need for a while.
+SCRATCH = (SHARED_MEMORY, "/var/tmp")  # noqa: S108
+
 
 @dataclass(frozen=True)
 class Room:
     """A furnished folder.
 
-    root   becomes `/`, writable.
-    binds  path inside -> file or folder of this machine, read-only.
-    known  paths that exist inside before the call, or come into being with the binds.
+    root    becomes `/`, writable.
+    beside  has the folders of SCRATCH, by their paths: they are mounted over what lies at `/`, and writable.
+    binds   path inside -> file or folder of this machine, read-only.
+    known   paths that exist inside before the call, or come into being with the binds.
     """
 
     root: Path
+    beside: Path
     binds: Mapping[str, Path]
     known: frozenset[str]
 
 
 def furnish(call: Call, needs: Sequence[Path], *, isolated: bool) -> Room:
     """Make the folder of a call. `needs` are files and folders of this machine that the program cannot do without."""
-    root = call.workdir.resolve() / "root"
+    root, beside = call.workdir.resolve() / "root", call.workdir.resolve() / "beside"
+    for folder in SCRATCH:
+        _inside(beside, folder).mkdir(parents=True, exist_ok=True)
+        _inside(beside, folder).chmod(0o1777)
     for folder in ("/tmp", "/run", "/proc", "/dev", HOME, DEST):  # noqa: S108 - the initializer's own
         _inside(root, folder).mkdir(parents=True, exist_ok=True)
     for destination, tree in call.present.items():
@@ -45,16 +55,29 @@ def furnish(call: Call, needs: Sequence[Path], *, isolated: bool) -> Room:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content)
     binds = _machine(root) if isolated else {}
+    for folder in SCRATCH if isolated else ():
+        _make_way(folder, root, binds)
     if isolated:
         binds["/etc/passwd"] = _users(call.workdir.resolve() / "passwd")
         binds |= {str(path): path for path in needs if _is_hidden(path)}
         for target, source in call.mounts.items():
             _make_way(posixpath.normpath(target), root, binds)
             binds[posixpath.normpath(target)] = source
-    known = set(listing(root))
+    known = {*listing(root), *listing(beside)}
     for path in (*binds, *map(posixpath.normpath, call.mounts)):
         known |= {path, *map(str, Path(path).parents)}
-    return Room(root, dict(sorted(binds.items())), frozenset(known))
+    return Room(root, beside, dict(sorted(binds.items())), frozenset(known))
+
+
+def surroundings(room: Room) -> dict[str, int]:
+    """Those of the room's folders that were there at first -> when an entry of them was made or removed, in ns."""
+    times = {}
+    for top in (room.root, room.beside):
+        for path in room.known:
+            place = Path(f"{top}{path}")
+            if place.is_dir() and not place.is_symlink():
+                times[path] = place.stat().st_mtime_ns
+    return times
 
 
 def destinations(call: Call) -> list[str]:

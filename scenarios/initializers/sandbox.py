@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import resource
 import shlex
+import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scenarios.initializers.base import Call, Isolation, Outcome
+from scenarios.initializers.base import Call, Entry, Isolation, Outcome
 from scenarios.initializers.cores import a_core
 from scenarios.initializers.plainly import Places
 from scenarios.initializers.plan import Plan, sandboxed
 from scenarios.initializers.process import DISK_BYTES, Ended, Limits, attend
-from scenarios.initializers.room import HOME, Room, destinations, furnish
+from scenarios.initializers.room import HOME, Room, destinations, furnish, surroundings
 from scenarios.initializers.start import start
-from scenarios.initializers.tree import View, listing, strays
+from scenarios.initializers.tree import View, changed, listing, strays
 
 
 def run(
@@ -45,29 +46,58 @@ def run(
         places.refuse_unfaithful(call)
         plain_environment = {name: places.variable(value) for name, value in environment.items()}
         plan = Plan(plain_argv, plain_environment, room)
+    aliases = {} if isolated else places.aliases
     with a_core(call) as core, start(plan, isolation) as running:
         resource.prlimit(running.program, resource.RLIMIT_FSIZE, (disk, disk))
+        before = surroundings(room)
         running.open_gate()
-        ended = attend(running, Limits(call.timeout_s, room.root, call.terminate_when, disk, call.kill), core.release)
+        ended = attend(running, Limits.of(call, disk), lambda: observe(call, room, before, aliases), core.release)
     if not isolated:
         ended = replace(ended, stdout=places.restore(ended.stdout), stderr=places.restore(ended.stderr))
     reproduce = shlex.join(["env", "-i", *(f"{n}={v}" for n, v in plain_environment.items()), *plain_argv])
-    observed = outcome(call, room, ended, reproduce, {} if isolated else places.aliases)
-    return replace(observed, queued_s=core.queued_s)
+    return replace(outcome(ended, reproduce), queued_s=core.queued_s)
 
 
-def outcome(call: Call, room: Room, ended: Ended, reproduce: str, aliases: Mapping[str, str]) -> Outcome:
-    """What is observed in the room of a call that is over."""
-    modes = listing(room.root)
+@dataclass(frozen=True)
+class Left:
+    """What lies in the room of a call at its end; see `Outcome` for the fields."""
+
+    trees: Mapping[str, Mapping[str, Entry]]
+    modes: Mapping[str, int]
+    strays: Sequence[str]
+
+
+def observe(call: Call, room: Room, before: Mapping[str, int], aliases: Mapping[str, str]) -> Left:
+    """Look at the room.
+
+    before   its `surroundings` when the program began.
+    aliases  path of this machine -> path inside, where the initializer was told the former.
+    """
+    now = surroundings(room)
+    modes = listing(room.root) | listing(room.beside)
     view = View(room.root, modes, call.mounts, aliases, hashed=call.hashed)
     observed = destinations(call)
+    allowed = [*observed, "/tmp"]  # noqa: S108 - the initializer's own
+    return Left(
+        trees={destination: view.tree(destination, observed) for destination in observed},
+        modes={destination: stat.S_IMODE(modes[destination]) for destination in observed if destination in modes},
+        strays=[
+            *strays(modes, room.known, allowed),
+            *(f"{path}/ (made and removed)" for path in changed(before, now, modes, room.known, allowed)),
+        ],
+    )
+
+
+def outcome(ended: Ended[Left], reproduce: str) -> Outcome:
+    """A call that is over, as tests read it."""
     return Outcome(
         ended=ended.ended,
         exit_code=ended.finish.exit_code,
         stdout=ended.stdout,
         stderr=ended.stderr,
-        trees={destination: view.tree(destination, observed) for destination in observed},
-        strays=strays(modes, room.known, [*observed, "/tmp"]),  # noqa: S108 - the initializer's own
+        trees=ended.observed.trees,
+        modes=ended.observed.modes,
+        strays=ended.observed.strays,
         survivors=ended.finish.survivors,
         duration_s=ended.duration_s,
         cpu_s=ended.finish.cpu_s,
@@ -75,8 +105,10 @@ def outcome(call: Call, room: Room, ended: Ended, reproduce: str, aliases: Mappi
         reproduce=reproduce,
         truncated=ended.truncated,
         ended_after_signal_s=ended.ended_after_signal_s,
+        delivered=ended.delivered,
         killed=ended.killed,
         began=ended.began,
         waited_s=ended.finish.waited_s,
         peak_disk=ended.peak_disk,
+        found=ended.found,
     )

@@ -51,6 +51,27 @@ def strays(modes: Mapping[str, int], known: Collection[str], allowed: Sequence[s
     )
 
 
+def changed(
+    before: Mapping[str, int],
+    after: Mapping[str, int],
+    modes: Mapping[str, int],
+    known: Collection[str],
+    allowed: Sequence[str],
+) -> list[str]:
+    """Folders in which something was made and removed again: another time of change, and nothing new in them.
+
+    before, after  folder -> when an entry of it was made or removed. `modes`, `known` and `allowed` as for `strays`.
+    """
+    grown = {posixpath.dirname(path) for path in modes if path not in known}
+    return sorted(
+        path
+        for path in before.keys() & after.keys()
+        if before[path] != after[path]
+        and path not in grown
+        and not any(_below(path, folder) or _below(folder, path) for folder in allowed)
+    )
+
+
 @dataclass(frozen=True)
 class View:
     """The file system of a call.

@@ -25,6 +25,7 @@ def start(plan: Plan, info: int) -> subprocess.Popen[bytes]:
     namespaces: launcher.Namespaces = {
         "root": str(plan.room.root),
         "binds": {path: str(source) for path, source in plan.room.binds.items()},
+        "scratch": {path: str(source) for path, source in plan.scratch.items()},
         "holes": None if plan.writable is None else list(plan.writable),
         "small": plan.small,
         "offline": plan.offline,

@@ -19,7 +19,13 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 #: Names of AWS's own S3 endpoints, which clients use when they are given none.
-AWS_HOSTS = ("s3.amazonaws.com", "*.s3.amazonaws.com", "*.s3.*.amazonaws.com", "*.s3-accelerate.amazonaws.com")
+AWS_HOSTS = (
+    "s3.amazonaws.com",
+    "*.s3.amazonaws.com",
+    "s3.*.amazonaws.com",
+    "*.s3.*.amazonaws.com",
+    "*.s3-accelerate.amazonaws.com",
+)
 
 
 class Unavailable(Exception):

@@ -75,6 +75,8 @@ class Store(ABC):
     bookkeeping: ClassVar[tuple[str, ...]] = ()
     #: Whether a pod can reach it by the URI that a process is given.
     in_pods: ClassVar[bool] = True
+    #: Whether its usual access is without TLS.
+    without_tls: ClassVar[bool] = False
     #: The server for each mode.
     servers: ClassVar[Mapping[Mode, type[Server]]] = {}
     #: The kind of store that holds the content, where this one only names it.
@@ -134,6 +136,10 @@ class Store(ABC):
     def private(self) -> Access:
         """Valid credentials, and content that nobody reads without them. Raises NotOffered."""
         return self.access("valid")
+
+    def over_tls(self) -> Access:
+        """Valid access by TLS. Raises NotOffered."""
+        return self.access()
 
     def missing(self) -> str:
         """A URI whose bucket (container, share, repository, host's project) does not exist."""

@@ -22,6 +22,7 @@ class S3(Store):
 
     name = "s3"
     kserve = ">=0.7"
+    without_tls = True
     servers: ClassVar[Mapping[Mode, type[Server]]] = {"embedded": Moto, "native": MinIO, "container": MinIOImage}
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
@@ -68,7 +69,7 @@ class S3(Store):
         return self._keys(self.server.extra["valid_id"], "wrong/Secret/never/known/to/the/server00")
 
     def over_tls(self) -> Access:
-        """Valid access, to the same endpoint over TLS."""
+        """To the same endpoint."""
         access = self.access()
         endpoint = access.environment["AWS_ENDPOINT_URL"].replace("http://", "https://")
         return access.plus(AWS_ENDPOINT_URL=endpoint, S3_USE_HTTPS="1")
