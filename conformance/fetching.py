@@ -89,11 +89,9 @@ def difference(actual: Mapping[str, bytes], expected: Mapping[str, bytes]) -> li
     """What stands in the way of equality, a line for each path."""
     links = actual.links if isinstance(actual, Tree) else {}
     lines = []
-    for path in sorted(expected.keys() | actual.keys() | links.keys()):
-        if path in links:
-            lines.append(
-                f"  ! no file     {path!r}: it is a link to {links[path]}, which leads to no file of the model"
-            )
+    for path in sorted(expected.keys() | actual.keys()):
+        if path not in actual and path in links:
+            lines.append(f"  - missing     {path!r}: a link to {links[path]}, where no file of a destination lies")
         elif path not in actual:
             lines.append(f"  - missing     {path!r} ({len(expected[path])} bytes)")
         elif path not in expected:

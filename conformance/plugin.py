@@ -23,7 +23,7 @@ from conformance.judging import FETCHER, WHY_NOT
 from conformance.options import Options
 from conformance.progress import Progress
 from conformance.run import RUN, Run
-from conformance.spec import SpecError, current
+from conformance.spec import SpecError, current, expand
 from reports.model import Outcome
 from reports.writer import ReportUnwritable
 from scenarios.initializers.base import NoInitializer
@@ -133,7 +133,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "store" in metafunc.fixturenames and not has_table:
         mark = next(metafunc.definition.iter_markers("rule"), None)
         rule = current().rules.get(mark.args[0]) if mark else None
-        stores = (mark.kwargs.get("stores") if mark else None) or (rule.stores if rule else ())
+        asked = mark.kwargs.get("stores") if mark else None
+        stores = expand(asked, current().groups) if asked else rule.stores if rule else ()
         metafunc.parametrize("store", stores, indirect=True)
 
 

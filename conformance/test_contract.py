@@ -97,11 +97,8 @@ def test_nothing_is_written_elsewhere(initializer: Fetcher, sample: Sample) -> N
 @rule("CONTRACT-010")
 def test_sigterm_ends_the_download(store: Store, initializer: Fetcher, silence: Silence) -> None:
     """The pod is deleted while the store does not answer."""
-    if isinstance(store, HTTP):
-        run = initializer.fetch(f"http://{silence.address}/model/m.bin", terminate_when=silence.asked)
-    else:
-        access = store.access().plus(AWS_ENDPOINT_URL=f"http://{silence.address}")
-        run = initializer.fetch(store.uri("model"), access=access, terminate_when=silence.asked)
+    uri, access = store.unreachable(silence.address)
+    run = initializer.fetch(uri, access=access, terminate_when=silence.asked)
     took = run.outcome.ended_after_signal_s
     if took is None:
         run.require()

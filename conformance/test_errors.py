@@ -7,22 +7,8 @@ from conformance.fetching import Fetcher
 from conformance.samples import Sample
 from scenarios.initializers.base import DEST
 from scenarios.models import MODEL, under
-from scenarios.stores import HTTP, S3
+from scenarios.stores import HTTP, S3, STORES
 from scenarios.stores.base import Store
-
-#: store, case, URI: a known scheme, but a part is missing or one too many.
-MALFORMED = [
-    ("s3", "no-bucket", "s3:///model"),
-    ("gcs", "no-bucket", "gs:///model"),
-    ("azure-blob", "no-container", "https://account.blob.core.windows.net/"),
-    ("azure-files", "no-share", "https://account.file.core.windows.net/"),
-    ("http", "no-file-name", "https://files.example/folder/"),
-    ("hf", "one-part", "hf://model"),
-    ("hf", "three-parts", "hf://owner/model/file"),
-    ("hf", "no-owner", "hf:///model"),
-    ("hf", "no-model", "hf://owner/"),
-    ("oci", "empty", "oci://"),
-]
 
 
 def _missing(store: Store, name: str = "absent") -> str:
@@ -37,7 +23,7 @@ def test_what_does_not_exist(store: Store, initializer: Fetcher, name: str) -> N
     initializer.fetch(_missing(store, name)).assert_refused(names=name, asked=True)
 
 
-@rule("ERR-001", stores=("hf", "oci"))
+@rule("ERR-001", stores=("tagged",))
 @pytest.mark.parametrize("revision", ["no-such-revision"])
 def test_a_revision_that_does_not_exist(initializer: Fetcher, sample: Sample, revision: str) -> None:
     """The repository is there, the revision (the tag) is not."""
@@ -94,7 +80,7 @@ def test_an_unknown_scheme(initializer: Fetcher, uri: str) -> None:
 @rule("ERR-007")
 @pytest.mark.parametrize(
     ("store", "uri"),
-    [pytest.param(store, uri, id=f"{store}-{case}") for store, case, uri in MALFORMED],
+    [pytest.param(name, uri, id=f"{name}-{case}") for name in STORES for case, uri in STORES[name].malformed.items()],
     indirect=["store"],
 )
 def test_a_malformed_uri(store: Store, initializer: Fetcher, uri: str) -> None:

@@ -38,7 +38,7 @@ def test_no_credential_stays_in_a_file(store: Store, initializer: Fetcher, sampl
     assert run.tree == sample.tree
 
 
-@rule("SEC-018", stores=("git", "http"))
+@rule("SEC-018", stores=("userinfo",))
 def test_no_credential_of_the_uri_stays_in_a_file(store: Git | HTTP, initializer: Fetcher, sample: Sample) -> None:
     """Clients remember where a clone came from."""
     uri, access = _in_userinfo(store, sample)
@@ -93,7 +93,7 @@ def _provider(host: str) -> str:
     return ".".join(host.partition(":")[0].split(".")[-2:])
 
 
-@rule("SEC-020", stores=("s3", "azure-blob", "azure-files"))
+@rule("SEC-020", stores=("session",))
 def test_no_temporary_credential_is_printed(
     store: S3 | AzureBlob | AzureFiles, initializer: Fetcher, sample: Sample
 ) -> None:
@@ -101,7 +101,7 @@ def test_no_temporary_credential_is_printed(
     _assert_not_printed(initializer, sample.uri, store.access("session"))
 
 
-@rule("SEC-020", stores=("http", "git"))
+@rule("SEC-020", stores=("userinfo",))
 def test_no_password_of_the_uri_is_printed(store: HTTP | Git, initializer: Fetcher, sample: Sample) -> None:
     """`https://user:password@host/...`: the URI is printed at every step, without the password then."""
     _assert_not_printed(initializer, *_in_userinfo(store, sample))

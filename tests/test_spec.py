@@ -10,11 +10,12 @@ import yaml
 
 from conformance import selection, spec
 from conformance.spec import SpecError
+from scenarios.stores import STORES
 
 HEAD = {
     "version": "1.0",
-    "stores": ["s3", "hf"],
-    "groups": {"all": ["s3", "hf"]},
+    "stores": {"s3": ["files"], "hf": []},
+    "groups": {"files": "A single file can be fetched."},
     "causes": {"not-found": "not found"},
 }
 RULE = {
@@ -48,8 +49,30 @@ def test_the_schema_is_valid() -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads((spec.FOLDER / "schema.json").read_text()))
 
 
-def test_groups_of_stores_are_expanded(tmp_path: Path) -> None:
-    assert spec.load(_write(tmp_path, RULE))["ERR-001"].stores == ("s3", "hf")
+@pytest.mark.parametrize(
+    ("names", "stores"), [(["all"], ("hf", "s3")), (["files"], ("s3",)), (["hf", "files"], ("hf", "s3"))]
+)
+def test_groups_of_stores_are_expanded(tmp_path: Path, names: list[str], stores: tuple[str, ...]) -> None:
+    assert spec.load(_write(tmp_path, RULE | {"stores": names}))["ERR-001"].stores == stores
+
+
+def test_a_group_without_a_meaning_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(HEAD, "stores", {"s3": ["fils"]})
+    with pytest.raises(SpecError, match=r"spec.yaml: stores are in an unknown group: fils"):
+        spec.load(_write(tmp_path, RULE))
+
+
+def test_rules_name_groups() -> None:
+    """A rule about several stores names their group: a store that joins it meets the rule without another edit."""
+    own = set(spec.current().groups["all"])
+    rules = [rule for path in spec.FOLDER.glob("*.yaml") for rule in yaml.safe_load(path.read_text()).get("rules", [])]
+    assert not {rule["id"]: rule["stores"] for rule in rules if len(own & set(rule["stores"])) > 1}
+
+
+def test_groups_are_what_stores_can() -> None:
+    """A store of a group has what the tests of its rules ask for."""
+    groups = spec.current().groups
+    assert {name for name, kind in STORES.items() if kind.malformed} == set(groups["parts"])
 
 
 def test_the_digest_follows_the_rules(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -134,6 +134,8 @@ class Spec:
 
     version: str
     digest: str
+    #: Group -> names of its stores, `all` included.
+    groups: Mapping[str, tuple[str, ...]]
     areas: Mapping[str, str]
     causes: Mapping[str, re.Pattern[str]]
     rules: Mapping[str, Rule] = field(default_factory=dict)
@@ -161,12 +163,21 @@ def _read(path: Path, schema: Mapping[str, Any], definition: str) -> dict[str, A
     return cast("dict[str, Any]", data)
 
 
-def _stores(names: list[str], groups: Mapping[str, list[str]]) -> tuple[str, ...]:
-    expanded = [store for name in names for store in groups.get(name, [name])]
-    return tuple(dict.fromkeys(expanded))
+def expand(names: Iterable[str], groups: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The stores that `names` of stores and groups stand for."""
+    return tuple(dict.fromkeys(store for name in names for store in groups.get(name, [name])))
 
 
-def _rule(raw: Mapping[str, Any], area: Mapping[str, Any], groups: Mapping[str, list[str]]) -> Rule:
+def _groups(head: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Group -> its stores. Raises SpecError for a group without a meaning."""
+    stores: Mapping[str, list[str]] = head["stores"]
+    if unknown := {group for groups in stores.values() for group in groups} - set(head["groups"]):
+        raise SpecError(f"spec.yaml: stores are in an unknown group: {', '.join(sorted(unknown))}")
+    members = {group: tuple(store for store, joined in stores.items() if group in joined) for group in head["groups"]}
+    return members | {"all": tuple(stores)}
+
+
+def _rule(raw: Mapping[str, Any], area: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> Rule:
     profile = raw.get("profile") or area.get("profile", "download")
     return Rule(
         id=raw["id"],
@@ -175,13 +186,13 @@ def _rule(raw: Mapping[str, Any], area: Mapping[str, Any], groups: Mapping[str, 
         level=raw["level"],
         profile=profile,
         routes=tuple(raw.get("routes") or area.get("routes") or ROUTES[profile]),
-        stores=_stores(raw["stores"], groups),
+        stores=expand(raw["stores"], groups),
         kserve=SpecifierSet(raw.get("kserve", "")),
         references=tuple(raw["references"]),
         messages=tuple(
             Message(
                 text=message["text"],
-                stores=frozenset(_stores(message.get("stores", []), groups)),
+                stores=frozenset(expand(message.get("stores", []), groups)),
                 kserve=SpecifierSet(message.get("kserve", "")),
                 cases=frozenset(message.get("cases", [])),
             )
@@ -214,13 +225,14 @@ def load(folder: Path = FOLDER) -> Spec:
     digest = hashlib.sha256()
     for path in [folder / "spec.yaml", *files]:
         digest.update(path.read_bytes())
+    groups = _groups(head)
     areas: dict[str, str] = {}
     rules: dict[str, Rule] = {}
     for path in files:
         area = _read(path, schema, "area")
         areas[area["area"]] = area["title"]
         for raw in area["rules"]:
-            rule = _rule(raw, area, head["groups"])
+            rule = _rule(raw, area, groups)
             if rule.id in rules:
                 raise SpecError(f"{path.name}: {rule.id} is used twice; an id is never reused")
             if rule.area != area["area"]:
@@ -231,7 +243,7 @@ def load(folder: Path = FOLDER) -> Spec:
                 raise SpecError(f"{path.name}: {rule.id} names an unknown cause: {rule.cause}")
             rules[rule.id] = rule
     causes = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in head["causes"].items()}
-    return Spec(head["version"], digest.hexdigest(), areas, causes, rules)
+    return Spec(head["version"], digest.hexdigest(), groups, areas, causes, rules)
 
 
 @cache

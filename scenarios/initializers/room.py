@@ -70,14 +70,12 @@ def furnish(call: Call, needs: Sequence[Path], *, isolated: bool) -> Room:
 
 
 def surroundings(room: Room) -> dict[str, int]:
-    """Those of the room's folders that were there at first -> when an entry of them was made or removed, in ns."""
-    times = {}
-    for top in (room.root, room.beside):
-        for path in room.known:
-            place = Path(f"{top}{path}")
-            if place.is_dir() and not place.is_symlink():
-                times[path] = place.stat().st_mtime_ns
-    return times
+    """Those of the room's folders that were there at first -> when an entry of them was made or removed, in ns.
+
+    SCRATCH is for what is made and removed.
+    """
+    places = {path: Path(f"{room.root}{path}") for path in room.known if path not in SCRATCH}
+    return {path: at.stat().st_mtime_ns for path, at in places.items() if at.is_dir() and not at.is_symlink()}
 
 
 def destinations(call: Call) -> list[str]:

@@ -75,6 +75,8 @@ class Store(ABC):
     bookkeeping: ClassVar[tuple[str, ...]] = ()
     #: Whether a pod can reach it by the URI that a process is given.
     in_pods: ClassVar[bool] = True
+    #: Case -> a URI of its scheme that lacks a part or has one too many.
+    malformed: ClassVar[Mapping[str, str]] = {}
     #: Whether its usual access is without TLS.
     without_tls: ClassVar[bool] = False
     #: The server for each mode.

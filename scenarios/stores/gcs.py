@@ -29,6 +29,7 @@ class GCS(Store):
 
     name = "gcs"
     kserve = ">=0.7"
+    malformed: ClassVar[Mapping[str, str]] = {"no-bucket": "gs:///model"}
     servers: ClassVar[Mapping[Mode, type[Server]]] = {
         "embedded": GCPStorageEmulator,
         "native": FakeGCSServer,

@@ -31,6 +31,12 @@ class HuggingFace(StandInStore):
 
     name = "hf"
     kserve = ">=0.14"
+    malformed: ClassVar[Mapping[str, str]] = {
+        "one-part": "hf://model",
+        "three-parts": "hf://owner/model/file",
+        "no-owner": "hf:///model",
+        "no-model": "hf://owner/",
+    }
     bookkeeping = (".cache",)
     servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), Hub)
 

@@ -27,6 +27,7 @@ class HTTP(StandInStore):
 
     name = "http"
     kserve = ">=0.7"
+    malformed: ClassVar[Mapping[str, str]] = {"no-file-name": "https://files.example/folder/"}
     servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), HttpServer)
 
     def put(self, tree: Tree) -> None:

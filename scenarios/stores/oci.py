@@ -48,6 +48,7 @@ class OCI(Store):
 
     name = "oci"
     kserve = ">=0.21"
+    malformed: ClassVar[Mapping[str, str]] = {"empty": "oci://"}
     servers: ClassVar[Mapping[Mode, type[Server]]] = {
         "embedded": OciRegistry,
         "native": Distribution,
