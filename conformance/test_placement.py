@@ -100,6 +100,16 @@ def test_many_files_arrive(store: Store, initializer: Fetcher) -> None:
     assert initializer.fetch(store.uri("model"), timeout_s=120).tree == tree
 
 
+@rule("PLACE-026")
+def test_every_page_of_a_listing_is_read(store: Store, initializer: Fetcher) -> None:
+    """Services end a page where they like; the last one alone has no marker for the next."""
+    tree = {f"shard-{n:02}.bin": b"%d" % n for n in range(25)}
+    store.put(under("model", tree))
+    access = store.unsigned()
+    store.gateway.interfere(store.case, entries=10)
+    assert initializer.fetch(store.uri("model"), access=access).tree == tree
+
+
 @rule("PLACE-013")
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_names_are_kept(store: Store, initializer: Fetcher, name: str) -> None:

@@ -87,12 +87,18 @@ class Gateway:
         """What a call needs mounted so that the paths in `environment` exist."""
         return {CA_PATH: self.ca}
 
-    def interfere(self, case: str, *faults: Fault, renaming: Mapping[str, str] | None = None) -> None:
-        """From now on do this to the requests that have `case` in their host or path; it replaces what was planned."""
+    def interfere(
+        self, case: str, *faults: Fault, renaming: Mapping[str, str] | None = None, entries: int | None = None
+    ) -> None:
+        """From now on do this to the requests that have `case` in their host or path; it replaces what was planned.
+
+        entries  how many a page of a listing has at most.
+        """
         plans = interference_beside(self.log)
         plans.mkdir(exist_ok=True)
         draft = plans / f".{case}.draft"
-        draft.write_text(json.dumps({"faults": [asdict(fault) for fault in faults], "renaming": renaming or {}}))
+        plan = {"faults": [asdict(fault) for fault in faults], "renaming": renaming or {}, "entries": entries}
+        draft.write_text(json.dumps(plan))
         draft.replace(plans / f"{case}.json")
 
     def position(self) -> int:

@@ -8,18 +8,9 @@ from urllib.parse import quote
 from scenarios.gateway.renaming import Renaming
 from scenarios.hostile import EVIL, GOOD, MARK
 from scenarios.stores import AzureFiles, HuggingFace, WebHDFS
-from scenarios.stores.base import Access, AccessKind, NotOffered, Store
+from scenarios.stores.base import Access, NotOffered, Store
 
 PLACEHOLDER = "placeholder"
-#: Access under which no signature covers the path, which the gateway changes.
-_UNSIGNED: dict[str, AccessKind] = {
-    "s3": "anonymous",
-    "gcs": "valid",
-    "azure-blob": "anonymous",
-    "azure-files": "session",
-    "webhdfs": "valid",
-    "hf": "valid",
-}
 
 
 def marked(store: Store) -> str:
@@ -32,7 +23,7 @@ def put_renamed(store: Store, name: str) -> tuple[str, Access]:
     # KServe keeps a folder's name on Azure Files (PLACE-001); at the root that fault does not hide the others.
     folder = "" if isinstance(store, AzureFiles) else "model/"
     store.put({f"{folder}{path}": content for path, content in {**GOOD, PLACEHOLDER: EVIL}.items()})
-    access = store.access(_UNSIGNED[store.name])
+    access = store.unsigned()
     key = f"{folder}{PLACEHOLDER}"
     targets = {
         "s3": f"/{store.case}/{key}",

@@ -26,6 +26,7 @@ from scenarios.faults import Fault
 from scenarios.gateway import faults
 from scenarios.gateway.certificates import Crooked
 from scenarios.gateway.interference import Interference, Plan
+from scenarios.gateway.paging import shortened
 from scenarios.servers.google_accounts import TOKEN_HOST, Authority
 
 
@@ -94,6 +95,8 @@ class Addon:
                 return
         if passage.plan and passage.plan.renaming:
             request.path = passage.plan.renaming.restored(request.path)
+        if passage.plan and passage.plan.entries and request.method == "GET":
+            request.path = shortened(request.path, passage.plan.entries)
         request.scheme, request.host, request.port = "http", "127.0.0.1", route["port"]
         request.host_header = passage.host  # the assignment above has changed it
         request.stream = self._count_request(passage)

@@ -19,11 +19,13 @@ class Plan:
 
     faults    each with the number of responses that have counted for it.
     renaming  how a key is rewritten in listings and in requests; None for not at all.
+    entries   how many a page of a listing has at most; None for what the server takes.
     """
 
     def __init__(self, planned: dict[str, Any]) -> None:
         self.faults = [Fault(**fault) for fault in planned.get("faults", [])]
         self.renaming = Renaming(**planned["renaming"]) if planned.get("renaming") else None
+        self.entries: int | None = planned.get("entries")
         self._counted = [0] * len(self.faults)
 
     def strikes(self, fault: Fault) -> bool:

@@ -77,6 +77,8 @@ class Store(ABC):
     in_pods: ClassVar[bool] = True
     #: Case -> a URI of its scheme that lacks a part or has one too many.
     malformed: ClassVar[Mapping[str, str]] = {}
+    #: The kind of `access` under which no signature covers the path of a request.
+    _unsigned: ClassVar[AccessKind] = "valid"
     #: Whether its usual access is without TLS.
     without_tls: ClassVar[bool] = False
     #: The server for each mode.
@@ -134,6 +136,10 @@ class Store(ABC):
         session    temporary credentials with a session token
         Raises NotOffered.
         """
+
+    def unsigned(self) -> Access:
+        """Access under which no signature covers the path of a request, so that the gateway may change it."""
+        return self.access(self._unsigned)
 
     def private(self) -> Access:
         """Valid credentials, and content that nobody reads without them. Raises NotOffered."""
