@@ -124,7 +124,7 @@ class Run:
         """Whether one more failed case may leave its objects in the cluster (`--keep-failed N`); counts it."""
         with (self.fleet.folder / "kept").open("a") as kept:
             fcntl.flock(kept, fcntl.LOCK_EX)
-            if kept.tell() >= self.options.keep_failed:
+            if os.fstat(kept.fileno()).st_size >= self.options.keep_failed:  # `tell` knows the end as it was at opening
                 return False
             kept.write(".")
             return True
