@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from scenarios.initializers.base import (
     Outcome,
     Wanted,
 )
+from scenarios.initializers.image_paths import as_in_image, image_paths
 from scenarios.initializers.image_python import Shortfall, image_python, shortfall
 from scenarios.initializers.releases import known_releases, releases
 from scenarios.initializers.room import requisites
@@ -46,6 +47,7 @@ class KServe(Initializer):
         self._shortfall: Shortfall | None = None
         self._program: Sequence[str] = ()
         self._needs: Sequence[Path] = ()
+        self._paths: Mapping[str, str] = {}
 
     @cached_property
     def isolation(self) -> Isolation:
@@ -75,17 +77,23 @@ class KServe(Initializer):
         self.notes = (*notes, *self.lacks.values())
         self._program = (str(environment / "bin" / "python"), str(entrypoint))
         self._needs = (*requisites(environment / "bin" / "python"), entrypoint)
-        self.digest = _digest(environment, self._release.package.partition("[")[0].replace("-", "_"), entrypoint)
+        package = self._release.package.partition("[")[0].replace("-", "_")
+        self.digest = _digest(environment, package, entrypoint)
+        self._paths = image_paths(environment, entrypoint, package)
         self._smoke()
 
     def call(self, call: Call) -> Outcome:
-        """Run the entrypoint once. Raises NotOffered for a call that ended because its Python is too old."""
+        """Run the entrypoint once; what it prints has the paths of KServe's image.
+
+        Raises NotOffered for a call that ended because its Python is too old.
+        """
         if self.isolation == "none" and HDFS_SECRET in call.mounts:  # nothing can be mounted there
             call = replace(call, environment={"HDFS_SECRET_DIR": HDFS_SECRET, **call.environment})
         outcome = sandbox.run(self._program, self._needs, call, self.isolation)
         if self._shortfall and self._shortfall.failure.search(f"{outcome.stdout}\n{outcome.stderr}"):
             raise NotOffered(self._shortfall.reason)
-        return outcome
+        stdout, stderr = (as_in_image(text, self._paths) for text in (outcome.stdout, outcome.stderr))
+        return replace(outcome, stdout=stdout, stderr=stderr)
 
     def _smoke(self) -> None:
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:

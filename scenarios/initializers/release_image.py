@@ -8,10 +8,9 @@ from pathlib import Path
 from clusters.base import Image, Source
 from clusters.images.python_program import write_program
 from clusters.toolchain.cache import once
+from scenarios.initializers.image_paths import ENTRYPOINT
 from scenarios.initializers.releases import releases
 
-#: As in python/storage-initializer.Dockerfile.
-_ENTRYPOINT = "/storage-initializer/scripts/initializer-entrypoint"
 #: What Kerberos' Python packages, compiled on this machine, are linked with.
 _LIBRARIES = ("libgssapi-krb5-2",)
 
@@ -34,8 +33,8 @@ def initializer_image(version: str, source: Source) -> Image:
             folder,
             reference,
             installed.environment,
-            content={_ENTRYPOINT: entrypoint},
-            entrypoint=[_ENTRYPOINT],
+            content={ENTRYPOINT: entrypoint},
+            entrypoint=[ENTRYPOINT],
             packages=_LIBRARIES,
         )
         entrypoint.unlink()
