@@ -37,7 +37,7 @@ class Controller:
         self._results: dict[tuple[str, ...], Result] = {}
         self._judged: set[str] = set()
         self._secrets: set[str] = set()
-        self._calls, self._initializer_cpu_s, self._peak_memory_bytes = 0, 0.0, 0
+        self._calls, self._initializer_cpu_s, self._reference_cpu_s, self._peak_memory_bytes = 0, 0.0, 0.0, 0
         self._longest_case_s = 0.0
         self._report: Report | None = None
         self._unwritten = ""
@@ -64,6 +64,7 @@ class Controller:
         if isinstance(sent, dict):
             self._calls += sent["calls"]
             self._initializer_cpu_s += sent["initializer_cpu_s"]
+            self._reference_cpu_s += sent["reference_cpu_s"]
             self._longest_case_s = max(self._longest_case_s, sent["result"]["duration_s"] - sent["held_up_s"])
             self._peak_memory_bytes = max(self._peak_memory_bytes, sent["peak_memory_bytes"])
             self._secrets |= set(sent["secrets"])
@@ -145,6 +146,7 @@ class Controller:
             cpu_s=cpu_of_tree(os.getpid()),
             setup_cpu_s=self._setup_cpu_s,
             initializer_cpu_s=self._initializer_cpu_s,
+            reference_cpu_s=self._reference_cpu_s,
             servers_cpu_s=max(0.0, _servers_cpu_s(self.run) - self._servers_setup_cpu_s),  # one may have died
             cores=cores(),
             longest_case_s=self._longest_case_s,

@@ -314,6 +314,8 @@ class Fetcher:
         self.fetches: list[Fetch] = []
         #: Seconds that this test waited for other tests; they are no part of its own length.
         self.held_up_s = 0.0
+        #: CPU seconds of the reference clients that were measured beside it.
+        self.reference_cpu_s = 0.0
 
     def fetch(
         self,

@@ -86,7 +86,8 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
         evidence=evidence,
         measurements=tuple(measured),
     )
-    calls = [fetch.outcome for fetch in fetcher.fetches] if fetcher and call.when == "call" else []
+    made = fetcher if call.when == "call" else None
+    calls = [fetch.outcome for fetch in made.fetches] if made else []
     report.user_properties.append((
         PROPERTY,
         {
@@ -94,6 +95,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
             "calls": len(calls),
             "held_up_s": fetcher.held_up_s if fetcher else 0.0,
             "initializer_cpu_s": sum(one.cpu_s for one in calls),
+            "reference_cpu_s": made.reference_cpu_s if made else 0.0,
             "peak_memory_bytes": max((one.peak_memory for one in calls), default=0),
             "secrets": sorted(_secrets(fetcher)),
         },

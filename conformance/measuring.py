@@ -145,9 +145,11 @@ class Bench:
             call = Call(
                 [(uri, DEST)], workdir, environment, mounts, timeout_s=TIMEOUT_S, hashed=True, at_once=line is not None
             )
-            return program.call(call)
+            outcome = program.call(call)
         finally:
             shutil.rmtree(workdir, ignore_errors=True)
+        self.initializer.reference_cpu_s += outcome.cpu_s
+        return outcome
 
     @contextmanager
     def _environment(self, line: Line | None) -> Iterator[dict[str, str]]:

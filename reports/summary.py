@@ -144,7 +144,8 @@ def _cost(report: Report, width: int) -> Iterator[str]:
             f"CPU: {cost.cpu_s:.0f} s on {cost.cores} core{'s' if cost.cores != 1 else ''}, {cost.utilisation:.0%}"
             f" utilisation; bound {cost.bound_s:.0f} s (longest case {cost.longest_case_s:.0f} s);"
             f" setup {cost.setup_cpu_s:.0f} s, initializer {cost.initializer_cpu_s:.0f} s,"
-            f" servers {cost.servers_cpu_s:.0f} s, harness {cost.harness_cpu_s:.0f} s{_share(cost)}",
+            f" reference clients {cost.reference_cpu_s:.0f} s, servers {cost.servers_cpu_s:.0f} s,"
+            f" harness {cost.harness_cpu_s:.0f} s{_share(cost)}",
             width,
             hang=2,
         )

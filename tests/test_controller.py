@@ -44,8 +44,8 @@ def _controller(folder: Path, known: tuple[KnownFailure, ...] = ()) -> Controlle
 def _sent(nodeid: str, result: Result, held_up_s: float = 1.0) -> pytest.TestReport:
     """What a worker sends of a case that waited `held_up_s` for others."""
     sent = {
-        "result": to_json(result), "calls": 1, "held_up_s": held_up_s, "initializer_cpu_s": 0.1, "peak_memory_bytes": 0,
-        "secrets": [],
+        "result": to_json(result), "calls": 1, "held_up_s": held_up_s, "initializer_cpu_s": 0.1,
+        "reference_cpu_s": 0.2, "peak_memory_bytes": 0, "secrets": [],
     }  # fmt: skip
     report = pytest.TestReport(nodeid, ("", 0, ""), {}, "passed", None, "call")
     report.user_properties.append((PROPERTY, sent))
@@ -125,3 +125,13 @@ def test_the_longest_case_bounds_the_run(tmp_path: Path) -> None:
     cost = report["metrics"]
     assert cost["longest_case_s"] == 0.5
     assert cost["bound_s"] == max(0.5, round(cost["cpu_s"] / cost["cores"], 3))
+
+
+def test_measured_work_is_no_work_of_the_harness(tmp_path: Path) -> None:
+    """The CPU time of initializer and reference clients is summed over the cases, each for itself."""
+    controller = _controller(tmp_path)
+    cases = controller.judged
+    _, report, _ = _finish(controller)
+    cost = report["metrics"]
+    assert cost["initializer_cpu_s"] == pytest.approx(0.1 * cases, abs=0.001)
+    assert cost["reference_cpu_s"] == pytest.approx(0.2 * cases, abs=0.001)

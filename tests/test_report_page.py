@@ -105,7 +105,7 @@ def test_the_cost_of_a_run() -> None:
     """What it took beside the least that it could take, and whose computing it was."""
     text = " ".join(" ".join(_summary(report_of(result()))).split())
     assert "CPU: 84 s on 2 cores, 70% utilisation; bound 42 s (longest case 21 s)" in text
-    assert "setup 2 s, initializer 70 s, servers 5 s, harness 7 s (10% of it)" in text
+    assert "setup 2 s, initializer 66 s, reference clients 4 s, servers 5 s, harness 7 s (11% of it)" in text
     assert "CPU:" not in " ".join(_summary(replace(report_of(result()), metrics=Metrics(wall_s=60))))
 
 
