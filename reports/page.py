@@ -50,11 +50,17 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A rule with its results, and a cell for each store, None where it has no case."""
+class Findings:
+    """A rule with its results, or those of one outcome."""
 
     rule: Rule
     results: Sequence[Result]
+
+
+@dataclass(frozen=True)
+class Row(Findings):
+    """All results of a rule, with a cell for each store, None where it has no case."""
+
     cells: Sequence[Cell | None]
 
 
@@ -160,10 +166,10 @@ def anchor(rule_id: str, store: str) -> str:
     return f"{rule_id}.{store}" if store else rule_id
 
 
-def _only(row: Row, outcome: Outcome) -> Row | None:
-    """The row with the results of one outcome; None when it has none."""
+def _only(row: Row, outcome: Outcome) -> Findings | None:
+    """The results of one outcome; None when the rule has none."""
     results = [result for result in row.results if result.outcome is outcome]
-    return Row(row.rule, results, ()) if results else None
+    return Findings(row.rule, results) if results else None
 
 
 def _detail(report: Report, profile: Profile) -> Detail:
