@@ -10,13 +10,14 @@ from typing import ClassVar
 
 import pytest
 
+from conformance.asked import Options
 from conformance.judging import PROPERTY
 from conformance.known_failures import Case, KnownFailure
-from conformance.options import Options
 from conformance.run import Run
 from conformance.spec import Spec
 from reports import writer
-from reports.model import LeftOut, Level, Metrics, Outcome, Report, Result, from_json
+from reports.metrics import Metrics
+from reports.model import LeftOut, Level, Outcome, Report, Result, from_json
 from reports.summary import summary
 from reports.verdict import EXECUTED, finish
 from scenarios.initializers.proc import cores, cpu_of_tree

@@ -15,12 +15,12 @@ from clusters.base import NoCluster
 from clusters.kserve import NoKServe
 from clusters.toolchain.cache import ToolFailed
 from conformance import judging, options, schedule, selection
+from conformance.asked import Options
 from conformance.catalogue import explain, list_rules
 from conformance.controller import CONTROLLER, Controller
 from conformance.fetching import NotConcerned, Unproven
 from conformance.items import rule_of, store_of
 from conformance.judging import FETCHER, WHY_NOT
-from conformance.options import Options
 from conformance.progress import Progress
 from conformance.run import RUN, Run
 from conformance.spec import SpecError, current, expand

@@ -21,8 +21,8 @@ import pytest
 
 from clusters.base import Cluster
 from clusters.kserve import Installation
+from conformance.asked import Options
 from conformance.known_failures import KnownFailure
-from conformance.options import Options
 from conformance.spec import Spec
 from conformance.stage import Stage
 from reports import model

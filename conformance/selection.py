@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance import options
+from conformance.asked import Options, on_each_store
 from conformance.items import rule_id, rule_of, store_of
-from conformance.options import Options
 from conformance.schedule import waits
 from conformance.spec import Spec
 
@@ -55,7 +54,7 @@ def _expressions(config: pytest.Config) -> list[str]:
 
 def why_nothing(config: pytest.Config, asked: Options, spec: Spec) -> str:
     """Why a run has no case at all, and what to do."""
-    wanted = [pair for pair in options.pairs(spec) if asked.wants(*pair)]
+    wanted = [pair for pair in on_each_store(spec) if asked.wants(*pair)]
     if not wanted:
         named = {store for rule in spec if asked.names(rule) for store in rule.stores}
         if asked.rules and asked.stores and not named & set(asked.stores):

@@ -21,7 +21,7 @@ from clusters.kserve import Installation, NoKServe, install, installed
 from clusters.pytest_kind import PytestKind
 from clusters.sweep import sweep
 from clusters.toolchain.cache import cache_root, once
-from conformance.options import Options
+from conformance.asked import Options
 from scenarios.initializers.base import Initializer
 from scenarios.initializers.injected import Injected, Place
 from scenarios.initializers.release_image import initializer_image

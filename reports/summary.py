@@ -11,7 +11,8 @@ from statistics import median
 from reports.attention import UNISOLATED, points, scope, where
 from reports.junit import headline
 from reports.measurement import Measurement
-from reports.model import Metrics, Outcome, Report, Result
+from reports.metrics import Metrics
+from reports.model import Outcome, Report, Result
 from reports.overview import Overview, overview
 from reports.page import groups
 from reports.redact import printable

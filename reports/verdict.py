@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from reports.model import Footer, Level, Metrics, Outcome, Profile, Report, Result, Selection, Verdict
+from reports.metrics import Metrics
+from reports.model import Footer, Level, Outcome, Profile, Report, Result, Selection, Verdict
 
 #: Outcomes of cases in which the initializer was judged.
 EXECUTED = {Outcome.PASSED, Outcome.FIXED, Outcome.FAILED, Outcome.KNOWN_FAILURE}

@@ -6,7 +6,8 @@ from copy import deepcopy
 from dataclasses import asdict
 from typing import Any
 
-from reports.model import API_VERSION, Cluster, Metrics
+from reports.metrics import Metrics
+from reports.model import API_VERSION, Cluster
 
 _GROUP = API_VERSION.partition("/")[0]
 _OLDER = {f"{_GROUP}/{version}" for version in ("v1alpha1", "v1alpha2")}

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from reports import verdict
+from reports.metrics import Metrics
 from reports.model import (
     Environment,
     Initializer,
     Level,
-    Metrics,
     Outcome,
     Report,
     Result,

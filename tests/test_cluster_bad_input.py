@@ -28,7 +28,7 @@ from clusters.kserve.api import until
 from clusters.kserve.install import _refuse_foreign, _webhook_state
 from clusters.kserve.uninstall import _left
 from clusters.node import Node
-from conformance.options import Options
+from conformance.asked import Options
 from conformance.stage import _installation
 from tests.processes import wait_until
 from tests.serving import Handler, serving

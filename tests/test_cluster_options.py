@@ -7,7 +7,7 @@ import yaml
 
 from clusters.base import NoCluster
 from clusters.existing import Existing
-from conformance.options import Options
+from conformance.asked import Options
 from conformance.spec import current
 from scenarios.servers.process import free_ports
 from tests.test_plugin import run

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from conformance.asked import Options
 from conformance.controller import Controller
 from conformance.judging import PROPERTY
 from conformance.known_failures import KnownFailure, load
-from conformance.options import Options
 from conformance.run import Run
 from conformance.spec import current
 from reports import writer

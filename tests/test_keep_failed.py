@@ -18,7 +18,7 @@ from clusters.base import RUN_LABEL, Cluster
 from clusters.engine import Engine
 from clusters.kind import KEPT_NAME, Kind
 from clusters.sweep import sweep
-from conformance.options import Options
+from conformance.asked import Options
 from conformance.run import Run
 from conformance.spec import current
 from scenarios.admission import Workspace

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from conformance.options import Options
+from conformance.asked import Options
 from conformance.run import supported
 from scenarios.network import Gateway
 from scenarios.servers.base import Endpoint

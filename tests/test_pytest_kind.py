@@ -12,7 +12,7 @@ import pytest
 from clusters import gc, kind
 from clusters.base import NoCluster
 from clusters.pytest_kind import PytestKind
-from conformance.options import Options
+from conformance.asked import Options
 from conformance.stage import _provider
 from tests.test_kind import engine_that, program
 

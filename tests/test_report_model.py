@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from reports import reader, verdict
+from reports.metrics import Metrics
 from reports.model import (
     Cluster,
     Environment,
@@ -18,7 +19,6 @@ from reports.model import (
     Initializer,
     LeftOut,
     Level,
-    Metrics,
     Outcome,
     Profile,
     Report,

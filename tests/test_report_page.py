@@ -10,7 +10,8 @@ import pytest
 
 from reports import page
 from reports.junit import document
-from reports.model import Metrics, Report, Selection
+from reports.metrics import Metrics
+from reports.model import Report, Selection
 from reports.redact import printable
 from reports.summary import summary
 from tests.sample_report import DRAFT, FAILED, KNOWN, MIXED, parsed, report_of, result

@@ -1,0 +1,73 @@
+"""What a run cost, and the least that it could have cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What the run cost, in seconds and bytes. CPU seconds are 0 where an older report does not have them.
+
+    cpu_s           of the whole run: `setup_cpu_s` until the first case, then `initializer_cpu_s` of all calls,
+                    `reference_cpu_s` of the reference clients that are measured beside them, `servers_cpu_s` of
+                    servers and gateway, and `harness_cpu_s` of everything else.
+    cores           that the run was allowed to use; 0 where an older report does not have it.
+    utilisation     cpu_s / (wall_s * cores).
+    longest_case_s  the duration of the longest case, without its waiting for a core or for another case.
+    bound_s         max(cpu_s / cores, longest_case_s): no schedule of these cases can end earlier.
+    """
+
+    wall_s: float = 0.0
+    setup_s: float = 0.0
+    cpu_s: float = 0.0
+    setup_cpu_s: float = 0.0
+    initializer_cpu_s: float = 0.0
+    reference_cpu_s: float = 0.0
+    servers_cpu_s: float = 0.0
+    harness_cpu_s: float = 0.0
+    cores: int = 0
+    utilisation: float = 0.0
+    longest_case_s: float = 0.0
+    bound_s: float = 0.0
+    workers: int = 1
+    calls: int = 0
+    peak_memory_bytes: int = 0
+
+    @classmethod
+    def measured(
+        cls,
+        *,
+        wall_s: float,
+        setup_s: float,
+        cpu_s: float,
+        setup_cpu_s: float,
+        initializer_cpu_s: float,
+        reference_cpu_s: float,
+        servers_cpu_s: float,
+        cores: int,
+        longest_case_s: float,
+        workers: int,
+        calls: int,
+        peak_memory_bytes: int,
+    ) -> Metrics:
+        """Metrics of a run; `wall_s` and `cpu_s` are those of the whole run, the other CPU seconds parts of `cpu_s`."""
+        harness_cpu_s = max(cpu_s - setup_cpu_s - initializer_cpu_s - reference_cpu_s - servers_cpu_s, 0.0)
+        cores, workers = max(cores, 1), max(workers, 1)
+        return cls(
+            wall_s=round(wall_s, 3),
+            setup_s=round(setup_s, 3),
+            cpu_s=round(cpu_s, 3),
+            setup_cpu_s=round(setup_cpu_s, 3),
+            initializer_cpu_s=round(initializer_cpu_s, 3),
+            reference_cpu_s=round(reference_cpu_s, 3),
+            servers_cpu_s=round(servers_cpu_s, 3),
+            harness_cpu_s=round(harness_cpu_s, 3),
+            cores=cores,
+            utilisation=round(cpu_s / (wall_s * cores), 4) if wall_s else 0.0,
+            longest_case_s=round(longest_case_s, 3),
+            bound_s=round(max(cpu_s / cores, longest_case_s), 3),
+            workers=workers,
+            calls=calls,
+            peak_memory_bytes=peak_memory_bytes,
+        )
