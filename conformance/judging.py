@@ -40,9 +40,9 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
     rule, store, case, server = rule_of(item), store_of(item) or "", case_of(item), run.server_of(store_of(item))
     fetcher = item.stash.get(FETCHER, None)
     route = run.options.route_of(rule) or ""
-    entry = known_failures.find(
-        run.options.known, Case(rule.id, store, case, server, route, run.install, run.initializer.python)
-    )
+    test = getattr(item, "originalname", item.name)
+    found = Case(rule.id, store, case, server, route, run.install, run.initializer.python, test)
+    entry = known_failures.find(run.options.known, found)
     reason = reference = message = ""
     if outcome in {Outcome.NOT_RUN, Outcome.UNSUPPORTED}:
         reason = item.stash.get(WHY_NOT, (outcome, _skip_reason(call)))[1]
@@ -71,8 +71,9 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
     result = Result(
         rule=rule.id,
         level=Level(rule.level),
+        core=rule.core,
         profile=f"{rule.profile}/{store}" if store else rule.profile,
-        test=getattr(item, "originalname", item.name),
+        test=test,
         case=case,
         store=store,
         server=server,

@@ -243,7 +243,7 @@ def _list(given: str | None, subject: Initializer, spec: Spec, release: str) -> 
         return []
     path = Path(given) if given else OWN_LIST
     try:
-        return known_failures.load(path, spec, release)
+        return known_failures.load(path, spec, release, program=subject.name)
     except KnownFailuresError as error:
         raise pytest.UsageError(f"--known-failures: {error}") from error
 

@@ -210,7 +210,7 @@ class Run:
             ),
             selection=model.Selection(options.profiles, options.stores, options.rules, options.smoke),
             rules=tuple(
-                model.Rule(rule.id, rule.title, rule.statement, model.Level(rule.level), rule.area)
+                model.Rule(rule.id, rule.title, rule.statement, model.Level(rule.level), rule.area, rule.core)
                 for rule in self.spec
             ),
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reports.gaps import Lack, command_line, restrictions
 from reports.model import Outcome, Report, Result, Verdict
 from reports.overview import Overview
-from reports.verdict import narrowed
+from reports.verdict import breaks_core, narrowed
 
 #: Names that are given one by one; more of them are counted.
 NAMED = 4
@@ -69,6 +69,11 @@ def _of_results(report: Report) -> Iterator[Point]:
         results = [result for result in report.results if result.outcome is outcome]
         if results:
             yield Point(outcome, lead, f"{_count(len(results), 'case')} of {where(results)}{rest}.", outcome)
+    if core := [result for result in report.results if breaks_core(result)]:
+        text = (
+            f"{_count(len(core), 'case')} of {where(core)}: listed as known failures, and nonconformant all the same."
+        )
+        yield Point(Outcome.KNOWN_FAILURE, "Core rules broken", text)
     if report.stale:
         text = f"remove {', '.join(report.stale)} from the list; no case of this run fits."
         yield Point(Outcome.FIXED, "Stale known failures", text)

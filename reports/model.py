@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_h
 from reports.measurement import Measurement
 from reports.metrics import Metrics
 
-API_VERSION = "storage-initializer-conformance/v1alpha3"
+API_VERSION = "storage-initializer-conformance/v1alpha4"
 KIND = "ConformanceReport"
 
 T = TypeVar("T")
@@ -154,13 +154,14 @@ class Selection:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of the spec as the report shows it."""
+    """A rule of the spec as the report shows it; breaking a `core` rule is nonconformant, listed or not."""
 
     id: str
     title: str
     statement: str
     level: Level
     area: str
+    core: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,7 @@ class Result:
     reproduce  a shell command that runs this case alone.
     evidence   paths of files below the report's directory.
     measurements  what was measured, for a rule with a budget.
+    core       whether the rule is a core rule.
     """
 
     rule: str
@@ -194,6 +196,7 @@ class Result:
     reproduce: str = ""
     evidence: tuple[str, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    core: bool = False
 
     @property
     def name(self) -> str:
@@ -208,11 +211,18 @@ class Result:
 
 @dataclass(frozen=True)
 class Profile:
-    """The verdict of one profile; `counts` has every outcome."""
+    """The verdict of one profile; `counts` has every outcome.
+
+    required, kept  how many cases of MUST rules there are, those that are `unsupported` left out, and how many passed.
+    broken_core     how many cases of core rules are listed as known failures.
+    """
 
     name: str
     verdict: Verdict
     counts: Mapping[str, int]
+    required: int = 0
+    kept: int = 0
+    broken_core: int = 0
 
 
 @dataclass(frozen=True)

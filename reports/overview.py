@@ -22,6 +22,8 @@ class Cell:
     counts   how many cases have each outcome.
     gaps     what an incomplete profile lacks, the largest first.
     note     the number of the note about the first of these; 0 for none.
+    kept, required  of how many cases of MUST rules how many passed.
+    broken_core     how many cases of core rules are listed as known failures.
     """
 
     profile: str
@@ -29,6 +31,9 @@ class Cell:
     counts: Mapping[str, int]
     gaps: Sequence[Gap] = ()
     note: int = 0
+    kept: int = 0
+    required: int = 0
+    broken_core: int = 0
 
     @property
     def left_out(self) -> int:
@@ -74,7 +79,16 @@ def overview(report: Report) -> Overview:
     notes = _notes(missing)
     numbers = {profile: note.number for note in notes for profile in note.profiles}
     cells = {
-        one.name: Cell(one.name, one.verdict, one.counts, missing.get(one.name, ()), numbers.get(one.name, 0))
+        one.name: Cell(
+            one.name,
+            one.verdict,
+            one.counts,
+            missing.get(one.name, ()),
+            numbers.get(one.name, 0),
+            one.kept,
+            one.required,
+            one.broken_core,
+        )
         for one in report.profiles
     }
     cells |= {name: Cell(name, None, counts) for name, counts in _unsupported(report).items()}

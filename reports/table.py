@@ -89,7 +89,10 @@ def _counts(cell: Cell) -> list[str]:
         return [f"{unsupported} case{'s' if unsupported != 1 else ''}"]
     total = sum(cell.counts.values()) - unsupported
     told = [f"{cell.counts[outcome]} {word}" for outcome, word in _COUNTED.items() if cell.counts[outcome]]
-    return [*(f"{one}," for one in told[:-1]), *told[-1:], f"of {total}"] if told else [f"{total} passed"]
+    if not told:
+        return [f"{total} passed"]
+    share = [f"of {total};", f"MUST {cell.kept}/{cell.required}"] if cell.kept < cell.required else [f"of {total}"]
+    return [*(f"{one}," for one in told[:-1]), *told[-1:], *share]
 
 
 def _packed(pieces: Sequence[str], room: int) -> list[str]:

@@ -16,14 +16,20 @@ UNDECIDED = {Outcome.ERROR, Outcome.NOT_RUN}
 
 def verdict(results: Iterable[Result], *, partial: bool) -> Verdict:
     """The verdict of one profile's results; `partial` when anything that it requires was left out or cut off."""
+    results = list(results)
     must = {result.outcome for result in results if result.level is Level.MUST}
-    if Outcome.FAILED in must:
+    if Outcome.FAILED in must or any(map(breaks_core, results)):
         return Verdict.NONCONFORMANT
     if partial or must & UNDECIDED or not must & EXECUTED:
         return Verdict.INCOMPLETE
     if Outcome.KNOWN_FAILURE in must:
         return Verdict.KNOWN_FAILURES
     return Verdict.CONFORMANT
+
+
+def breaks_core(result: Result) -> bool:
+    """Whether it is a failure that a list may declare, and that is nonconformant all the same."""
+    return result.core and result.outcome is Outcome.KNOWN_FAILURE
 
 
 def profiles(results: Iterable[Result], selection: Selection, *, complete: bool) -> tuple[Profile, ...]:
@@ -67,8 +73,12 @@ def counts_in(own: str, profile: str) -> bool:
 def _profile(name: str, results: Iterable[Result], selection: Selection, *, complete: bool) -> Profile:
     own = [result for result in results if counts_in(result.profile, name)]
     counted = Counter(result.outcome for result in own)
+    musts = [r for r in own if r.level is Level.MUST and r.outcome is not Outcome.UNSUPPORTED]
     return Profile(
         name,
         verdict(own, partial=narrowed(selection, name) or not complete),
         {outcome.value: counted[outcome] for outcome in Outcome},
+        required=len(musts),
+        kept=sum(result.outcome in {Outcome.PASSED, Outcome.FIXED} for result in musts),
+        broken_core=sum(map(breaks_core, own)),
     )

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from reports.metrics import Metrics
-from reports.model import API_VERSION, Cluster
+from reports.model import API_VERSION, Cluster, Level, Outcome
+from reports.verdict import counts_in
 
 _GROUP = API_VERSION.partition("/")[0]
-_OLDER = {f"{_GROUP}/{version}" for version in ("v1alpha1", "v1alpha2")}
+_OLDER = {f"{_GROUP}/{version}" for version in ("v1alpha1", "v1alpha2", "v1alpha3")}
 
 
 def unknown(data: object) -> str:
@@ -32,7 +33,11 @@ def upgraded(data: Any) -> Any:  # noqa: ANN401 - JSON data of any shape
     data["apiVersion"] = API_VERSION
     _add(data.get("environment"), cluster={**asdict(Cluster()), "notes": []})  # v1alpha1
     for result in data["results"] if isinstance(data.get("results"), list) else []:
-        _add(result, measurements=[])  # v1alpha1
+        _add(result, measurements=[], core=False)  # v1alpha1
+    for rule in data["rules"] if isinstance(data.get("rules"), list) else []:
+        _add(rule, core=False)
+    for profile in data["profiles"] if isinstance(data.get("profiles"), list) else []:
+        _add(profile, broken_core=0, **_shares(profile, data.get("results")))
     _add(data, stale=[])
     _add(data.get("initializer"), python="")
     _add(data.get("selection"), pytest=[], cases_left_out=0, rules_left_out=0)
@@ -41,6 +46,16 @@ def upgraded(data: Any) -> Any:  # noqa: ANN401 - JSON data of any shape
     old = ("wall_s", "setup_s", "workers", "calls", "peak_memory_bytes")
     _add(metrics, **{name: value for name, value in asdict(Metrics()).items() if name not in old})
     return data
+
+
+def _shares(profile: Any, results: Any) -> dict[str, int]:  # noqa: ANN401 - JSON data of any shape
+    """How many cases a profile requires, and how many of them passed; nothing where the data has another shape."""
+    try:
+        own = [one for one in results if one["level"] == Level.MUST and counts_in(one["profile"], profile["name"])]
+        outcomes = [one["outcome"] for one in own if one["outcome"] != Outcome.UNSUPPORTED]
+    except (TypeError, KeyError, AttributeError):
+        return {}
+    return {"required": len(outcomes), "kept": sum(one in {Outcome.PASSED, Outcome.FIXED} for one in outcomes)}
 
 
 def _add(part: object, **missing: object) -> None:

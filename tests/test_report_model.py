@@ -81,6 +81,13 @@ def test_what_was_not_asked_is_never_conformant(selection: Selection, complete: 
     assert profile.verdict is Verdict.INCOMPLETE
 
 
+def test_a_listed_failure_of_a_core_rule_is_nonconformant() -> None:
+    """The list keeps the run green, and does not make the verdict better."""
+    (profile,) = report_of(result(), result(KNOWN, case="b", core=True), result(NOT_RUN, case="c")).profiles
+    assert profile.verdict is Verdict.NONCONFORMANT
+    assert (profile.kept, profile.required, profile.broken_core) == (1, 3, 1)
+
+
 def test_another_store_left_out_changes_nothing() -> None:
     selection = Selection(stores=("s3",), left_out=(LeftOut("download/gcs", "PLACE-002", "gcs"),))
     assert verdict.profiles([result()], selection, complete=True)[0].verdict is Verdict.CONFORMANT

@@ -118,7 +118,7 @@ def test_a_clean_run() -> None:
         "",
         "            download",
         "s3          conformant*",
-        "  emulator  1 known of 2",
+        "  emulator  1 known of 2; MUST 1/2",
         "* conformant-with-known-failures: each of these is listed with its reason",
         "",
     ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from packaging.specifiers import SpecifierSet
 from conformance.spec import Rule, Spec
 
 FOLDER = Path(__file__).parent
+#: How far ahead a vendor's entry may expire.
+LONGEST = timedelta(days=366)
+_URL = re.compile(r"https?://[^\s/]+/\S+")
+_TOLD = re.compile(r"reported to the vendor on (\d{4}-\d{2}-\d{2})")
 
 
 class KnownFailuresError(Exception):
@@ -37,18 +42,21 @@ class Case:
     route: str
     install: str = ""
     python: str = ""
+    test: str = ""
 
 
 @dataclass(frozen=True)
 class KnownFailure:
-    """One entry. It covers results of `rule` on `stores` whose case matches one of `cases`, on `servers` and `routes`,
-    with KServe installed in one of the ways `installs`, on releases of `python`; what is empty stands for all.
+    """One entry. It covers results of `rule` on `stores` in one of the `tests` whose case matches one of `cases`, on
+    `servers` and `routes`, with KServe installed in one of the ways `installs`, on releases of `python`; what is empty
+    stands for all.
 
     fixed  the release that keeps the rule again, if there is one.
     """
 
     rule: str
     stores: frozenset[str]
+    tests: frozenset[str]
     cases: tuple[str, ...]
     servers: frozenset[str]
     routes: frozenset[str]
@@ -63,6 +71,7 @@ class KnownFailure:
         return (
             result.rule == self.rule
             and (not self.stores or result.store in self.stores)
+            and (not self.tests or result.test in self.tests)
             and (not self.servers or result.server in self.servers)
             and (not self.routes or result.route in self.routes)
             and (not self.installs or result.install in self.installs)
@@ -75,7 +84,8 @@ class KnownFailure:
         return not self.python or (bool(python) and self.python.contains(python))
 
     def __str__(self) -> str:
-        where = [*sorted(self.stores), *sorted(self.servers), *sorted(self.routes), *sorted(self.installs), *self.cases]
+        scopes = (self.stores, self.servers, self.routes, self.installs, self.tests)
+        where = [*(name for scope in scopes for name in sorted(scope)), *self.cases]
         return f"{self.rule} ({', '.join(where)})" if where else self.rule
 
 
@@ -83,6 +93,7 @@ def _entry(raw: dict[str, Any], expires: str) -> KnownFailure:
     return KnownFailure(
         rule=raw["rule"],
         stores=frozenset(raw.get("stores", [])),
+        tests=frozenset(raw.get("tests", [])),
         cases=tuple(raw.get("cases", [])),
         servers=frozenset(raw.get("servers", [])),
         routes=frozenset(raw.get("routes", [])),
@@ -95,11 +106,17 @@ def _entry(raw: dict[str, Any], expires: str) -> KnownFailure:
     )
 
 
-def load(path: Path, spec: Spec, release: str | None, today: date | None = None) -> list[KnownFailure]:
+def load(
+    path: Path, spec: Spec, release: str | None, today: date | None = None, *, program: str | None = None
+) -> list[KnownFailure]:
     """The entries of `path` in force for `release` (all of them when None).
 
-    Raises KnownFailuresError for a file that cannot be read, an entry without reason, reference or expiry, an unknown
-    rule or store, and an entry that has expired.
+    program  the name of the initializer under test; None where nothing is tested.
+
+    Raises KnownFailuresError for a file that cannot be read, a list of another program, an entry without reason,
+    reference or expiry, an unknown rule or store, and an entry that has expired. A list that is not the suite's own
+    has limits: it declares no core rule, refers to an issue by its URL or by the day on which the vendor was told,
+    and expires within a year.
     """
     today = today or datetime.now(UTC).date()
     schema = json.loads((FOLDER / "schema.json").read_text())
@@ -113,7 +130,12 @@ def load(path: Path, spec: Spec, release: str | None, today: date | None = None)
     except jsonschema.ValidationError as error:
         where = "/".join(map(str, error.absolute_path))
         raise KnownFailuresError(f"{path}: {where}: {error.message}") from error
-    entries = []
+    if program is not None and data["initializer"] != program:
+        raise KnownFailuresError(
+            f"{path}: it is about {data['initializer']}, and this run tests {program}: give the list of that program, "
+            "or name the program with --initializer-name"
+        )
+    own, entries = path.resolve().parent == FOLDER.resolve(), []
     for raw in data["entries"]:
         expires = raw.get("expires") or data.get("expires")
         if expires is None:
@@ -121,6 +143,8 @@ def load(path: Path, spec: Spec, release: str | None, today: date | None = None)
         entry = _entry(raw, expires)
         if entry.rule not in spec.rules:
             raise KnownFailuresError(f"{path}: unknown rule {entry.rule}; see --list-rules")
+        if not own and (excess := _excess(entry, spec[entry.rule], today)):
+            raise KnownFailuresError(f"{path}: {entry} {excess}")
         if unknown := entry.stores - set(spec[entry.rule].stores):
             raise KnownFailuresError(f"{path}: {entry.rule} does not apply to {', '.join(sorted(unknown))}")
         if release is not None and not _concerns(release, raw.get("kserve", ""), spec[entry.rule]):
@@ -131,6 +155,21 @@ def load(path: Path, spec: Spec, release: str | None, today: date | None = None)
             )
         entries.append(entry)
     return entries
+
+
+def _excess(entry: KnownFailure, rule: Rule, today: date) -> str:
+    """What is beyond the limits of a vendor's entry; "" for nothing."""
+    if rule.core:
+        return "is a core rule, which no list can declare: mend the initializer"
+    told = _TOLD.fullmatch(entry.reference)
+    if not (told or _URL.fullmatch(entry.reference)) or (told and date.fromisoformat(told[1]) > today):
+        return (
+            f"refers to {entry.reference!r}: give the URL of an issue, or `reported to the vendor on YYYY-MM-DD` with "
+            "a day that is past"
+        )
+    if entry.expires > (last := today + LONGEST):
+        return f"expires on {entry.expires}: give a day within a year, {last} at the latest"
+    return ""
 
 
 def drafts(path: Path) -> list[str]:

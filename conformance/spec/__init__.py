@@ -92,6 +92,8 @@ class Rule:
     references  ids of field reports and issue numbers.
     budget      what is allowed, where the rule is about a number.
     needs       names of stores that its test uses without judging them.
+    core        whether no list of known failures may declare it: the tree arrives, a failure ends with another exit
+                code than 0, nothing leaves the destination, no secret is printed, TLS is verified.
     """
 
     id: str
@@ -107,6 +109,7 @@ class Rule:
     cause: str | None = None
     budget: Budget | None = None
     needs: tuple[str, ...] = ()
+    core: bool = False
 
     @property
     def area(self) -> str:
@@ -201,6 +204,7 @@ def _rule(raw: Mapping[str, Any], area: Mapping[str, Any], groups: Mapping[str, 
         cause=raw.get("cause"),
         budget=_budget(raw["budget"]) if "budget" in raw else None,
         needs=tuple(raw.get("needs", ())),
+        core=raw.get("core", False),
     )
 
 
