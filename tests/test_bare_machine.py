@@ -5,20 +5,29 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from clusters.toolchain.cache import cache_root
+from scenarios.initializers import newest
 from tests.test_plugin import HONEST, Finished, _command, run
 
 HOUSE = Path(__file__).parent.parent
+#: A release whose packages are in this machine's cache; to install them takes minutes.
+installed = pytest.mark.skipif(
+    not any(cache_root().glob(f"venv/kserve-{newest()}-*/.complete")), reason=f"KServe {newest()} is not installed"
+)
+#: Brings up the network of a machine with itself, where a network namespace is new.
+LOOP_BACK = f"{sys.executable} -c 'from scenarios.initializers.launcher import _loop_back; _loop_back()'"
 SMALL = ("--initializer", HONEST, "--store", "local,http", "--rule", "ERR-001,PLACE-001")
 
 
-def _mounted(mounts: list[str], folder: Path, *suite: str, **environment: str) -> Finished:
-    """A run after the commands of `mounts`, which only it sees."""
-    unshare = ["unshare", "--user", "--map-root-user", "--mount"]
-    script = " && ".join([*mounts, f"exec {shlex.join(suite)}"])
+def _apart(spaces: str, commands: list[str], folder: Path, *suite: str, **environment: str) -> Finished:
+    """A run in namespaces of its own, which unshare(1) makes by its options `spaces`, after `commands` there."""
+    unshare = ["unshare", "--user", "--map-root-user", *spaces.split()]
+    script = " && ".join([*commands, f"exec {shlex.join(suite)}"])
     done = subprocess.run(
         [*unshare, "sh", "-c", script],
         cwd=folder,
@@ -41,7 +50,7 @@ def test_temporary_files_that_cannot_be_executed(tmp_path: Path, isolation: str)
     hard.mkdir()
     mount = f"mount -t tmpfs -o noexec,nosuid,nodev none {hard}"
     command = _command(tmp_path, *SMALL, "--isolation", isolation)
-    done = _mounted([mount], tmp_path, *command, TMPDIR=str(hard))
+    done = _apart("--mount", [mount], tmp_path, *command, TMPDIR=str(hard))
     assert done.outcomes("PLACE-001") == {"passed"}, done.text
     assert done.outcomes("ERR-001") == {"passed"}
 
@@ -49,10 +58,10 @@ def test_temporary_files_that_cannot_be_executed(tmp_path: Path, isolation: str)
 def test_a_checkout_that_cannot_be_written(tmp_path: Path) -> None:
     """The report goes elsewhere, or the run ends with a line about it."""
     closed = [f"mount --bind {HOUSE} {HOUSE}", f"mount -o remount,bind,ro {HOUSE}", f"cd {HOUSE}"]
-    done = _mounted(closed, tmp_path, *_command(tmp_path, *SMALL))
+    done = _apart("--mount", closed, tmp_path, *_command(tmp_path, *SMALL))
     assert done.code == 0, done.text
     there = [part for part in _command(tmp_path, *SMALL) if not part.startswith("--report-dir")]
-    refused = _mounted(closed, tmp_path, *there)
+    refused = _apart("--mount", closed, tmp_path, *there)
     assert refused.code == 4
     assert "--report-dir" in refused.text.strip().splitlines()[-1]
 
@@ -67,3 +76,23 @@ def test_a_home_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
     (line,) = [line for line in refused.text.splitlines() if "cannot be written" in line]
     assert line.endswith("let HOME or KSERVE_CONFORMANCE_CACHE name another folder")
     assert run(tmp_path, *SMALL).code == 0, "nothing of the cache is needed"
+
+
+@pytest.mark.parametrize(
+    ("initializer", "store", "server"),
+    [
+        (HONEST, "http", "http-server"),
+        pytest.param(f"kserve:{newest()}", "s3", "moto", marks=installed),
+    ],
+    ids=["honest", "kserve"],
+)
+def test_no_way_out(tmp_path: Path, initializer: str, store: str, server: str) -> None:
+    """Once everything is there, a run needs no network but that of this machine with itself."""
+    chosen = ("--initializer", initializer, "--store", f"{store},local", "--rule", "PLACE-001,ERR-001", "--smoke")
+    first = run(tmp_path, *chosen)
+    assert first.code == 0, first.text
+    done = _apart("--net", [LOOP_BACK], tmp_path, *_command(tmp_path, *chosen))
+    assert done.code == 0, done.text
+    assert len(done.report["results"]) == len(first.report["results"]) > 2
+    assert server in {one["name"] for one in done.report["environment"]["servers"]}
+    assert done.outcomes("PLACE-001") == {"passed"}

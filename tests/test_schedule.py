@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +14,7 @@ import pytest
 from conformance import schedule
 from conformance.schedule import Scheduling, ordered, processes
 from scenarios.initializers import proc
+from tests.test_plugin import HONEST, _command
 
 QUICK = [f"PLACE-{number:03}" for number in (1, 2, 3, 4, 5, 6, 7, 8)]
 
@@ -120,3 +123,22 @@ def test_available_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert proc.available_memory() == min(200 << 20, proc.available_memory())
     (tmp_path / "max").write_text("max\n")
     assert proc.available_memory() > 0
+
+
+def test_two_runs_of_one_user(tmp_path: Path) -> None:
+    """At the same time, with the same cores: each ends with its own whole report, and takes nothing of the other's."""
+    folders = [tmp_path / "one", tmp_path / "other"]
+    runs = []
+    for folder in folders:
+        folder.mkdir()
+        command = _command(
+            folder, "--initializer", HONEST, "--store", "http,local", "--rule", "PLACE-001,ERR-00*", "-n", "2"
+        )
+        runs.append(subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+    texts = [one.communicate(timeout=300)[0] for one in runs]
+    assert [one.returncode for one in runs] == [0, 0], "\n".join(texts)
+    reports = [json.loads((folder / "reports" / "report.json").read_text()) for folder in folders]
+    assert all(report["footer"]["complete"] for report in reports)
+    keys = [sorted((r["rule"], r["store"], r["case"], r["outcome"]) for r in report["results"]) for report in reports]
+    assert keys[0] == keys[1]
+    assert len(keys[0]) > 5
