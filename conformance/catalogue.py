@@ -30,8 +30,8 @@ def explain(spec: Spec, rule: Rule) -> list[str]:
     if rule.budget:
         lines += [f"budget      {rule.budget.quantity}, {rule.budget.text()}"]
     if rule.cause:
-        lines += ["", f"a refusal tells the cause ({rule.cause}), in words that match:"]
-        lines += [f"  {spec.causes[rule.cause].pattern}"]
+        lines += ["", f"a refusal tells the cause ({rule.cause}), in words that match any of:"]
+        lines += [f"  {words}" for words in spec.causes[rule.cause].alternatives]
     for message in rule.messages:
         scope = ", ".join([*sorted(message.stores), *sorted(message.cases)]) or "every store"
         lines += ["", f"KServe {message.kserve or 'all releases'}, {scope}, in these words:"]

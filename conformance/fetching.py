@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import posixpath
-import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
+from conformance.messages import TERMINATION_MESSAGE_BYTES, fault_of, own_words, termination_message
 from conformance.spec import Rule, Spec
 from reports.redact import forms_of
 from scenarios.initializers.base import DEST, NEEDS_SANDBOX, Call, Entry, Initializer, Kill, Outcome
 from scenarios.network import TRUST, Gateway
 from scenarios.stores.base import Access, NotOffered, Store
 
-#: What the kubelet keeps of a container's output as its termination message (FallbackToLogsOnError), in bytes.
-TERMINATION_MESSAGE_BYTES = 2048
 #: Lines of output that a failure shows.
 SHOWN_LINES = 14
-#: As many lines of it, at most.
-TERMINATION_MESSAGE_LINES = 80
-#: What a program prints and does not say: frames of Python's tracebacks, lines that call themselves information, and
-#: numbers in groups (clock readings, decimals, versions, addresses), among which 503 is no HTTP status.
-_UNSAID = re.compile(
-    r"""^\ *File\ ".*",\ line\ \d+.*(?:\n\ {4,}\S.*)*
-    |   ^.{0,60}?\b(?:DEBUG|INFO)\b.*
-    |   ^.*\blevel"?[=:]\ ?"?(?:debug|info)\b.*
-    |   (?<!\d)\d++(?:[.,:-]\d++)+""",  # possessive: a flood of digits is gone through once
-    re.MULTILINE | re.VERBOSE,
-)
 
 
 class Broken(AssertionError):
@@ -99,28 +86,6 @@ def difference(actual: Mapping[str, bytes], expected: Mapping[str, bytes]) -> li
         elif actual[path] != expected[path]:
             lines.append(f"  ! differs     {path!r}: {_sizes(actual[path], expected[path])}")
     return lines
-
-
-def own_words(text: str, given: Iterable[str]) -> str:
-    """What a program says by itself; spaces stand for everything else, so that no byte and no line changes its place.
-
-    Blank are `given` words (URIs, secrets, paths): whoever repeats `s3://bucket/missing`, or prints a token with 503 in
-    it, has told no cause. So are traceback frames, lines marked INFO or DEBUG, and numbers in groups (12:00:10.404).
-    """
-    words = sorted(filter(None, given), key=len, reverse=True)
-    for pattern in [*map(re.compile, map(re.escape, words)), _UNSAID]:
-        text = pattern.sub(_blank, text)
-    return text
-
-
-def _blank(match: re.Match[str]) -> str:
-    return "\n".join(" " * len(line.encode()) for line in match[0].split("\n"))
-
-
-def _termination_message(text: str) -> str:
-    """What the kubelet keeps of a log."""
-    lines = "".join(text.splitlines(keepends=True)[-TERMINATION_MESSAGE_LINES:])
-    return lines.encode()[-TERMINATION_MESSAGE_BYTES:].decode(errors="replace")
 
 
 def _sizes(actual: bytes, expected: bytes) -> str:
@@ -205,7 +170,7 @@ class Fetch:
         return self._last(lambda text: text)
 
     def _last(self, part: Callable[[str], str]) -> str:
-        return "\n".join(_termination_message(part(text)) for text in (self.outcome.stdout, self.outcome.stderr))
+        return "\n".join(termination_message(part(text)) for text in (self.outcome.stdout, self.outcome.stderr))
 
     def assert_secret(self) -> None:
         """The whole output has no credential of its access, in no form. Raises Broken, NotOffered where it has none."""
@@ -260,13 +225,13 @@ class Fetch:
 
     def assert_last_words(self, *, names: str | None = None) -> None:
         """The end of the output tells the rule's cause and `names`. Raises Broken."""
-        cause = self.expected.rule.cause
         said = self._last(lambda text: own_words(text, [*self.given, names or ""]))
-        if cause is not None and not (pattern := self.expected.spec.causes[cause]).search(said):
-            end = f"the last {TERMINATION_MESSAGE_BYTES} bytes of output"
-            raise Broken(f"{end} do not tell the cause: {cause}\n  looked for: {pattern.pattern}")
+        end = f"the last {TERMINATION_MESSAGE_BYTES} bytes of output"
+        cause = self.expected.rule.cause
+        if cause is not None and (fault := fault_of(said, cause, self.expected.spec)):
+            raise Broken(f"{end} {fault}")
         if names is not None and names not in self.last_words:
-            raise Broken(f"the last {TERMINATION_MESSAGE_BYTES} bytes of output do not name {names!r}")
+            raise Broken(f"{end} do not name {names!r}")
 
     def _exact_words(self) -> str | None:
         if self.expected.release is None:

@@ -21,6 +21,7 @@ from typing import Literal
 import yaml
 
 from conformance import known_failures, options_page
+from conformance.messages import AMBIGUOUS
 from conformance.options import OWN_LIST
 from conformance.spec import Message, Rule, Spec, SpecError, current
 from scenarios.initializers import known_releases
@@ -151,7 +152,20 @@ class Pages:
             yield from (f"| [{rule.id}](#{rule.id.lower()}) | {rule.level} | {_cell(rule.title)} |" for rule in rules)
             for rule in rules:
                 yield from self._rule(rule, covering)
+        yield from self._causes()
         yield ""
+
+    def _causes(self) -> Iterator[str]:
+        yield from ("", "## Causes", "")
+        yield "A refusal tells its cause when the program's own words match one of the cause's regular expressions,"
+        yield "in any case of letters ([which words are its own](decisions/0019-own-words.md))."
+        for cause, words in self.spec.causes.items():
+            yield from ("", f"### Cause: {cause}", "", *(f"- `{alternative}`" for alternative in words.alternatives))
+        yield from ("", "### Reasons that exclude each other", "")
+        yield f"A message that matches {AMBIGUOUS} of these or more tells no cause."
+        yield ""
+        for reason, words in self.spec.exclusive.items():
+            yield f"- {reason}: {', '.join(f'`{alternative}`' for alternative in words.alternatives)}"
 
     def _rule(self, rule: Rule, covering: Mapping[str, object]) -> Iterator[str]:
         yield from ("", f"### {rule.id}", "", f"**{rule.level}: {rule.title}.** {rule.statement}", "")
@@ -161,7 +175,7 @@ class Pages:
         if rule.budget:
             yield f"- Budget ([how it is held](throughput.md)): {rule.budget.quantity}, {rule.budget.text()}"
         if rule.cause:
-            yield f"- A refusal says, in any words: {rule.cause} (matches `{self.spec.causes[rule.cause].pattern}`)"
+            yield f"- A refusal says, in any words: [{rule.cause}](#cause-{rule.cause})"
         if rule.messages:
             yield "- KServe's own words:"
             yield from (line for message in rule.messages for line in _message(message))

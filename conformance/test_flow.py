@@ -6,7 +6,8 @@ from packaging.version import Version
 from clusters.images.own import own_image
 from conformance import rule
 from conformance.admission import Admission
-from conformance.fetching import Broken, own_words
+from conformance.fetching import Broken
+from conformance.messages import fault_of, own_words
 from conformance.run import Run
 from scenarios.configuration import Configuration
 from scenarios.flow import Served, Theatre
@@ -65,7 +66,7 @@ def test_a_failed_download_shows_on_the_pod(store: Store, theatre: Theatre, run:
     assert served.initializer, f"the initializer did not end: {served.stands_still}"
     assert served.initializer.exit_code != 0, "exit code 0 for a missing model"
     message = own_words(served.initializer.message, [uri, *store.access().secrets])
-    assert run.spec.causes["not-found"].search(message), served.initializer.message
+    assert not (fault := fault_of(message, "not-found", run.spec)), f"{served.initializer.message}\n{fault}"
 
 
 @rule("FLOW-002")

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from conformance.fetching import Broken, Expectation, Fetch, own_words
+from conformance.fetching import Broken, Expectation, Fetch
+from conformance.messages import own_words
 from conformance.spec import current
 from scenarios.initializers.base import DEST, Outcome
 from scenarios.initializers.process import KEPT_BYTES
@@ -44,8 +45,27 @@ def refusal(rule: str, printed: str) -> Fetch:
         ("FAULT-009", "12:00:10 app INFO retry policy: 3 times\nit failed"),
         ("FAULT-009", '{"level":"info","msg":"connection reset policy"}'),
         ("FAULT-009", "Connecting to the store"),
+        ("ERR-001", "sh: 1: aws: not found"),
+        ("ERR-001", f"{URI}\nFileNotFoundError: [Errno 2] No such file or directory: 'aws'"),
+        ("ERR-001", "dial tcp: lookup namenode: no such host"),
+        ("ERR-003", "x509: certificate signed by unknown authority"),
     ],
-    ids=["uri", "clock", "log-clock", "token", "numbers", "name", "traceback", "info", "json-info", "progress"],
+    ids=[
+        "uri",
+        "clock",
+        "log-clock",
+        "token",
+        "numbers",
+        "name",
+        "traceback",
+        "info",
+        "json-info",
+        "progress",
+        "tool",
+        "tool-of-python",
+        "host",
+        "authority",
+    ],
 )
 def test_what_the_call_was_given_tells_no_cause(rule: str, printed: str) -> None:
     """Nor does a number that merely looks like an HTTP status."""
@@ -69,6 +89,24 @@ def test_a_status_of_its_own_tells_the_cause(rule: str, printed: str) -> None:
     refusal(rule, printed).assert_refused()
 
 
+def test_a_message_for_every_cause_tells_none() -> None:
+    """It names the model and its cause, among others."""
+    printed = (
+        f"{URI}: not found, access denied, store unreachable, certificate, corrupt archive, no space left on device"
+    )
+    with pytest.raises(Broken, match="exclude each other, and so tell none: missing \\('not found'\\), credentials"):
+        refusal("ERR-001", printed).assert_refused(names="missing-model")
+
+
+def test_a_missing_file_is_no_missing_tool() -> None:
+    """Both are ENOENT; the one has a path of the model's, which the message may repeat or not."""
+    for printed in (
+        f"[Errno 2] No such file or directory: '{URI}'",
+        "[Errno 2] No such file or directory: '/mnt/pvc/model'",
+    ):
+        refusal("ERR-001", printed).assert_refused()
+
+
 def test_nothing_changes_its_place() -> None:
     """What is blanked keeps its bytes and its lines, so that the last ones stay the last ones."""
     printed = f'é {URI}\n  File "x.py", line 401, in f\n    raise é\nValueError: 12:00:10'
@@ -77,9 +115,10 @@ def test_nothing_changes_its_place() -> None:
     assert [len(line.encode()) for line in said.split("\n")] == [len(line.encode()) for line in printed.split("\n")]
 
 
-def test_a_flood_of_digits_is_gone_through_once() -> None:
-    """As much as is kept of a stream; tried anew at each digit it takes minutes."""
+@pytest.mark.parametrize("word", ["1", "a", " ", "sh: ", "at x:", "/x.go:1", ': "', "\n ", "\n    at"])
+def test_a_flood_is_gone_through_once(word: str) -> None:
+    """As much as is kept of a stream; tried anew at each character it takes minutes."""
     began = time.monotonic()
-    flood = "1" * 2 * KEPT_BYTES
+    flood = word * (2 * KEPT_BYTES // len(word))
     assert own_words(flood, []) == flood
     assert time.monotonic() - began < 5

@@ -15,6 +15,7 @@ RULE: dict[str, object] = {
     "level": "MUST",
     "stores": ["s3"],
     "references": ["A01", "#7"],
+    "cause": "not-found",
     "messages": [{"text": "two\nlines", "kserve": ">=0.17"}],
 }
 PARTS = {"faults": "Stores that stall"}
@@ -22,7 +23,13 @@ PARTS = {"faults": "Stores that stall"}
 
 def _pages(folder: Path, reports: dict[str, dict[str, str]], rule: dict[str, object] = RULE) -> Pages:
     """Pages of one rule and one group of reports."""
-    head = {"version": "1.0", "stores": ["s3"], "groups": {}, "causes": {}}
+    head = {
+        "version": "1.0",
+        "stores": {"s3": []},
+        "groups": {},
+        "causes": {"not-found": ["no such", "missing"]},
+        "exclusive": {"disk": ["full"]},
+    }
     (folder / "spec.yaml").write_text(yaml.safe_dump(head))
     (folder / "errors.yaml").write_text(yaml.safe_dump({"area": "ERR", "title": "Errors", "rules": [rule]}))
     (folder / "reports").write_text(yaml.safe_dump({"parts": PARTS, "groups": [{"title": "A", "reports": reports}]}))
@@ -66,6 +73,9 @@ def test_a_rule_is_shown_with_everything_that_it_says(tmp_path: Path) -> None:
     assert "    two\n    lines" in text
     assert "[A01](coverage.md#a01), [#7](https://github.com/kserve/kserve/issues/7)" in text
     assert "`test_errors.py::test_it`" in text
+    assert "A refusal says, in any words: [not-found](#cause-not-found)" in text
+    assert "### Cause: not-found\n\n- `no such`\n- `missing`\n" in text
+    assert "- disk: `full`" in text
 
 
 def test_the_state_of_a_report(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ HEAD = {
     "version": "1.0",
     "stores": {"s3": ["files"], "hf": []},
     "groups": {"files": "A single file can be fetched."},
-    "causes": {"not-found": "not found"},
+    "causes": {"not-found": ["not found", "missing"]},
+    "exclusive": {},
 }
 RULE = {
     "id": "ERR-001",
@@ -98,6 +99,14 @@ def test_the_digest_follows_the_rules(tmp_path: Path) -> None:
 def test_a_broken_rule_is_refused(tmp_path: Path, rule: Mapping[str, object], complaint: str) -> None:
     with pytest.raises(SpecError, match=complaint):
         spec.load(_write(tmp_path, rule))
+
+
+def test_a_cause_with_a_broken_alternative_is_refused(tmp_path: Path) -> None:
+    """The one alternative is named, not the whole list."""
+    folder = _write(tmp_path, RULE)
+    (folder / "spec.yaml").write_text(yaml.safe_dump(HEAD | {"causes": {"not-found": ["missing", "no such ("]}}))
+    with pytest.raises(SpecError, match="'no such \\(' is no regular expression"):
+        spec.load(folder)
 
 
 def test_an_id_is_never_used_twice(tmp_path: Path) -> None:

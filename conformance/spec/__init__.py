@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -82,6 +82,32 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Words:
+    """Regular expressions of which a message matches at least one, in any case of letters.
+
+    Raises SpecError for one that is broken.
+    """
+
+    alternatives: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for alternative in self.alternatives:
+            try:
+                re.compile(alternative)
+            except re.error as error:
+                raise SpecError(f"{alternative!r} is no regular expression: {error}") from error
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """All alternatives as one."""
+        return re.compile("|".join(self.alternatives), re.IGNORECASE | re.MULTILINE)
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """The first match in `text`."""
+        return self.pattern.search(text)
+
+
+@dataclass(frozen=True)
 class Rule:
     """One sentence that an initializer keeps or breaks.
 
@@ -133,14 +159,19 @@ class Rule:
 
 @dataclass(frozen=True)
 class Spec:
-    """All rules. `causes`: cause -> pattern that an understandable message matches, in any case of letters."""
+    """All rules.
+
+    causes     cause -> what an understandable message matches.
+    exclusive  reasons of which a failure has one -> words of a message that blames it.
+    """
 
     version: str
     digest: str
     #: Group -> names of its stores, `all` included.
     groups: Mapping[str, tuple[str, ...]]
     areas: Mapping[str, str]
-    causes: Mapping[str, re.Pattern[str]]
+    causes: Mapping[str, Words]
+    exclusive: Mapping[str, Words]
     rules: Mapping[str, Rule] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Rule]:
@@ -246,8 +277,10 @@ def load(folder: Path = FOLDER) -> Spec:
             if rule.cause is not None and rule.cause not in head["causes"]:
                 raise SpecError(f"{path.name}: {rule.id} names an unknown cause: {rule.cause}")
             rules[rule.id] = rule
-    causes = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in head["causes"].items()}
-    return Spec(head["version"], digest.hexdigest(), groups, areas, causes, rules)
+    causes, exclusive = (
+        {name: Words(tuple(words)) for name, words in head[key].items()} for key in ("causes", "exclusive")
+    )
+    return Spec(head["version"], digest.hexdigest(), groups, areas, causes, exclusive, rules)
 
 
 @cache
