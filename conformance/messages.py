@@ -31,8 +31,10 @@ _UNSAID = re.compile(
 _NOT_STARTED = re.compile(
     r"""
     # dash, bash, ash: "sh: 1: aws: not found", "/x/run.sh: line 3: aws: command not found", "sh: aws: not found"
-        ^(?:[\w./-]*sh|/[\w./-]+):\ (?:(?:line\ )?\d+:\ )?(?:exec:\ )?[^\s:]+:
-            \ (?:not\ found|command\ not\ found|No\ such\ file\ or\ directory|Permission\ denied|cannot\ execute\b.*)$
+        ^(?:[\w./-]*sh|/[\w./-]+):\ (?:line\ )?\d+:\ (?:exec:\ )?(?:
+            [^\s:]+:\ (?:not\ found|No\ such\ file\ or\ directory|cannot\ execute\b.*)
+        |   (?:\./|\S*/s?bin/)\S+:\ Permission\ denied)$
+    |   ^(?:\S*/)?(?:ba|da|a|k|z)?sh:\ [^\s:]+:\ (?:not\ found|No\ such\ file\ or\ directory)$
     |   ^.*:\ (?:command\ not\ found$|bad\ interpreter:\ .*)
     # zsh: "zsh:1: command not found: aws", "zsh:1: no such file or directory: /usr/bin/aws"
     |   ^[\w./-]+:(?:\d+:)?\ (?:command\ not\ found|no\ such\ file\ or\ directory):\ \S+$
