@@ -58,6 +58,9 @@ def python(world: World) -> Iterator[tuple[str, Case]]:
     for package, name, flavour in STORE_CLIENTS:
         program, words = of(package, name)
         yield from ((program, case) for case in world.store(flavour, *words))
+    for package in ("azure-identity", "google-auth"):
+        program, words = of(package, package.replace("-", "_"))
+        yield program, Case("unauthenticated", "no credentials", words)
     for kind, name in [("m.tar", "tarfile"), ("m.tgz", "tarfile"), ("m.zip", "zipfile")]:
         program, words = of("python", name)
         yield from ((program, case) for case in world.unpack(kind, *words))

@@ -1,6 +1,6 @@
 """Python's clients: `clients.py CLIENT ARGUMENT...`. An error ends it with its traceback, as in an initializer.
 
-CLIENT URL; or CLIENT ENDPOINT BUCKET for stores; or CLIENT FILE for archives and files.
+CLIENT URL; or CLIENT ENDPOINT BUCKET for stores; or CLIENT FILE for archives and files; or CLIENT for credentials.
 """
 
 import asyncio
@@ -110,6 +110,18 @@ def with_hub(endpoint: str, bucket: str) -> None:
     from huggingface_hub import snapshot_download
 
     snapshot_download(f"{bucket}/model", cache_dir="/tmp/hub")
+
+
+def with_azure_identity() -> None:
+    from azure.identity import DefaultAzureCredential
+
+    DefaultAzureCredential().get_token("https://storage.azure.com/.default")
+
+
+def with_google_auth() -> None:
+    import google.auth
+
+    google.auth.default()
 
 
 def with_dulwich(url: str) -> None:
