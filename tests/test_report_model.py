@@ -32,7 +32,7 @@ from reports.model import (
     from_json,
     to_json,
 )
-from tests.sample_report import ERROR, FAILED, FIXED, KNOWN, METRICS, NOT_RUN, PASSED, UNSUPPORTED, result
+from tests.sample_report import ERROR, FAILED, FIXED, KNOWN, METRICS, NOT_RUN, PASSED, UNSUPPORTED, report_of, result
 
 
 @pytest.mark.parametrize(
