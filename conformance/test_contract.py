@@ -15,6 +15,8 @@ from scenarios.stores.base import Store
 
 #: Seconds that a terminated container has before the kubelet kills it is 30 by default; a third of it is asked for.
 TERMINATION_S = 10.0
+#: Seconds that a call may take that is terminated.
+TERMINATED_S = 30.0
 
 
 @rule("CONTRACT-001")
@@ -98,7 +100,7 @@ def test_nothing_is_written_elsewhere(initializer: Fetcher, sample: Sample) -> N
 def test_sigterm_ends_the_download(store: Store, initializer: Fetcher, silence: Silence) -> None:
     """The pod is deleted while the store does not answer."""
     uri, access = store.unreachable(silence.address)
-    run = initializer.fetch(uri, access=access, terminate_when=silence.asked)
+    run = initializer.fetch(uri, access=access, terminate_when=silence.asked, timeout_s=TERMINATED_S)
     took = run.outcome.ended_after_signal_s
     if took is None:
         run.require()

@@ -4,6 +4,7 @@ import pytest
 
 from conformance import rule
 from conformance.fetching import Fetcher
+from conformance.samples import deposit
 from scenarios.models import LAYOUTS, MODEL, NAMES, noise, under
 from scenarios.stores import HTTP, OCI, AzureBlob, HuggingFace, Local, WebHDFS
 from scenarios.stores.base import AccessKind, Store
@@ -103,11 +104,10 @@ def test_many_files_arrive(store: Store, initializer: Fetcher) -> None:
 @rule("PLACE-026")
 def test_every_page_of_a_listing_is_read(store: Store, initializer: Fetcher) -> None:
     """Services end a page where they like; the last one alone has no marker for the next."""
-    tree = {f"shard-{n:02}.bin": b"%d" % n for n in range(25)}
-    store.put(under("model", tree))
+    sample = deposit(store, {f"shard-{n:02}.bin": b"%d" % n for n in range(25)}, "shard-00.bin")
     access = store.unsigned()
     store.gateway.interfere(store.case, entries=10)
-    assert initializer.fetch(store.uri("model"), access=access).tree == tree
+    assert initializer.fetch(sample.uri, access=access).tree == sample.tree
 
 
 @rule("PLACE-013")
