@@ -73,3 +73,4 @@ def test_only_whole_paths_are_replaced() -> None:
     given = 'File "/c/venv/lib/python3.9/site-packages/kserve/a.py" /c/venv-2 /x/c/venv /c/venv: kserve'
     expected = 'File "/kserve/kserve/a.py" /c/venv-2 /x/c/venv /prod_venv: kserve'
     assert as_in_image(given, places) == expected
+    assert as_in_image(given, {}) == given

@@ -37,5 +37,7 @@ def image_paths(environment: Path, entrypoint: Path, package: str) -> dict[str, 
 
 def as_in_image(text: str, places: Mapping[str, str]) -> str:
     """`text` with every path of `places` replaced, also as the beginning of a longer one."""
+    if not places:  # the empty pattern is found everywhere
+        return text
     known = "|".join(re.escape(path) for path in sorted(places, key=len, reverse=True))
     return re.sub(rf"(?<![\w.-])({known})(?![\w.-])", lambda found: places[found[1]], text)
