@@ -27,6 +27,7 @@ class Options:
     """What was asked for, checked."""
 
     initializer: Initializer
+    described: tuple[str, ...]
     kserve: str
     mode: Mode
     profiles: tuple[str, ...]

@@ -180,7 +180,8 @@ def _secrets(fetcher: Fetcher | None) -> set[str]:
 def _reproduce(run: Run, item: pytest.Item) -> str:
     path, _, name = item.nodeid.partition("::")
     options = [
-        *(f"--initializer={run.initializer.spec}", f"--kserve={run.kserve}", f"--servers={run.mode}"),
+        *(f"--initializer={run.initializer.spec}", *run.options.described),
+        *(f"--kserve={run.kserve}", f"--servers={run.mode}"),
         "--report-dir=conformance-report/alone",  # the report that shows this command stays
     ]
     if run.options.isolation != "auto":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import cast, get_args
@@ -24,7 +24,7 @@ from scenarios.stores import STORES
 _WITH_VALUE = (
     *("--initializer", "--kserve", "--servers", "--profile", "--store", "--rule", "--known-failures", "--cluster"),
     *("--install", "--images", "--kind-driver", "--kubeconfig", "--context", "--report-dir", "--explain"),
-    "--isolation",
+    *("--isolation", "--initializer-name", "--initializer-version", "--show", "--run-as-user"),
 )
 OWN_LIST = known_failures.FOLDER / "kserve.yaml"
 
@@ -45,6 +45,28 @@ def add(parser: pytest.Parser) -> None:
         help="The program under test. kserve:VERSION runs the published code of that release. command:ARGV calls any "
         "executable with SRC DEST. image:REF runs an image with podman or docker. Default: the newest release that the "
         "suite knows; with --cluster, the release of --kserve.",
+    )
+    group.addoption(
+        "--initializer-name",
+        metavar="NAME",
+        help="The name of the program under test in reports and in its list of known failures. Default: the name of "
+        "the file or of the image.",
+    )
+    group.addoption(
+        "--initializer-version", metavar="VERSION", help="The version of the program under test in reports."
+    )
+    group.addoption(
+        "--show",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="Show this file or folder to `command:ARGV`, read-only, where it lies. In its sandbox /home, /root, /tmp, "
+        "/mnt and /run are otherwise empty but for the program itself. Repeat the option for more.",
+    )
+    group.addoption(
+        "--run-as-user",
+        metavar="UID[:GID]",
+        help="Run `image:REF` as this user, as runAsUser does in a pod. Default: the image's own user.",
     )
     group.addoption(
         "--kserve",
@@ -185,7 +207,14 @@ def read(config: pytest.Config, spec: Spec) -> Options:
     _known("isolation", [isolation], get_args(Wanted))
     latest = newest() if cluster == "none" else asked or newest_installable()
     try:
-        subject = initializer(option("--initializer") or f"kserve:{latest}", isolation)
+        subject = initializer(
+            option("--initializer") or f"kserve:{latest}",
+            isolation,
+            name=option("--initializer-name") or "",
+            version=option("--initializer-version") or "",
+            shown=list(map(Path, option("--show"))),
+            user=option("--run-as-user") or "",
+        )
     except NoInitializer as error:
         raise pytest.UsageError(f"--initializer: {error}") from error
     release = asked or (subject.version if subject.name == "kserve" else latest)
@@ -193,6 +222,7 @@ def read(config: pytest.Config, spec: Spec) -> Options:
         _fits_a_cluster(cluster, subject, release, mode, isolation)
     return Options(
         initializer=subject,
+        described=tuple(_described(config)),
         kserve=release,
         mode=cast("Mode", mode),
         profiles=tuple(named),
@@ -236,6 +266,13 @@ def _fits_a_cluster(cluster: str, subject: Initializer, release: str, mode: str,
         raise pytest.UsageError("--isolation none is about processes of this machine: leave it out with --cluster")
     if mode == "container":
         raise pytest.UsageError("--servers container starts containers beside a cluster; choose embedded or native")
+
+
+def _described(config: pytest.Config) -> Iterator[str]:
+    """The options about the program under test, as they are given on a command line."""
+    for name in ("--initializer-name", "--initializer-version", "--run-as-user", "--show"):
+        given = config.getoption(name)
+        yield from (f"{name}={value}" for value in (given if isinstance(given, list) else [given]) if value)
 
 
 def _list(given: str | None, subject: Initializer, spec: Spec, release: str) -> list[KnownFailure]:

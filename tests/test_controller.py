@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from scenarios.servers.fleet import Fleet
 def _controller(folder: Path, known: tuple[KnownFailure, ...] = ()) -> Controller:
     """That of a run on no servers, without any selection, which has a passed result for each required pair."""
     options = Options(
-        initializer=Command("/bin/true"), kserve=newest(), mode="embedded", profiles=(), stores=(), rules=(),
+        initializer=Command("/bin/true"), described=(), kserve=newest(), mode="embedded", profiles=(), stores=(),
+        rules=(),
         smoke=False, known=known, report_dir=folder / "report", cluster="none", install="manifests", images="auto",
         driver="suite", isolation="auto", keep_cluster=False, keep_failed=0, kubeconfig=None, context=None,
     )  # fmt: skip
@@ -93,19 +95,19 @@ def test_nobody_counts_what_was_not_collected(tmp_path: Path) -> None:
     assert f"PARTIAL RUN: {path}.\n" in text
 
 
-@pytest.mark.parametrize(("left_out", "stale"), [({}, ["PLACE-001 (gcs, gone)"]), ({("PLACE-002", "s3"): 1}, [])])
+@pytest.mark.parametrize(("left_out", "stale"), [({}, ["PLACE-003 (gcs, gone)"]), ({("PLACE-002", "s3"): 1}, [])])
 def test_a_stale_entry_is_in_the_report(tmp_path: Path, left_out: dict[tuple[str, str], int], stale: list[str]) -> None:
     """A whole run without a case that it covers fails, and page and terminal name it; a partial one cannot know."""
     (tmp_path / "list.yaml").write_text(
         "initializer: mine\nentries:\n"
-        "- {rule: PLACE-001, stores: [gcs], cases: [gone], reason: it was so once, reference: none,\n"
-        "   expires: 2099-01-01}\n"
+        "- {rule: PLACE-003, stores: [gcs], cases: [gone], reason: it was so once,\n"
+        "   reference: reported to the vendor on 2026-01-31, expires: 2026-06-30}\n"
     )
-    controller = _controller(tmp_path, tuple(load(tmp_path / "list.yaml", current(), None)))
+    controller = _controller(tmp_path, tuple(load(tmp_path / "list.yaml", current(), None, date(2026, 6, 1))))
     status, report, text = _finish(controller, left_out=left_out)
     assert report["stale"] == stale
     assert status == (pytest.ExitCode.TESTS_FAILED if stale else pytest.ExitCode.OK)
-    told = "remove PLACE-001 (gcs, gone) from the list"
+    told = "remove PLACE-003 (gcs, gone) from the list"
     assert (f"STALE KNOWN FAILURES: {told}" in text) is bool(stale)
     assert (told in (tmp_path / "report" / writer.PAGE).read_text()) is bool(stale)
 

@@ -62,7 +62,22 @@ def test_a_mounted_tree_arrives(image: Initializer, tmp_path: Path) -> None:
 
 def test_a_destination_may_lie_anywhere(image: Initializer, tmp_path: Path) -> None:
     outcome = image.call(Call([("env://ANSWER", "/data/model")], tmp_path, {"ANSWER": "42"}))
-    assert outcome.trees["/data/model"]["env"].content == b"42 uid=%d proxy=" % (os.getuid() or 1000)
+    assert outcome.trees["/data/model"]["env"].content == b"42 uid=%d proxy=" % os.getuid()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="an ordinary user's containers run as he can read their files")
+@pytest.mark.parametrize(("asked", "uid"), [("", 4711), ("1234", 1234)])
+def test_it_runs_as_the_images_user(image: Initializer, engine: Engine, tmp_path: Path, asked: str, uid: int) -> None:
+    """As in a pod that names none; `--run-as-user` is what a pod's runAsUser is."""
+    tag = f"{REFERENCE}-user"
+    made = engine.run("create", image.spec.removeprefix("image:"))
+    assert engine.run("commit", "--change", "USER 4711", made.stdout.strip(), tag).returncode == 0
+    engine.run("rm", made.stdout.strip())
+    subject = initializer(f"image:{tag}", user=asked)
+    subject.prepare()
+    outcome = subject.call(Call([("env://NOTHING", DEST)], tmp_path))
+    engine.run("rmi", "--force", tag)
+    assert b"uid=%d " % uid in (outcome.trees[DEST]["env"].content or b""), outcome.stderr
 
 
 def test_nothing_of_the_users_environment_reaches_it(

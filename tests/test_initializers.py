@@ -113,6 +113,43 @@ def test_the_digest_is_of_what_runs(tmp_path: Path) -> None:
     assert initializer(f"command:/bin/sh {script}").digest != before
 
 
+def test_the_digest_is_of_all_that_is_shown(tmp_path: Path) -> None:
+    """A file beside the program, and what `--show` adds; compiled Python comes and goes."""
+    folder, more = tmp_path / "program", tmp_path / "more"
+    for path in (folder / "script.sh", folder / "beside", more / "deep" / "file", more / "__pycache__" / "x.pyc"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("one\n")
+
+    def digest() -> str:
+        return initializer(f"command:/bin/sh {folder / 'script.sh'}", shown=[more]).digest
+
+    digests = [digest()]
+    for changed in (folder / "beside", more / "deep" / "file"):
+        changed.write_text("another\n")
+        digests.append(digest())
+    assert len(set(digests)) == 3
+    (more / "__pycache__" / "x.pyc").write_text("another\n")
+    assert digest() == digests[-1]
+
+
+def test_a_shown_folder_is_seen(tmp_path: Path) -> None:
+    """Where it lies, though the rest of /tmp is hidden."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "m").write_text("model")
+    for folder in ("call", "other-call"):
+        (tmp_path / folder).mkdir()
+    subject = initializer(f"command:/bin/cp {tmp_path}/data/m", shown=[tmp_path / "data"])
+    hidden = initializer("command:/bin/ls")
+    seen = subject.call(Call((), tmp_path / "call", arguments=[DEST], present={DEST: {}}))
+    assert seen.exit_code == 0, seen.stderr
+    assert hidden.call(Call((), tmp_path / "other-call", arguments=[f"{tmp_path}/data"])).exit_code != 0
+
+
+def test_a_name_and_a_version() -> None:
+    subject = initializer("command:/bin/true", name="acme", version="1.2")
+    assert (subject.name, subject.version) == ("acme", "1.2")
+
+
 @pytest.mark.parametrize(
     ("script", "message"),
     [

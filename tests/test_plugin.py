@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -134,29 +135,31 @@ def test_the_command_of_a_failure_runs_that_case(tmp_path: Path) -> None:
 
 def test_a_known_failure_does_not_fail_the_run(tmp_path: Path) -> None:
     """It is listed with its reason; the profile says so."""
-    known = _known(tmp_path, rule="PLACE-001", stores=["local"])
+    known = _known(tmp_path, "broken")
     done = run(
-        tmp_path, "--initializer", broken("flatten"), "--store", "local", "--rule", "PLACE-001",
+        tmp_path, "--initializer", broken("private"), "--store", "local", "--rule", "CONTRACT-008",
         "--known-failures", str(known),
     )  # fmt: skip
     assert done.code == 0, done.text
-    assert done.outcomes("PLACE-001") == {"known-failure"}
+    assert done.outcomes("CONTRACT-008") == {"known-failure"}
 
 
 def test_a_stale_entry_fails_the_run(tmp_path: Path) -> None:
     """A listed failure that passed: the list is not true any more."""
-    known = _known(tmp_path, rule="PLACE-001", stores=["local"])
+    known = _known(tmp_path, "acme")
     done = run(
-        tmp_path, "--initializer", HONEST, "--store", "local", "--rule", "PLACE-001", "--known-failures", str(known)
-    )
+        tmp_path, "--initializer", HONEST, "--initializer-name", "acme", "--store", "local", "--rule", "CONTRACT-008",
+        "--known-failures", str(known),
+    )  # fmt: skip
     assert done.code == 1
-    assert done.outcomes("PLACE-001") == {"fixed"}
+    assert done.outcomes("CONTRACT-008") == {"fixed"}
 
 
-def _known(folder: Path, **entry: object) -> Path:
+def _known(folder: Path, program: str) -> Path:
     path = folder / "known.yaml"
-    entry |= {"reason": "it is broken on purpose", "reference": "none", "expires": "2099-01-01"}
-    path.write_text(yaml.safe_dump({"initializer": "broken", "entries": [entry]}))
+    entry = {"rule": "CONTRACT-008", "stores": ["local"], "reason": "it is broken on purpose"}
+    entry |= {"reference": "https://issues.example/1", "expires": str(datetime.now(UTC).date() + timedelta(days=9))}
+    path.write_text(yaml.safe_dump({"initializer": program, "entries": [entry]}))
     return path
 
 
@@ -203,6 +206,15 @@ def test_doing_nothing_is_found_out_fast(tmp_path: Path) -> None:
         (("--initializer", "command:/no/such/program"), "/no/such/program"),
         (("--initializer", f"command:{__file__}"), "not executable"),
         (("--initializer", "ftp:x"), "ftp:x"),
+        (
+            ("--initializer", "command:/bin/true", "--show", "/no/such/folder"),
+            "--show /no/such/folder: there is no such",
+        ),
+        (("--show", "/opt"), "--show is for command:ARGV"),
+        (("--initializer", "command:/bin/true", "--run-as-user", "0"), "--run-as-user is for image:REF"),
+        (("--initializer", "image:x", "--run-as-user", "root"), "--run-as-user root: give UID or UID:GID"),
+        (("--initializer", "command:/bin/true", "--initializer-name", "kserve"), "give another name"),
+        (("--initializer-version", "1.0"), "has a name and a version"),
         (("--initializer", "command:"), "--initializer"),
         (("--known-failures", "/no/such/list.yaml"), "cannot be read"),
         (("--explain", "PLACE-999"), "no such rule"),

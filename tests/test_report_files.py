@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import signal
 import subprocess
@@ -10,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -17,7 +20,7 @@ from reports import reader, writer
 from reports.__main__ import main
 from reports.junit import document
 from reports.model import Verdict, to_json
-from reports.redact import printable, redact
+from reports.redact import REDACTED, forms_of, printable, redact
 from reports.summary import summary
 from tests.sample_report import DRAFT, FAILED, MIXED, parsed, report_of, result
 
@@ -188,6 +191,18 @@ def test_secrets_are_in_no_file(tmp_path: Path) -> None:
     texts += summary(written, path=tmp_path, colour=False, width=300)
     assert not [word for word in ("wJalr", "XUtn", "FEMI", "MIIEvQ") if any(word in text for text in texts)]
     assert reader.check(tmp_path / writer.REPORT).results[0].message.count("[redacted]") >= 5
+
+
+@pytest.mark.parametrize("before", ["", "u:", "us:", "user:"])
+@pytest.mark.parametrize("after", ["", "x", "xy"])
+def test_encoded_secrets_are_known(before: str, after: str) -> None:
+    """As a part of something longer, wherever base64 puts its borders; in hexadecimal and in a query too."""
+    secret = "p/ss+w?rd-of-4711"
+    whole = (before + secret + after).encode()
+    encoded = [base64.b64encode(whole), base64.urlsafe_b64encode(whole), binascii.hexlify(whole)]
+    for text in [*(one.decode() for one in encoded), quote_plus(secret), json.dumps(secret)]:
+        assert any(form in text for form in forms_of([secret])), text
+        assert REDACTED in redact(text, [secret])
 
 
 def test_short_words_are_no_secrets() -> None:

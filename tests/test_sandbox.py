@@ -15,6 +15,7 @@ import pytest
 from scenarios.initializers import sandbox
 from scenarios.initializers.base import ANYBODY, DEST, HDFS_SECRET, PVC, Call, Entry, Isolation, Outcome
 from scenarios.initializers.process import KEPT_BYTES
+from scenarios.initializers.room import SCRATCH
 from scenarios.stores.base import NotOffered
 from tests.isolations import anyhow, in_a_sandbox
 from tests.processes import after, ended
@@ -70,6 +71,16 @@ def test_every_destination_is_observed(shell: Shell) -> None:
     }
     assert outcome.stdout == "6\n"
     assert outcome.strays == []
+
+
+@in_a_sandbox
+def test_shared_memory_and_var_tmp_are_watched(tmp_path: Path, isolation: Isolation) -> None:
+    """What stays there is a stray; so is what was made and removed elsewhere, but not there."""
+    script = 'for d in "$@"; do echo x >$d/gone; rm $d/gone; done; touch $1/a $2/b'
+    argv = ["/bin/sh", "-c", script, "sh", *SCRATCH, "/home/kserve"]
+    outcome = sandbox.run(argv, [], Call((), tmp_path, arguments=()), isolation)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert outcome.strays == [f"{SCRATCH[0]}/a", f"{SCRATCH[1]}/b", "/home/kserve/ (made and removed)"]
 
 
 def test_what_is_present_can_be_changed(shell: Shell) -> None:
@@ -376,6 +387,26 @@ def test_survivors(shell: Shell) -> None:
     outcome = shell("setsid sleep 4711.2 >/dev/null 2>&1 </dev/null & sleep 4711.2 & exit 0")
     assert (outcome.ended, outcome.exit_code, outcome.survivors) == ("exit", 0, ["sleep", "sleep"])
     ended("4711.2")
+
+
+def test_the_tree_is_as_it_was_at_the_end(shell: Shell) -> None:
+    """A download in the background ends with the program in a pod; neither its file nor its words count."""
+    outcome = shell("(sleep 0.2; echo late; echo late >$2/late) & echo early >$2/early; echo early")
+    assert list(outcome.trees[DEST]) == ["early"]
+    assert outcome.stdout == "early\n"
+
+
+def test_the_destinations_own_mode(shell: Shell) -> None:
+    assert shell("chmod 700 $2; mkdir -m 711 $2/x").modes == {DEST: 0o700}
+
+
+def test_what_is_sought_is_found_anywhere(shell: Shell) -> None:
+    """In the part of a flood that is not kept, over several lines, across the pieces that a stream comes in."""
+    flood = f"head -c {2 * KEPT_BYTES} /dev/zero | tr '\\0' x"
+    script = f"{flood}; printf 'nee'; sleep 0.2; printf 'dle'; {flood}; printf 'hay\nst ack' >&2"
+    outcome = shell(script, sought=["needle", "haystack", "absent"])
+    assert outcome.found == {"needle", "haystack"}
+    assert "needle" not in outcome.stdout
 
 
 def test_a_helper_that_follows_is_no_survivor(shell: Shell) -> None:

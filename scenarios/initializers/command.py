@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shlex
 import shutil
 import tempfile
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from scenarios.initializers import isolation, sandbox
 from scenarios.initializers.base import Call, Initializer, Isolation, NoInitializer, Outcome, Wanted
 from scenarios.initializers.room import around, interpreter_of, requisites
+from scenarios.initializers.shown import digest
 
 
 class Command(Initializer):
-    """`command:ARGV`; ARGV is split as a shell does, arguments that name files are taken along."""
+    """`command:ARGV`; ARGV is split as a shell does, arguments that name files are taken along.
+
+    shown  more files and folders of this machine that it sees, read-only, where they lie.
+
+    Raises NoInitializer.
+    """
 
     route = "process"
     version = ""
 
-    def __init__(self, line: str, wanted: Wanted = "auto") -> None:
+    def __init__(self, line: str, wanted: Wanted = "auto", shown: Sequence[Path] = ()) -> None:
         self._wanted = wanted
         self.spec = f"command:{line}"
         try:
@@ -34,12 +40,15 @@ class Command(Initializer):
         named = [Path(argument).absolute() for argument in argv[1:] if _names_a_path(argument)]
         arguments = (str(Path(a).absolute()) if _names_a_path(a) else a for a in argv[1:])
         self._program = [str(executable), *arguments]
-        self._needs = [*requisites(executable), *map(around, named)]
+        self._named = [executable, *(path for path in named if path.is_file())]
+        self._needs = [*requisites(executable), *map(around, named), *_shown(shown)]
         self.name = (named[-1] if named else executable).stem
-        digest = hashlib.sha256()
-        for path in (executable, *named):
-            digest.update(path.read_bytes() if path.is_file() else str(path).encode())
-        self.digest = f"sha256:{digest.hexdigest()}"
+
+    # Reading it all takes a while, and few ask.
+    @cached_property
+    def digest(self) -> str:  # type: ignore[override]
+        """See `shown.digest`."""
+        return digest(self._named, self._needs)
 
     @cached_property
     def isolation(self) -> Isolation:
@@ -71,6 +80,13 @@ def refuse_if_not_started(spec: str, outcome: Outcome, hint: str = "") -> None:
         raise NoInitializer(f"{spec}, called without arguments, does not end: {said[0]}")
     if outcome.exit_code < 0 or outcome.exit_code in {126, 127}:
         raise NoInitializer(f"{spec} cannot start: exit code {outcome.exit_code}, {said[0]}{hint}")
+
+
+def _shown(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.exists():
+            raise NoInitializer(f"--show {path}: there is no such file or folder, seen from {Path.cwd()}")
+        yield path.absolute()
 
 
 def _names_a_path(argument: str) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from clusters.engine import Engine, NoEngine, find_engine
 from scenarios.initializers import proc
@@ -30,8 +32,6 @@ _ENGINE_FAILED = 125
 #: What the engines write into a container's file system themselves.
 _ENGINES_OWN = ("/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/.dockerenv")
 _ENGINES_OWN_RUN = ("/run/.containerenv", "/run/secrets")
-#: The user of KServe's image, where this machine's user is root.
-_UID = 1000
 
 
 class EngineFailed(Exception):
@@ -39,13 +39,16 @@ class EngineFailed(Exception):
 
 
 class Image(Initializer):
-    """`image:REF`; the image is fetched only if the engine does not have it."""
+    """`image:REF`; the image is fetched only if the engine does not have it.
+
+    user  `UID` or `UID:GID` that it runs as, as `runAsUser` of a pod; "" for the image's own.
+    """
 
     route = "container"
     isolation = "container"
     version = ""
 
-    def __init__(self, reference: str) -> None:
+    def __init__(self, reference: str, user: str = "") -> None:
         if not reference or reference.startswith("-"):
             raise NoInitializer(f"image:{reference} names no image; give image:REF")
         self.spec = f"image:{reference}"
@@ -54,6 +57,9 @@ class Image(Initializer):
         self._reference = reference
         self._engine: Engine | None = None
         self._working_directory = ""
+        if user and not re.fullmatch(r"\d+(:\d+)?", user):
+            raise NoInitializer(f"--run-as-user {user}: give UID or UID:GID, as numbers")
+        self._user = user
 
     def prepare(self) -> None:
         """Find an engine, have the image, call it once without arguments."""
@@ -67,7 +73,8 @@ class Image(Initializer):
                 said = pulled.stderr.strip().splitlines()[-1:] or ["no output"]
                 raise NoInitializer(f"{self.spec}: {self._engine.name} neither has it nor can pull it: {said[0]}")
         (described,) = json.loads(self._engine.run("image", "inspect", self._reference).stdout)
-        self.digest = f"sha256:{described['Id'].removeprefix('sha256:')}"
+        self.digest = _digest(described)
+        self._user = self._user or described["Config"].get("User") or "0"
         self._working_directory = described["Config"].get("WorkingDir") or ""
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
             try:
@@ -81,7 +88,7 @@ class Image(Initializer):
         room = furnish(call, (), isolated=False)
         name = f"kserve-conformance-{uuid.uuid4().hex}"
         options = self._options(self._engine, call, room)
-        _hand_over(room.root, ANYBODY if call.confined else _UID)
+        _open(room.root)
         argv = ["run", "--name", name, *options, self._reference, *call.argv]
         with self._engine.reaper(name):
             small = call.space is not None
@@ -95,21 +102,18 @@ class Image(Initializer):
         strays = _strays(changed, call, self._working_directory)
         return replace(observed, strays=sorted([*observed.strays, *strays]), queued_s=core.queued_s)
 
-    @staticmethod
-    def _options(engine: Engine, call: Call, room: Room) -> list[str]:
-        root = (ANYBODY, 0) if call.confined else (_UID, _UID)
-        uid, gid = (os.getuid(), os.getgid()) if os.getuid() else root
+    def _options(self, engine: Engine, call: Call, room: Room) -> list[str]:
         network = "none" if call.offline else "host"
-        options = [f"--network={network}", f"--user={uid}:{gid}", f"--ulimit=fsize={DISK_BYTES}"]
+        options = [f"--network={network}", f"--ulimit=fsize={DISK_BYTES}"]
+        options += _as_user(engine, f"{ANYBODY}:0" if call.confined else self._user)
         options += [f"--ulimit={limit}" for limit in engine.ulimits]
         options += ["--security-opt=label=disable", "--pull=never"]
         if call.confined:
             options += ["--read-only", "--tmpfs=/tmp:mode=1777", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
             options += ["--read-only-tmpfs=false"] if engine.name == "podman" else []
         if engine.name == "podman":
-            # Else it passes this machine's proxies on and adds the user to the image's /etc/passwd, as no cluster does;
-            # and without root, files would belong to a user of its own.
-            options += ["--http-proxy=false", "--passwd=false", *(["--userns=keep-id"] if os.getuid() else [])]
+            # Else it passes this machine's proxies on and adds the user to the image's /etc/passwd, as no cluster does.
+            options += ["--http-proxy=false", "--passwd=false"]
         for folder in dict.fromkeys(["/mnt", *(path for path in destinations(call) if not path.startswith("/mnt/"))]):
             Path(f"{room.root}{folder}").mkdir(parents=True, exist_ok=True)
             options.append(f"--volume={room.root}{folder}:{folder}")
@@ -190,11 +194,31 @@ def _sees(pid: int, room: Room) -> bool:
         return False
 
 
-def _hand_over(root: Path, uid: int) -> None:
-    """Let the container's user write what root made for it."""
+def _as_user(engine: Engine, user: str) -> list[str]:
+    """Options that have a container run as `user`, so that its files can be read and removed here.
+
+    Where this process is no root, they have to belong to its own user: podman makes him `user` in the container, if
+    that is a number; otherwise the container runs as him.
+    """
     if os.getuid() == 0:
-        for path in (root, *root.rglob("*")):
-            os.chown(path, uid, uid, follow_symlinks=False)
+        return [f"--user={user}"]
+    uid, _, gid = user.partition(":")
+    if engine.name == "podman" and uid.isdecimal() and (gid or "0").isdecimal():
+        return [f"--user={user}", *([] if uid == "0" else [f"--userns=keep-id:uid={uid},gid={gid or uid}"])]
+    return [f"--user={os.getuid()}:{os.getgid()}", *(["--userns=keep-id"] if engine.name == "podman" else [])]
+
+
+def _open(root: Path) -> None:
+    """Let any user write there, as to a volume of a pod (emptyDir)."""
+    for path in (root, *root.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o777 if path.is_dir() else 0o666)
+
+
+def _digest(described: Mapping[str, Any]) -> str:
+    """The digest that the image is pinned by, of its manifest; the image's id where it comes from no registry."""
+    pinned = [reference.partition("@")[2] for reference in described.get("RepoDigests") or []]
+    return next(iter(pinned), None) or described.get("Digest") or f"sha256:{described['Id'].removeprefix('sha256:')}"
 
 
 def _strays(changed: str, call: Call, working_directory: str) -> list[str]:
