@@ -24,6 +24,7 @@ from scenarios.initializers.proc import available_memory, cores
 _WAITS_S = {
     "ERR-003": 133,
     "ERR-009": 133,
+    "ERR-014": 133,
     "FAULT-011": 132,
     "CRED-025": 132,
     "FAULT-006": 101,
@@ -34,9 +35,9 @@ _WAITS_S = {
     "CRED-024": 86,
     "FAULT-017": 61,
     "SEC-012": 60,
-    "CONTRACT-010": 60,
     "FAULT-008": 47,
     "FAULT-001": 40,
+    "CONTRACT-010": 30,
     "FAULT-010": 28,
     "MR-010": 20,
     "CRED-015": 15,
