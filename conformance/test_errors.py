@@ -42,8 +42,7 @@ def test_a_missing_bucket(store: Store, initializer: Fetcher) -> None:
 @rule("ERR-003")
 def test_wrong_credentials(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Well-formed credentials that the store does not know."""
-    run = initializer.fetch(sample.uri, access=store.access("wrong"), way="private", timeout_s=150)
-    run.assert_refused(asked=True)
+    initializer.fetch(sample.uri, access=store.access("wrong"), way="private", timeout_s=150).assert_refused()
 
 
 @rule("ERR-003", stores=("s3",))
