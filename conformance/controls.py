@@ -31,7 +31,7 @@ FOUNDATIONS: dict[Way, tuple[str, ...]] = {
 }
 #: The name of the archive of a control.
 ARCHIVE = "m.tar"
-#: Characters of the last line of output that a reason shows.
+#: Characters at the end of the output that a reason shows.
 SHOWN = 120
 #: Exit codes by which shells tell that a program cannot be started or is not there.
 NOT_STARTED = {126, 127}
@@ -141,4 +141,4 @@ def _judged(fetch: Fetch, sample: Sample) -> Control:
     if fetch.outcome.exit_code in NOT_STARTED:
         wrong = [f"a tool of its own cannot be started, exit code {fetch.outcome.exit_code}"]
     last = [line.strip() for line in fetch.output.splitlines() if line.strip()][-1:] or ["no output"]
-    return Control(redact(f"{wrong[0].strip()}; {last[0][:SHOWN]}", fetch.access.secrets)) if wrong else Control()
+    return Control(redact(f"{wrong[0].strip()}; {last[0][-SHOWN:]}", fetch.access.secrets)) if wrong else Control()
