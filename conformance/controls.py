@@ -18,6 +18,7 @@ from conformance.run import Run
 from conformance.samples import Sample, corner, deposit
 from conformance.spec import Rule
 from reports.redact import redact
+from scenarios.initializers.base import Outcome
 from scenarios.locks import Place
 from scenarios.models import MODEL, tar
 from scenarios.stores import STORES
@@ -62,6 +63,7 @@ class Controls:
         self._run = run
         self._rule = rule
         self._before_call = before_call
+        self.made: list[Outcome] = []
 
     def require(self, store: str | None, way: Way) -> None:
         """Go on where the program is known to work on `store`, or without one on any store of the selection.
@@ -126,6 +128,7 @@ class Controls:
             calls.mkdir()
             fetcher = Fetcher(run.initializer, expected, store, run.fleet.gateway, calls, before_call=self._before_call)
             fetch = fetcher.fetch(sample.uri, access=access, timeout_s=WITHIN_S)
+            self.made.append(fetch.outcome)
             run.initializer.settle(keep=False)
         return _judged(fetch, sample)
 

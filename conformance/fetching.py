@@ -47,6 +47,10 @@ class Controls(Protocol):
     def require(self, store: str | None, way: Way) -> None:
         """Raises Unproven or NotConcerned where a call without a defect does not deliver its model."""
 
+    @property
+    def made(self) -> Sequence[Outcome]:
+        """The calls that were made for this, if another test had not made them before."""
+
 
 class Tree(dict[str, bytes]):
     """Files below a destination: relative path -> content. Compared with plain dicts.
@@ -345,6 +349,11 @@ class Fetcher:
             access,
             way,
         )
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """All calls of the initializer that this test made."""
+        return [*(fetch.outcome for fetch in self.fetches), *(self._controls.made if self._controls else ())]
 
     def excuse(self) -> None:
         """After a failure: a model that did not arrive is held against the rule that is about its arrival alone.

@@ -88,7 +88,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
         measurements=tuple(measured),
     )
     made = fetcher if call.when == "call" else None
-    calls = [fetch.outcome for fetch in made.fetches] if made else []
+    calls = made.outcomes if made else []
     report.user_properties.append((
         PROPERTY,
         {
