@@ -55,6 +55,7 @@ def test_a_list_is_of_one_program(tmp_path: Path) -> None:
     """The list of another one declares nothing of this."""
     path = _write(tmp_path, ENTRY | {"reference": "reported to the vendor on 2026-05-31"})
     assert known_failures.load(path, spec.current(), None, TODAY, program="mine")
+    assert known_failures.load(path, spec.current(), None, TODAY, program="mine-branch")
     with pytest.raises(KnownFailuresError, match=r"about mine, and this run tests yours: .*--initializer-name"):
         known_failures.load(path, spec.current(), None, TODAY, program="yours")
 

@@ -111,7 +111,8 @@ def load(
 ) -> list[KnownFailure]:
     """The entries of `path` in force for `release` (all of them when None).
 
-    program  the name of the initializer under test; None where nothing is tested.
+    program  the name of the initializer under test, which may go on after that of the list (`kserve-branch`); None
+             where nothing is tested.
 
     Raises KnownFailuresError for a file that cannot be read, a list of another program, an entry without reason,
     reference or expiry, an unknown rule or store, and an entry that has expired. A list that is not the suite's own
@@ -130,7 +131,7 @@ def load(
     except jsonschema.ValidationError as error:
         where = "/".join(map(str, error.absolute_path))
         raise KnownFailuresError(f"{path}: {where}: {error.message}") from error
-    if program is not None and data["initializer"] != program:
+    if program is not None and not f"{program}-".startswith(f"{data['initializer']}-"):
         raise KnownFailuresError(
             f"{path}: it is about {data['initializer']}, and this run tests {program}: give the list of that program, "
             "or name the program with --initializer-name"
