@@ -254,6 +254,8 @@ class Fetch:
         what = "  ".join(f"{uri} -> {dest}" for uri, dest in self.pairs) or "(other arguments)"
         lines = [f"call: {what}", f"  ended: {self.outcome.ended}, exit code {self.outcome.exit_code}, "
                  f"after {self.outcome.duration_s:.2f} s"]  # fmt: skip
+        if self.outcome.survivors:
+            lines.append(f"  still running at its end, and stopped: {', '.join(self.outcome.survivors)}")
         printed = [line for line in self.output.splitlines() if line.strip()]
         return lines + ([f"  | {line[:400]}" for line in printed[-SHOWN_LINES:]] or ["  | (no output)"])
 
