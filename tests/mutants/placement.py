@@ -178,7 +178,9 @@ def named_by_its_redirect() -> None:
     wrap(
         http,
         "files",
-        lambda former, *given: (replace(file, path=posixpath.basename(ends[-1])) for file in list(former(*given))),
+        lambda former, *given: (
+            replace(file, path=posixpath.basename(ends[-1])) if ends else file for file in list(former(*given))
+        ),
     )
 
 
