@@ -26,7 +26,7 @@ from scenarios.faults import Fault
 from scenarios.gateway import faults
 from scenarios.gateway.certificates import Crooked
 from scenarios.gateway.interference import Interference, Plan
-from scenarios.gateway.paging import shortened
+from scenarios.gateway.paging import divided, shortened
 from scenarios.servers.google_accounts import TOKEN_HOST, Authority
 
 
@@ -44,6 +44,7 @@ class Passage:
         self.logged = False
         self.authority: Authority | None = None
         self.plan: Plan | None = None
+        self.first: int | None = None
 
 
 class Addon:
@@ -96,7 +97,7 @@ class Addon:
         if passage.plan and passage.plan.renaming:
             request.path = passage.plan.renaming.restored(request.path)
         if passage.plan and passage.plan.entries and request.method == "GET":
-            request.path = shortened(request.path, passage.plan.entries)
+            request.path, passage.first = shortened(request.path, passage.plan.entries)
         request.scheme, request.host, request.port = "http", "127.0.0.1", route["port"]
         request.host_header = passage.host  # the assignment above has changed it
         request.stream = self._count_request(passage)
@@ -120,6 +121,8 @@ class Addon:
                     return
             if passage.plan and passage.plan.renaming and passage.plan.renaming.concerns(flow.response):
                 return  # it has to be here as a whole, so `response` shows it
+            if passage.first is not None:
+                return
             stream: faults.Stream = self._count_response(flow, flow.response.headers.get("content-length"))
             if passage.plan:
                 stream = faults.in_body(passage.plan, flow, stream, partial(self._strike, flow))
@@ -128,10 +131,16 @@ class Addon:
                 self._write(flow)
 
     def response(self, flow: http.HTTPFlow) -> None:
-        plan = self._passage(flow).plan
+        passage = self._passage(flow)
+        plan = passage.plan
         if plan and plan.renaming and flow.response and plan.renaming.concerns(flow.response):
             plan.renaming.show(flow.response)
-            self._passage(flow).response_bytes = len(flow.response.raw_content or b"")
+        elif plan and plan.entries and passage.first is not None and flow.response and flow.response.status_code == 200:
+            flow.response.content = divided(flow.response.content or b"{}", passage.first, plan.entries)
+        else:
+            self._write(flow)
+            return
+        passage.response_bytes = len(flow.response.raw_content or b"")
         self._write(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
