@@ -11,7 +11,7 @@ from typing import Any
 from tests.mutants.registry import mutant, part, wrap
 
 
-@mutant("ARCH-001", "ARCH-008", "ARCH-009", stores=("http",))
+@mutant("ARCH-001", stores=("http",))
 def not_unpacked() -> None:
     """Delivers archives as they are."""
     part("archives").packed = lambda _files: []

@@ -62,8 +62,8 @@ def override_ignored() -> None:
 @mutant("CRED-006")
 def storage_config_overwrites_the_rest() -> None:
     """Writes the word `None` into what STORAGE_CONFIG does not have."""
-    given = json.loads(os.environ.get("STORAGE_CONFIG", "{}"))
-    os.environ |= {name: "None" for key, name in part("credentials").S3_KEYS.items() if key not in given}
+    if given := json.loads(os.environ.get("STORAGE_CONFIG", "{}")):
+        os.environ |= {name: "None" for key, name in part("credentials").S3_KEYS.items() if key not in given}
 
 
 @mutant("CRED-007", "CRED-011", stores=("s3", "http"))
