@@ -405,7 +405,7 @@ class Fetcher:
             access=access,
             given=[*access.secrets, *self._told(call)],
             require=lambda: self._require(way),
-            asked=lambda: self.store is None or self.store.endpoint is None or bool(self.store.requests()),
+            asked=lambda: self.store is None or self.store.endpoint is None or self.store.asked(),
             differs=lambda: self._undelivered.append(way),
         )
         self.fetches.append(fetch)

@@ -1,6 +1,7 @@
 """The calling contract: arguments, destinations, exit code, signals, and nothing beside the destination."""
 
 import re
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from scenarios.initializers.base import DEST
 from scenarios.models import under
 from scenarios.stores import HTTP
 from scenarios.stores.base import Store
+from scenarios.waiting import wait
 
 #: Seconds that a terminated container has before the kubelet kills it is 30 by default; a third of it is asked for.
 TERMINATION_S = 10.0
@@ -21,7 +23,9 @@ TERMINATED_S = 30.0
 
 @rule("CONTRACT-001")
 @pytest.mark.parametrize(
-    "arguments", [(), ("/srv/model",), ("/srv/model", DEST, "/srv/other")], ids=["none", "one", "three"]
+    "arguments",
+    [(), ("/srv/model",), ("/srv/model", DEST, "/srv/other"), ("/srv/a", DEST, "/srv/b", f"{DEST}/b", "/srv/c")],
+    ids=["none", "one", "three", "five"],
 )
 def test_wrong_arguments_are_refused_with_the_usage(initializer: Fetcher, arguments: tuple[str, ...]) -> None:
     """Neither nothing, a lone source nor an odd number of arguments is a call."""
@@ -32,12 +36,12 @@ def test_wrong_arguments_are_refused_with_the_usage(initializer: Fetcher, argume
 
 @rule("CONTRACT-002")
 def test_several_pairs(store: Store, initializer: Fetcher) -> None:
-    """Two sources of one store, each into its own destination."""
-    store.put({"first/only.bin": b"first", "other/only.bin": b"other"})
-    sources = ("first/only.bin", "other/only.bin") if isinstance(store, HTTP) else ("first", "other")
-    run = initializer.fetch(*map(store.uri, sources))
-    assert run.tree_at(f"{DEST}/0") == {"only.bin": b"first"}
-    assert run.tree_at(f"{DEST}/1") == {"only.bin": b"other"}
+    """Three sources of one store, each into its own destination."""
+    names = ("first", "other", "third")
+    store.put({f"{name}/only.bin": name.encode() for name in names})
+    run = initializer.fetch(*(store.uri(f"{name}/only.bin" if isinstance(store, HTTP) else name) for name in names))
+    for number, name in enumerate(names):
+        assert run.tree_at(f"{DEST}/{number}") == {"only.bin": name.encode()}
 
 
 @rule("CONTRACT-003")
@@ -51,8 +55,11 @@ def test_one_failing_pair_fails_the_call(store: Store, initializer: Fetcher, sam
 
 @rule("CONTRACT-004")
 def test_missing_parents_are_made(initializer: Fetcher, sample: Sample) -> None:
-    """`/mnt/models/a/b` where not even `a` exists."""
-    assert initializer.fetch(sample.uri, dest=f"{DEST}/a/b").tree == sample.tree
+    """`/mnt/models/a/b` where not even `a` exists; the model server's user has to pass through `a`."""
+    run = initializer.fetch(sample.uri, dest=f"{DEST}/a/b", present={DEST: {}})
+    assert run.tree == sample.tree
+    mode = run.entries(DEST)["a"].mode
+    assert mode & 0o005 == 0o005, f"the parent that it made is not open to others: {mode:04o}"
 
 
 @rule("CONTRACT-005")
@@ -61,6 +68,19 @@ def test_what_lies_in_the_destination_stays(initializer: Fetcher, sample: Sample
     before = {"runtime/settings.json": b"{}", "notes.txt": b"keep", "weights/notes.txt": b"keep"}
     run = initializer.fetch(sample.uri, present={DEST: before})
     assert run.tree == {**sample.tree, **before}
+
+
+@rule("CONTRACT-005")
+@pytest.mark.usefixtures("sample")
+def test_what_lies_in_the_destination_survives_a_failure(store: Store, initializer: Fetcher) -> None:
+    """Whoever clears away half a model leaves alone what was there before."""
+    before = {"runtime/settings.json": b"{}", "notes.txt": b"keep"}
+    missing = store.uri("absent/x.bin" if isinstance(store, HTTP) else "absent")
+    run = initializer.fetch(missing, present={DEST: before})
+    run.require()
+    found = run.entries()
+    lost = [path for path, content in before.items() if path not in found or found[path].content != content]
+    assert not lost, f"no longer there as before: {', '.join(lost)}"
 
 
 @rule("CONTRACT-006")
@@ -94,6 +114,14 @@ def test_nothing_is_written_elsewhere(initializer: Fetcher, sample: Sample) -> N
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
     assert not run.outcome.strays, f"written outside {DEST} and /tmp: {', '.join(run.outcome.strays)}"
+
+
+@rule("CONTRACT-009")
+def test_nothing_is_written_to_the_store(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """Its credentials may allow more than it needs; a lock beside the model is a file of the model for the next one."""
+    assert initializer.fetch(sample.uri).tree == sample.tree
+    written = [f"{one.method} {one.path}" for one in store.requests() if one.method in {"PUT", "PATCH", "DELETE"}]
+    assert not written, f"written to the store: {', '.join(written)}"
 
 
 @rule("CONTRACT-010")
@@ -145,8 +173,13 @@ def test_no_network(initializer: Fetcher, sample: Sample) -> None:
 
 @rule("CONTRACT-015")
 def test_a_newer_version(store: Store, initializer: Fetcher, sample: Sample) -> None:
-    """The model was trained anew and has the same names and sizes; the container starts a second time."""
+    """The model was trained anew and has the same names and sizes; the container starts a second time.
+
+    Stores tell the time of a change in whole seconds (RFC 9110, 5.6.7), so the second one is newer by one at least.
+    """
+    second = int(time.time())
     assert initializer.fetch(sample.uri).tree == sample.tree
+    wait(lambda: int(time.time()) > second or None, "the next second")
     newer = {path: content[::-1] for path, content in sample.tree.items()}
     store.put(newer if sample.uri.endswith("/") else under("model", newer))
     assert initializer.fetch(sample.uri, again=True).tree == newer

@@ -27,7 +27,7 @@ LAYOUTS: dict[str, dict[str, bytes]] = {
         "1/saved_model.pb": b"\x08\x01graph",
         "1/variables/variables.index": b"index",
         "1/variables/variables.data-00000-of-00001": b"data" * 50,
-        "1/assets/vocab.txt": b"a\nb\n",
+        "1/assets/vocab.txt": b"a\r\nb\r\n",
     },
     "safetensors": {
         "config.json": b"{}\n",

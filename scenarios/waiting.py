@@ -1,4 +1,4 @@
-"""How anything on a cluster is waited for: by looking again until a deadline."""
+"""How anything is waited for, on a cluster or here: by looking again until a deadline."""
 
 from __future__ import annotations
 

@@ -18,8 +18,9 @@ from scenarios.servers.base import Endpoint, Mode, Server
 #: A path that ends in `/` is a directory marker (an empty object), where the store can hold one.
 Tree = Mapping[str, bytes]
 
-#: A port of this machine on which nothing listens (discard).
-NOBODY = "127.0.0.1:9"
+#: A port of this machine on which nothing listens: unassigned, and none of those that fetch refuses by themselves
+#: (Fetch standard, "port blocking"), as discard is.
+NOBODY = "127.0.0.1:6"
 #: From how many objects on threads pay.
 THREADS_FROM = 8
 
@@ -172,6 +173,10 @@ class Store(ABC):
     def requests(self) -> list[Request]:
         """What reached the server for this test's corner since the store was made."""
         return [r for r in self.gateway.requests(self._since) if self.case in r.host or self.case in r.path]
+
+    def asked(self) -> bool:
+        """Whether the store, or who decides on its credentials, was asked for this test's corner."""
+        return bool(self.requests())
 
 
 def put_each(paths: Collection[str], put_one: Callable[[str], None]) -> None:

@@ -77,6 +77,11 @@ class GCS(Store):
         nowhere = f"http://{address}"
         return self.uri("model"), self.access("none").plus(HTTPS_PROXY=nowhere, https_proxy=nowhere)
 
+    def asked(self) -> bool:
+        """Whoever has no token never asks the store; requests for tokens do not tell the corner that they are for."""
+        tokens = (request for request in self.gateway.requests(self._since) if request.host == TOKEN_HOST)
+        return super().asked() or next(tokens, None) is not None
+
     def _with_file(self, email: str, private_key: str) -> Access:
         file = self.scratch / f"{email.partition('@')[0]}.json"
         account = {
