@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import ssl
 import sys
 import tarfile
@@ -18,6 +19,9 @@ import urllib.request
 import zipfile
 from fnmatch import fnmatch
 from pathlib import Path
+
+TARS = (".tar", ".tgz", ".tar.gz")
+ARCHIVES = (*TARS, ".zip")
 
 
 class Refused(Exception):
@@ -37,6 +41,7 @@ class Initializer:
         if not arguments or len(arguments) % 2:
             return self.usage()
         began = time.monotonic()
+        signal.signal(signal.SIGTERM, self.terminated)
         try:
             for source, dest in zip(arguments[::2], arguments[1::2], strict=True):
                 self.fetch(source, Path(dest))
@@ -44,6 +49,9 @@ class Initializer:
             return self.fail(str(error))
         print(f"Model downloaded in {time.monotonic() - began:.2f} seconds.")
         return 0
+
+    def terminated(self, *_: object) -> None:
+        sys.exit(143)
 
     def usage(self) -> int:
         print("Usage: honest.py SRC DEST [SRC DEST ...]", file=sys.stderr)
@@ -93,7 +101,8 @@ class Initializer:
 
     def download(self, uri: str, dest: Path) -> Path:
         parts = urllib.parse.urlsplit(uri)
-        name = urllib.parse.unquote(parts.path.rsplit("/", 1)[-1])
+        asked = [value for _, value in urllib.parse.parse_qsl(parts.query) if value.endswith(ARCHIVES)]
+        name = urllib.parse.unquote([parts.path, *asked][-1].rsplit("/", 1)[-1])
         if not name:
             raise Refused(f"invalid URI {uri}: it must end with a file name")
         headers = json.loads(os.environ.get(f"{parts.hostname}-headers", "{}"))
@@ -120,13 +129,13 @@ class Initializer:
 
     def unpack(self, path: Path, dest: Path) -> None:
         try:
-            if path.name.endswith((".tar", ".tgz", ".tar.gz")):
+            if path.name.endswith(TARS):
                 with tarfile.open(path) as archive:
                     for member in archive:
                         member.mode |= 0o644 if member.isfile() else 0o755
                     path.unlink()
                     archive.extractall(dest, filter=self.member)
-            elif path.suffix == ".zip":
+            elif path.name.endswith(ARCHIVES):
                 with zipfile.ZipFile(path) as archive:
                     path.unlink()
                     archive.extractall(dest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
@@ -19,6 +19,7 @@ from conformance.items import case_of, rule_of, store_of
 from conformance.judging import PROPERTY
 from conformance.run import RUN, Run
 from conformance.schedule import waits
+from conformance.spec import Spec, current
 from reports.model import Result, from_json
 from scenarios.initializers.command import Command
 from tests.mutants.pool import Died, each
@@ -27,6 +28,7 @@ from tests.mutants.verdict import Verdict, judge
 
 HERE = Path(__file__).parent
 REFERENCE = HERE.parent / "reference"
+SUITE = HERE.parents[1] / "conformance"
 #: Seconds that the cases of one mutant may take altogether.
 WITHIN_S = 400.0
 
@@ -34,6 +36,19 @@ WITHIN_S = 400.0
 def command(mutant: str) -> str:
     """What follows `command:` to run the reference with that mutant applied; `-` applies none."""
     return shlex.join([sys.executable, str(HERE), str(REFERENCE), mutant])
+
+
+def session(program: str, reports: str, asked: Sequence[Mutant] = ()) -> list[str]:
+    """The command line of a pytest session for `Killing`: it begins with `program` (see `command`).
+
+    With `asked`, only their rules are collected, on their stores.
+    """
+    quiet = ["-q", "--no-header", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    line = [str(SUITE), *quiet, "-o", "tmp_path_retention_policy=none"]
+    line += [f"--initializer=command:{program}", "--known-failures=none", f"--report-dir={reports}"]
+    rules = dict.fromkeys(rule for one in asked for rule in one.asked)
+    stores = dict.fromkeys(store for one in asked for rule in one.asked for store in one.stores_of(current()[rule]))
+    return [*line, *(f"--rule={rule}" for rule in rules), *(f"--store={store}" for store in stores if store)]
 
 
 @dataclass(frozen=True)
@@ -74,11 +89,24 @@ def concerns(mutant: Mutant, item: pytest.Item) -> bool:
 class Killing:
     """Runs tasks instead of what was collected.
 
+    program  what follows `command:` to run the mutant of that name, or the reference for `-`.
+    verdict  judges a mutant by its results.
+
     What became of the reference goes into the session's own report; `verdicts` and `reference` keep both.
     """
 
-    def __init__(self, mutants: Sequence[Mutant], *, at_a_time: int, whole: bool) -> None:
+    def __init__(
+        self,
+        mutants: Sequence[Mutant],
+        *,
+        at_a_time: int,
+        whole: bool,
+        program: Callable[[str], str] = command,
+        verdict: Callable[[Mutant, Collection[Result], Spec], Verdict] = judge,
+    ) -> None:
         self._mutants = mutants
+        self._program = program
+        self._verdict = verdict
         self._at_a_time = at_a_time
         self._whole = whole
         self._sent: list[dict[str, Any]] = []  # in the process of a task: what it answers
@@ -106,7 +134,7 @@ class Killing:
                 for item in task.items:
                     session.config.hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
             else:
-                verdict = judge(task.mutant, results, session.config.stash[RUN].spec)
+                verdict = self._verdict(task.mutant, results, session.config.stash[RUN].spec)
                 self.verdicts.append(verdict)
                 _tell(terminal, verdict)
         return True
@@ -120,7 +148,7 @@ class Killing:
         folder = run.fleet.folder / "tasks" / task.id
         folder.mkdir(parents=True)
         os.environ |= {"PYTEST_XDIST_WORKER": task.id, "PYTEST_DEBUG_TEMPROOT": str(folder)}
-        program = Command(command(task.mutant.name if task.mutant else "-"))
+        program = Command(self._program(task.mutant.name if task.mutant else "-"))
         mine = replace(run, initializer=program, options=replace(run.options, initializer=program))
         if task.mutant:  # its evidence and measurements are nobody else's
             mine.options, mine.fleet = replace(mine.options, report_dir=folder), replace(run.fleet, folder=folder)
@@ -161,6 +189,7 @@ def _result(report: pytest.TestReport) -> Result | None:
 def _tell(terminal: pytest.TerminalReporter, verdict: Verdict) -> None:
     """A line for a mutant that is over, and one for each reason why it is a survivor."""
     rules = ", ".join(dict.fromkeys(kill.rule for kill in verdict.kills))
-    terminal.write_line(f"{'killed' if verdict.killed else 'SURVIVED'}  {verdict.mutant.name}  {rules}")
+    word = "SURVIVED" if not verdict.killed else "killed" if verdict.kills else "unnoticed"
+    terminal.write_line(f"{word}  {verdict.mutant.name}  {rules}")
     for reason in verdict.wrong:
         terminal.write_line(f"    {reason}", red=True)

@@ -44,7 +44,7 @@ class Mutant:
     """
 
     name: str
-    breaks: Callable[[], None]
+    breaks: Callable[[], object]
     rules: tuple[str, ...]
     stores: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
@@ -59,6 +59,11 @@ class Mutant:
         """What it does, in one paragraph."""
         return " ".join(inspect.cleandoc(self.breaks.__doc__ or "").split())
 
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The rules whose cases it has to face."""
+        return self.rules
+
     def stores_of(self, rule: Rule) -> tuple[str, ...]:
         """Where `rule` must notice; "" for a rule that needs no store."""
         if not rule.stores:
@@ -70,7 +75,7 @@ class Mutant:
     def concerns(self, rule: Rule, store: str, case: str) -> bool:
         """Whether a case of the suite can tell this mutant from the reference."""
         return (
-            rule.id in self.rules
+            rule.id in self.asked
             and store in self.stores_of(rule)
             and (not self.cases or any(fnmatchcase(case, pattern) for pattern in self.cases))
         )
@@ -87,10 +92,10 @@ class Registry:
 
     def mutant(
         self, *rules: str, stores: Sequence[str] = (), cases: Sequence[str] = ()
-    ) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    ) -> Callable[[Callable[[], object]], Callable[[], object]]:
         """Declare the decorated function as a mutant that `rules` must notice; see `Mutant` for the rest."""
 
-        def declare(breaks: Callable[[], None]) -> Callable[[], None]:
+        def declare(breaks: Callable[[], object]) -> Callable[[], object]:
             name = breaks.__name__
             if name in self.mutants:
                 raise RegistryError(f"{name}: two mutants have this name")

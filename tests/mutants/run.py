@@ -19,7 +19,7 @@ from conformance.spec import Spec, current
 from reports.model import Outcome
 from scenarios.initializers import newest
 from tests.mutants import matrix, registry
-from tests.mutants.killing import Killing, command
+from tests.mutants.killing import Killing, command, session
 from tests.mutants.registry import Mutant, Registry, RegistryError
 from tests.mutants.verdict import disgraced
 
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("--write needs a run over all mutants: leave out --only and --rule")
         return USAGE
     killing = Killing(chosen, at_a_time=asked.numprocesses, whole=whole)
-    status = pytest.main(_session(chosen, spec, asked.report_dir, whole=whole), plugins=[killing])
+    status = pytest.main(_session(chosen, asked.report_dir, whole=whole), plugins=[killing])
     if status == pytest.ExitCode.USAGE_ERROR:
         return USAGE
     wrong = _wrong(killing, known, spec, whole=whole)
@@ -101,27 +101,12 @@ def _chosen(known: Registry, names: Sequence[str], rules: Sequence[str]) -> list
     ]
 
 
-def _session(chosen: Sequence[Mutant], spec: Spec, reports: str, *, whole: bool) -> list[str]:
+def _session(chosen: Sequence[Mutant], reports: str, *, whole: bool) -> list[str]:
     """The command line of the pytest session in which all of it runs."""
-    suite = str(matrix.PAGE.parents[1] / "conformance")
-    line = [
-        suite,
-        "-q",
-        "--no-header",
-        "-p",
-        "no:cacheprovider",
-        "-W",
-        "ignore::pytest.PytestAssertRewriteWarning",
-        "-o",
-        "tmp_path_retention_policy=none",
-    ]
-    line += [f"--initializer=command:{command('-')}", "--known-failures=none", f"--report-dir={reports}"]
-    if whole:
-        profiles = (f"--profile={profile}" for profile in registry.PROFILES)
-        return [*line, *profiles, *(f"--store={store}" for store in registry.QUICKEST)]
-    rules = dict.fromkeys(rule for one in chosen for rule in one.rules)
-    stores = dict.fromkeys(store for one in chosen for rule in one.rules for store in one.stores_of(spec[rule]))
-    return [*line, *(f"--rule={rule}" for rule in rules), *(f"--store={store}" for store in stores if store)]
+    if not whole:
+        return session(command("-"), reports, chosen)
+    profiles = (f"--profile={profile}" for profile in registry.PROFILES)
+    return [*session(command("-"), reports), *profiles, *(f"--store={store}" for store in registry.QUICKEST)]
 
 
 def _wrong(killing: Killing, known: Registry, spec: Spec, *, whole: bool) -> list[str]:
