@@ -29,12 +29,16 @@ MEASUREMENTS = pytest.StashKey[list[Measurement]]()
 WHY_NOT = pytest.StashKey[tuple[Outcome, str]]()
 
 
+#: What may be due to a server that died: a pass without a server, a failure, and one of the controls.
+_OF_A_CALL = {Outcome.PASSED, Outcome.FAILED, Outcome.NOT_RUN}
+
+
 def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
     """Turn a phase's report into a result, where the phase decides, and attach it; in the process that ran it."""
     outcome = _outcome(item, call, report)
     if outcome is None:
         return
-    lost = _lost(run, item) if outcome in {Outcome.PASSED, Outcome.FAILED} else ""
+    lost = _lost(run, item) if outcome in _OF_A_CALL and call.when == "call" else ""
     if lost:
         outcome, report.outcome, report.longrepr = Outcome.ERROR, "failed", lost
     rule, store, case, server = rule_of(item), store_of(item) or "", case_of(item), run.server_of(store_of(item))

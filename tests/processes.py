@@ -19,7 +19,7 @@ def command_lines() -> list[list[str]]:
     return found
 
 
-def wait_until(condition: Callable[[], object], what: str, within_s: float = 30) -> None:
+def wait_until(condition: Callable[[], object], what: str, within_s: float = 120) -> None:
     """Until `condition()` holds; fails after `within_s` seconds with `what` was awaited."""
     deadline = time.monotonic() + within_s
     while not condition():

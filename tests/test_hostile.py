@@ -97,11 +97,12 @@ def test_a_run_whose_report_holds_a_credential_fails(tmp_path: Path) -> None:
     )
     argv = [sys.executable, "-m", "pytest", str(SUITE), "-p", "no:cacheprovider", "-p", "unredacted"]
     argv += [
-        "--rule=CRED-017",
+        "--rule=CRED-001",
+        "--store=http",
         f"--report-dir={tmp_path / 'reports'}",
         f"--initializer=command:{sys.executable} -c 1/0",
     ]
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{SUITE.parent}"}
     done = subprocess.run(argv, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "LEAK evidence/test_headers_go_to_their_host-http" in done.stdout
+    assert "LEAK evidence/test_valid_credentials_open_private_content-http" in done.stdout
