@@ -163,7 +163,7 @@ class Controller:
     def _unused_entries(self) -> list[KnownFailure]:
         """Entries of the list that covered nothing in a run that left nothing out: they are stale."""
         place = (self.run.install, self.run.initializer.python)
-        cases = [Case(r.rule, r.store, r.case, r.server, r.route, *place) for r in self._results.values()]
+        cases = [Case(r.rule, r.store, r.case, r.server, r.route, *place, r.test) for r in self._results.values()]
         return [
             entry
             for entry in self.run.options.known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,18 @@ def test_measured_work_is_no_work_of_the_harness(tmp_path: Path) -> None:
     cost = report["metrics"]
     assert cost["initializer_cpu_s"] == pytest.approx(0.1 * cases, abs=0.001)
     assert cost["reference_cpu_s"] == pytest.approx(0.2 * cases, abs=0.001)
+
+
+def test_an_entry_of_one_test_covers_its_case(tmp_path: Path) -> None:
+    """It names the test, and is not stale where that test has a result."""
+    (tmp_path / "list.yaml").write_text(
+        "initializer: mine\nentries:\n"
+        "- {rule: PLACE-003, stores: [s3], tests: [TEST], reason: it was so once,\n"
+        "   reference: reported to the vendor on 2026-01-31, expires: 2026-06-30}\n"
+    )
+    entries = tuple(load(tmp_path / "list.yaml", current(), None, date(2026, 6, 1)))
+    controller = _controller(tmp_path, entries)
+    ((test, *_), *_) = [(r.test,) for r in controller._results.values() if (r.rule, r.store) == ("PLACE-003", "s3")]
+    assert controller._unused_entries() == list(entries)
+    named = replace(entries[0], tests=frozenset({test}))
+    assert _controller(tmp_path, (named,))._unused_entries() == []
