@@ -28,6 +28,7 @@ FOUNDATIONS: dict[Way, tuple[str, ...]] = {
     "plain": ("PLACE-001", "PLACE-004", "FAULT-018", "SEC-025"),
     "private": ("CRED-001",),
     "tls": ("CRED-007",),
+    "unsigned": ("CRED-002", "CRED-001"),
     "archive": ("ARCH-001",),
 }
 #: The name of the archive of a control.
@@ -85,7 +86,9 @@ class Controls:
     def _ways(self, store: str, way: Way) -> list[Way]:
         """The controls that count: what does not work at all does not unpack either."""
         ways: list[Way] = ["plain"]
-        if way != "plain" and (way != "tls" or STORES[store].without_tls):
+        kind = STORES[store]
+        as_plain = {"plain": True, "tls": not kind.without_tls, "unsigned": kind.unsigned_kind == "valid"}
+        if not as_plain.get(way, False):
             ways.append(way)
         return [] if any(self._rule.id in rules for rules in FOUNDATIONS.values()) else ways
 
@@ -121,7 +124,7 @@ class Controls:
             if way == "archive":
                 store.put({f"archive/{ARCHIVE}": tar(MODEL)})
                 sample = Sample(store.uri(f"archive/{ARCHIVE}"), MODEL)
-            accesses = {"private": store.private, "tls": store.over_tls}
+            accesses = {"private": store.private, "tls": store.over_tls, "unsigned": store.unsigned}
             access = accesses.get(way, store.access)()
             expected = Expectation(self._rule, run.spec, None, name, "")
             calls = Path(folder, "calls")

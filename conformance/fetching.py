@@ -37,8 +37,8 @@ class Unproven(Exception):
 
 
 #: How a call is let in and what it fetches, where no rule gives it a defect: with valid access, with private access,
-#: over TLS with the suite's authority, or a single archive.
-Way = Literal["plain", "private", "tls", "archive"]
+#: over TLS with the suite's authority, without a signature that covers the request, or a single archive.
+Way = Literal["plain", "private", "tls", "unsigned", "archive"]
 
 
 class Controls(Protocol):

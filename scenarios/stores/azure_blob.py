@@ -28,7 +28,7 @@ class AzureBlob(Store):
     name = "azure-blob"
     kserve = ">=0.7"
     malformed: ClassVar[Mapping[str, str]] = {"no-container": "https://account.blob.core.windows.net/"}
-    _unsigned: ClassVar[AccessKind] = "anonymous"
+    unsigned_kind: ClassVar[AccessKind] = "anonymous"
     servers: ClassVar[Mapping[Mode, type[Server]]] = {"embedded": Azurite, "native": Azurite, "container": Azurite}
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:

@@ -26,7 +26,7 @@ class AzureFiles(StandInStore):
     name = "azure-files"
     kserve = ">=0.9"
     malformed: ClassVar[Mapping[str, str]] = {"no-share": "https://account.file.core.windows.net/"}
-    _unsigned: ClassVar[AccessKind] = "session"
+    unsigned_kind: ClassVar[AccessKind] = "session"
     servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), AzureFilesServer)
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:

@@ -79,7 +79,7 @@ class Store(ABC):
     #: Case -> a URI of its scheme that lacks a part or has one too many.
     malformed: ClassVar[Mapping[str, str]] = {}
     #: The kind of `access` under which no signature covers the path of a request.
-    _unsigned: ClassVar[AccessKind] = "valid"
+    unsigned_kind: ClassVar[AccessKind] = "valid"
     #: Whether its usual access is without TLS.
     without_tls: ClassVar[bool] = False
     #: The server for each mode.
@@ -140,7 +140,7 @@ class Store(ABC):
 
     def unsigned(self) -> Access:
         """Access under which no signature covers the path of a request, so that the gateway may change it."""
-        return self.access(self._unsigned)
+        return self.access(self.unsigned_kind)
 
     def private(self) -> Access:
         """Valid credentials, and content that nobody reads without them. Raises NotOffered."""

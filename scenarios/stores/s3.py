@@ -23,7 +23,7 @@ class S3(Store):
     name = "s3"
     kserve = ">=0.7"
     malformed: ClassVar[Mapping[str, str]] = {"no-bucket": "s3:///model"}
-    _unsigned: ClassVar[AccessKind] = "anonymous"
+    unsigned_kind: ClassVar[AccessKind] = "anonymous"
     without_tls = True
     servers: ClassVar[Mapping[Mode, type[Server]]] = {"embedded": Moto, "native": MinIO, "container": MinIOImage}
 

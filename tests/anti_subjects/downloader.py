@@ -18,13 +18,17 @@ class Downloader(Initializer):
             super().fetch(source, dest)
             return
         import boto3  # type: ignore[import-untyped] # noqa: PLC0415 - takes longer than a whole download over HTTP
+        from botocore import UNSIGNED  # type: ignore[import-untyped] # noqa: PLC0415
+        from botocore.config import Config  # type: ignore[import-untyped] # noqa: PLC0415
         from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped] # noqa: PLC0415
 
         bucket, _, path = source.removeprefix("s3://").partition("/")
         if not bucket:
             raise Refused(f"invalid URI {source}: no bucket is named")
         try:
-            objects = boto3.resource("s3").Bucket(bucket)
+            anonymous = os.environ.get("awsAnonymousCredential", "").lower() == "true"  # noqa: SIM112 - KServe's name
+            settings = Config(signature_version=UNSIGNED) if anonymous else None
+            objects = boto3.resource("s3", config=settings).Bucket(bucket)
             placed = [
                 self.place_object(objects, key, dest / relative)
                 for key, relative in chosen(self.keys(objects, path.rstrip("/")), path.rstrip("/"))
