@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from conformance.fetching import Broken, Expectation, Fetch, Fetcher, NotConcerned, Unproven, Way, difference
-from conformance.run import Run
+from conformance.run import Run, stores_for
 from conformance.samples import Sample, corner, deposit
 from conformance.spec import Rule
 from reports.redact import redact
@@ -94,14 +94,8 @@ class Controls:
 
     def _selected(self) -> Iterator[str]:
         """Stores that this run judges, and whose servers run."""
-        run = self._run
-        judged = {
-            store
-            for rule in run.spec
-            for store in rule.stores
-            if run.options.judges(rule, store) and run.options.wants(rule, store)
-        }
-        return (store for store in STORES if store in judged and run.why_not(store) is None)
+        judged = stores_for(self._run.options, self._run.spec)
+        return (store for store in STORES if store in judged and self._run.why_not(store) is None)
 
     def _foundation(self, store: str, way: Way) -> str:
         """The rule that reports it: of this rule's profile, else of another."""

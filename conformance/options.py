@@ -271,8 +271,7 @@ def _fits_a_cluster(cluster: str, subject: Initializer, release: str, mode: str,
 def _described(config: pytest.Config) -> Iterator[str]:
     """The options about the program under test, as they are given on a command line."""
     for name in ("--initializer-name", "--initializer-version", "--run-as-user", "--show"):
-        given = config.getoption(name)
-        yield from (f"{name}={value}" for value in (given if isinstance(given, list) else [given]) if value)
+        yield from (f"{name}={value}" for value in _given(config, name))
 
 
 def _list(given: str | None, subject: Initializer, spec: Spec, release: str) -> list[KnownFailure]:
@@ -290,10 +289,15 @@ def _profiles(spec: Spec) -> list[str]:
     return sorted(names | {f"{rule.profile}/{store}" for rule in spec for store in rule.stores})
 
 
+def _given(config: pytest.Config, name: str) -> list[str]:
+    """The values of an option on the command line, which may be repeated or not; none where it is left out."""
+    given = config.getoption(name)
+    return given if isinstance(given, list) else [] if given is None else [given]
+
+
 def _refuse_empty(config: pytest.Config) -> None:
     for name in _WITH_VALUE:
-        given = config.getoption(name)
-        if any(not _split([value]) for value in (given if isinstance(given, list) else [given]) if value is not None):
+        if any(not _split([value]) for value in _given(config, name)):
             raise pytest.UsageError(f"{name} is empty: give it a value, or leave it out")
 
 

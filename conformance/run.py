@@ -238,15 +238,19 @@ def supported(store: str, options: Options) -> bool:
     return custom or kind.available_in(options.kserve)
 
 
-def servers_for(options: Options, spec: Spec) -> set[type[Server]]:
-    """The servers behind all stores that the selection touches."""
-    stores = {
+def stores_for(options: Options, spec: Spec) -> set[str]:
+    """The stores of which the selection has cases that the initializer can be judged by."""
+    return {
         store
         for rule in spec
         for store in rule.stores
         if options.judges(rule, store) and supported(store, options) and options.wants(rule, store)
     }
-    stores |= {store for rule in spec if options.selects(rule) for store in rule.needs}
+
+
+def servers_for(options: Options, spec: Spec) -> set[type[Server]]:
+    """The servers behind all stores that the selection touches."""
+    stores = stores_for(options, spec) | {store for rule in spec if options.selects(rule) for store in rule.needs}
     return {server for store in stores for server in STORES[store].needed(options.mode) if server}
 
 

@@ -23,7 +23,6 @@ class Cell:
     gaps     what an incomplete profile lacks, the largest first.
     note     the number of the note about the first of these; 0 for none.
     kept, required  of how many cases of MUST rules how many passed.
-    broken_core     how many cases of core rules are listed as known failures.
     """
 
     profile: str
@@ -33,7 +32,6 @@ class Cell:
     note: int = 0
     kept: int = 0
     required: int = 0
-    broken_core: int = 0
 
     @property
     def left_out(self) -> int:
@@ -87,7 +85,6 @@ def overview(report: Report) -> Overview:
             numbers.get(one.name, 0),
             one.kept,
             one.required,
-            one.broken_core,
         )
         for one in report.profiles
     }

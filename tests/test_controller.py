@@ -149,7 +149,7 @@ def test_an_entry_of_one_test_covers_its_case(tmp_path: Path) -> None:
     )
     entries = tuple(load(tmp_path / "list.yaml", current(), None, date(2026, 6, 1)))
     controller = _controller(tmp_path, entries)
-    ((test, *_), *_) = [(r.test,) for r in controller._results.values() if (r.rule, r.store) == ("PLACE-003", "s3")]
+    test = next(r.test for r in controller._results.values() if (r.rule, r.store) == ("PLACE-003", "s3"))
     assert controller._unused_entries() == list(entries)
     named = replace(entries[0], tests=frozenset({test}))
     assert _controller(tmp_path, (named,))._unused_entries() == []

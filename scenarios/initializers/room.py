@@ -55,9 +55,9 @@ def furnish(call: Call, needs: Sequence[Path], *, isolated: bool) -> Room:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content)
     binds = _machine(root) if isolated else {}
-    for folder in SCRATCH if isolated else ():
-        _make_way(folder, root, binds)
     if isolated:
+        for folder in SCRATCH:
+            _make_way(folder, root, binds)
         binds["/etc/passwd"] = _users(call.workdir.resolve() / "passwd")
         binds |= {str(path): path for path in needs if _is_hidden(path)}
         for target, source in call.mounts.items():

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from conformance.schedule import processes
 from conformance.spec import Spec, current
 from reports.model import Outcome, Result
 from tests.anti_subjects.registry import Cheat, load
+from tests.commands import add_processes, say
 from tests.mutants.killing import Killing, session
 from tests.mutants.registry import Mutant, RegistryError
 from tests.mutants.verdict import Verdict, disgraced, judge
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         known.check(current())
     except RegistryError as error:
-        _say(str(error))
+        say(str(error))
         return 1
     chosen = [one for one in known if not asked.names or any(fnmatchcase(one.name, name) for name in asked.names)]
     if asked.list:
@@ -48,13 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     taken_in = [f"TAKEN IN by {one.mutant.name}: {reason}" for one in killing.verdicts for reason in one.wrong]
     wrong = [*taken_in, *(f"the honest program is wrong: {line}" for line in disgraced(killing.reference))]
     for line in wrong:
-        _say(line)
+        say(line)
     unnoticed = [one for one in chosen if isinstance(one, Cheat) and one.unnoticed]
     for one in unnoticed:
-        _say(f"not noticed, as is known: {one.name}: {one.unnoticed}")
+        say(f"not noticed, as is known: {one.name}: {one.unnoticed}")
     noticed = sum(bool(one.kills) for one in killing.verdicts)
-    _say(f"{noticed} of {len(chosen)} cheats noticed, {len(unnoticed)} known not to be")
-    _say(f"the honest program had {len(killing.reference)} cases")
+    say(f"{noticed} of {len(chosen)} cheats noticed, {len(unnoticed)} known not to be")
+    say(f"the honest program had {len(killing.reference)} cases")
     return 0 if status == pytest.ExitCode.OK and not wrong and len(killing.verdicts) == len(chosen) else 1
 
 
@@ -79,9 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Run programs that cheat: the suite must notice each, by the rules that it names.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only this cheat, or cheats like Leak*")
-    parser.add_argument(
-        "-n", "--numprocesses", type=int, default=processes(), metavar="N", help="side by side (default: %(default)s)"
-    )
+    add_processes(parser)
     parser.add_argument("--list", action="store_true", help="list the chosen cheats, and run nothing")
     parser.add_argument(
         "--report-dir",
@@ -90,10 +88,6 @@ def _parser() -> argparse.ArgumentParser:
         help="where the honest program's own conformance report goes (default: %(default)s/)",
     )
     return parser
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from conformance.schedule import processes
 from conformance.spec import Spec, current
 from reports.model import Outcome
 from scenarios.initializers import newest
+from tests.commands import add_processes, say
 from tests.mutants import matrix, registry
 from tests.mutants.killing import Killing, command, session
 from tests.mutants.registry import Mutant, Registry, RegistryError
@@ -33,18 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         known.check(spec)
     except RegistryError as error:
-        _say(f"tests/mutants: {error}")
+        say(f"tests/mutants: {error}")
         return SURVIVED
     chosen = _chosen(known, asked.only, asked.rule)
     if not chosen:
-        _say("no mutant is chosen; see --list")
+        say("no mutant is chosen; see --list")
         return USAGE
     if asked.list:
         print("\n".join(f"{one.name}  {', '.join(one.rules)}  {one.says}" for one in chosen))  # noqa: T201
         return KILLED
     whole = not (asked.only or asked.rule)
     if asked.write and not whole:
-        _say("--write needs a run over all mutants: leave out --only and --rule")
+        say("--write needs a run over all mutants: leave out --only and --rule")
         return USAGE
     killing = Killing(chosen, at_a_time=asked.numprocesses, whole=whole)
     status = pytest.main(_session(chosen, asked.report_dir, whole=whole), plugins=[killing])
@@ -54,10 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if whole and len(killing.verdicts) == len(chosen):
         wrong += _page(killing, known, spec, write=asked.write)
     for line in wrong:
-        _say(line)
+        say(line)
     killed = sum(verdict.killed for verdict in killing.verdicts)
     passed = sum(result.outcome is Outcome.PASSED for result in killing.reference)
-    _say(f"{killed} of {len(chosen)} mutants killed; the reference passed {passed} of {len(killing.reference)} cases")
+    say(f"{killed} of {len(chosen)} mutants killed; the reference passed {passed} of {len(killing.reference)} cases")
     return KILLED if status == pytest.ExitCode.OK and not wrong and killed == len(chosen) else SURVIVED
 
 
@@ -73,14 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rule", action="append", default=[], metavar="ID", help="only mutants of this rule, or of rules like ERR-*"
     )
-    parser.add_argument(
-        "-n",
-        "--numprocesses",
-        type=int,
-        default=processes(),
-        metavar="N",
-        help="processes side by side (default: %(default)s)",
-    )
+    add_processes(parser)
     parser.add_argument("--write", action="store_true", help="bring docs/mutants.md up to date")
     parser.add_argument("--list", action="store_true", help="list the chosen mutants, and run nothing")
     parser.add_argument(
@@ -124,10 +117,6 @@ def _page(killing: Killing, known: Registry, spec: Spec, *, write: bool) -> list
         matrix.PAGE.write_text(matrix.page(killing.verdicts, spec))
     committed = matrix.PAGE.read_text() if matrix.PAGE.exists() else ""
     return [f"docs/mutants.md is out of date: {line}" for line in matrix.stale(committed, known)]
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201 - a command's words
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clusters.toolchain.cache import ToolFailed
-from conformance.schedule import processes
 from conformance.spec import current
 from reports import reader
+from tests.commands import add_processes, say
 from tests.subjects.audit import Audit, AuditError, load
 from tests.subjects.programs import EXAMPLES, PROGRAMS, command
 
@@ -37,14 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             audit = load(EXAMPLES / name / "expected.yaml", spec)
             line = [f"--initializer=command:{command(name)}", f"--initializer-name={name}"]
             line += _selection(audit, quick=asked.quick)
-            _say(f"{name}: {len(audit.quick) if asked.quick else 'all'} rules of {', '.join(audit.claimed)}")
+            say(f"{name}: {len(audit.quick) if asked.quick else 'all'} rules of {', '.join(audit.claimed)}")
             count, lines = _judge(audit, line, asked.report_dir / name, asked.numprocesses, quick=asked.quick)
         except (AuditError, ToolFailed, _Broke) as error:
             count, lines = 0, [str(error)]
         for difference in lines:
-            _say(f"UNEXPECTED {name}: {difference}")
+            say(f"UNEXPECTED {name}: {difference}")
         wrong += len(lines)
-        _say(f"{name}: {count} cases, {len(lines)} unexpected, {time.monotonic() - began:.0f} s")
+        say(f"{name}: {count} cases, {len(lines)} unexpected, {time.monotonic() - began:.0f} s")
     return DIFFERENT if wrong else AS_EXPECTED
 
 
@@ -60,14 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     known = ", ".join(PROGRAMS)
     parser.add_argument("names", nargs="*", choices=[*PROGRAMS, []], metavar="NAME", help=f"one of: {known}")
     parser.add_argument("--quick", action="store_true", help="only the rules under `quick` in expected.yaml")
-    parser.add_argument(
-        "-n",
-        "--numprocesses",
-        type=int,
-        default=processes(),
-        metavar="N",
-        help="processes side by side (default: %(default)s)",
-    )
+    add_processes(parser)
     parser.add_argument(
         "--report-dir",
         type=Path,
@@ -98,10 +91,6 @@ def _judge(audit: Audit, line: Sequence[str], folder: Path, numprocesses: int, *
     except (reader.UnreadableReport, reader.CorruptReport) as error:
         raise _Broke(str(error)) from error
     return len(results), list(audit.differences(results, whole=not quick))
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command's words
 
 
 if __name__ == "__main__":

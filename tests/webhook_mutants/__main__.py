@@ -16,6 +16,7 @@ from conformance.options import OWN_LIST
 from conformance.schedule import processes
 from conformance.spec import Spec, current
 from scenarios.initializers.proc import cores
+from tests.commands import say
 from tests.webhook_mutants import matrix
 from tests.webhook_mutants.groups import load
 from tests.webhook_mutants.registry import PROFILES, Mutant, Registry, RegistryError
@@ -31,12 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         known.check(spec)
     except RegistryError as error:
-        _say(str(error))
+        say(str(error))
         return UNPROVEN
     chosen = _chosen(known, asked.only, asked.rule)
     whole = not (asked.only or asked.rule)
     if not chosen or (asked.write and not whole):
-        _say("--write needs all mutants" if chosen else "no mutant is chosen; see --list")
+        say("--write needs all mutants" if chosen else "no mutant is chosen; see --list")
         return USAGE
     if asked.list:
         print("\n".join(f"{one.name}  {', '.join(one.rules)}  {one.says}" for one in chosen))  # noqa: T201
@@ -54,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.write and not wrong:
         wrong += _write(verdicts, known, spec, asked.kserve)
     for line in wrong:
-        _say(line)
-    _say(_summary(verdicts, asked.kserve))
+        say(line)
+    say(_summary(verdicts, asked.kserve))
     return UNPROVEN if wrong else PROVEN
 
 
@@ -130,10 +131,6 @@ def _summary(verdicts: Sequence[Verdict], release: str) -> str:
     return f"KServe {release}: {len(rules)} rules in force, {len(verdicts)} pairs of rule and mutant: " + ", ".join(
         f"{number} {what}" for what, number in count.items() if number
     )
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201 - a command's words
 
 
 if __name__ == "__main__":
