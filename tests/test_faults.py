@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from scenarios import gateway as gateways
-from scenarios.faults import PART_BYTES, Fault, answering
+from scenarios.faults import PART_BYTES, Fault, answering, breaking
 from scenarios.network import CROOKED, Gateway
 from scenarios.servers.fleet import Fleet
 from scenarios.servers.http_server import HttpServer
@@ -93,6 +93,18 @@ def test_another_answer_is_whole(stage: Stage) -> None:
     answer = stage.get("/case-t-2/file")
     assert (answer.status, answer.headers["Retry-After"], answer.read()) == (429, "7", b"wait")
     assert [(r.status, r.response_bytes) for r in stage.gateway.requests(since)] == [(429, 4)]
+
+
+def test_a_client_that_reads_late_gets_all_before_the_reset(stage: Stage) -> None:
+    """A reset throws away what the client's machine has no room for: on a busy machine a client reads seconds late."""
+    stage.gateway.interfere("case-t-12", breaking("reset"))
+    answer = stage.get("/case-t-12/file", timeout_s=30)
+    time.sleep(7)
+    read = 0
+    with pytest.raises(ConnectionResetError):
+        while piece := answer.read1(1 << 14):
+            read += len(piece)
+    assert read == PART_BYTES
 
 
 def test_a_plan_is_replaced(stage: Stage) -> None:

@@ -20,7 +20,7 @@ Stream = Callable[[bytes], bytes | Iterable[bytes]]
 #: SO_LINGER: closing sends a reset.
 _AT_ONCE = struct.pack("ii", 1, 0)
 #: Seconds that a client has to take what it is sent before its connection breaks.
-_SENT_WITHIN_S = 5.0
+_SENT_WITHIN_S = 30.0
 _ENDING: set[asyncio.Task[None]] = set()
 
 
