@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from conformance.schedule import processes
+from conformance.harness.schedule import processes
 
 
 def add_processes(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """The reference initializer as an image, for the routes `container` and `pod`.
 
 `python -m tests.reference_image` assembles it in the cache, has podman or docker load it, and prints its reference. It
-is the image of tests/reference/README.md where no registry has one to build from.
+is the image of reference/README.md where no registry has one to build from.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a rule allows of a measured quantity (see `conformance.measuring`), the same number for every machine.
+    """What a rule allows of a measured quantity (see `conformance.api.benchmark`), the same number for every machine.
 
     unit   of the quantity: s, MiB, or what it is a multiple of.
     limit  what is allowed at most, or with `least` what is asked for at least; for some stores another number.

@@ -22,17 +22,17 @@ from lightkube.resources.core_v1 import Pod
 from packaging.version import Version
 
 from clusters.base import RUN_LABEL, Cluster
-from scenarios import kubernetes
+from scenarios.cluster import kubernetes
+from scenarios.cluster.inspection import Inspection
+from scenarios.cluster.kubernetes import INITIALIZER, MODEL_SERVER, Object
+from scenarios.cluster.namespaces import open_namespace
+from scenarios.cluster.pods import Ended, NeverReady, Pods, events, first_end, log_of, meta
+from scenarios.cluster.transcript import without_values
 from scenarios.initializers.base import DEST, Call, Entry, Initializer, Outcome
 from scenarios.initializers.delivery import Delivery, delivery
 from scenarios.initializers.sought import found_in
-from scenarios.inspection import Inspection
-from scenarios.kubernetes import INITIALIZER, MODEL_SERVER, Object
 from scenarios.locks import SharedLock
-from scenarios.pods import Ended, NeverReady, Pods, events, first_end, log_of, meta
 from scenarios.stores.base import NotOffered
-from scenarios.tenants import open_namespace
-from scenarios.transcript import without_values
 
 RUNTIME = "conformance-inspector"
 #: Scheduling, the sandbox, two containers: what a pod takes beside its initializer, on a busy node.

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from scenarios import gateway as gateways
-from scenarios.network import LOOPBACK, Gateway
+from scenarios.network import gateway as gateways
+from scenarios.network.view import LOOPBACK, Gateway
 from scenarios.servers.base import Endpoint, Server, Unavailable
 from scenarios.servers.process import Process, Started, start
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from scenarios.network import LOOPBACK
+from scenarios.network.view import LOOPBACK
 from scenarios.servers.base import Server, Unavailable
 from scenarios.servers.fleet import Fleet
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from scenarios.network import Gateway
+from scenarios.network.view import Gateway
 from scenarios.servers.azurite import Azurite
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree, put_each

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar, get_args
 from urllib.parse import urlencode
 
-from scenarios.network import Gateway
+from scenarios.network.view import Gateway
 from scenarios.servers.azure_files import ACCOUNT, HOST, ZONED_HOST, AzureFilesServer, sas
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Tree

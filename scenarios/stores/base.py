@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from packaging.specifiers import SpecifierSet
 
-from scenarios.network import Gateway, Request
+from scenarios.network.view import Gateway, Request
 from scenarios.servers.base import Endpoint, Mode, Server
 
 #: A model as a store holds it: relative path with `/` -> content.

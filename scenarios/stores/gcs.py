@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
-from scenarios.network import Gateway
+from scenarios.network.view import Gateway
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.servers.fake_gcs_server import FakeGCSServer
 from scenarios.servers.gcp_storage_emulator import GCPStorageEmulator

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import ClassVar, get_args
 from urllib.parse import quote
 
-from scenarios.hostile import GitEntry
-from scenarios.network import Gateway
+from scenarios.content.hostile import GitEntry
+from scenarios.network.view import Gateway
 from scenarios.servers import accounts
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.servers.git_http import GitHttp

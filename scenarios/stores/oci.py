@@ -23,7 +23,7 @@ from urllib.parse import urljoin, urlsplit
 
 from clusters.base import Image
 from clusters.images.archive import ARCHITECTURE
-from scenarios.network import Gateway
+from scenarios.network.view import Gateway
 from scenarios.servers import accounts
 from scenarios.servers.base import DIRECT, Endpoint, Mode, Server
 from scenarios.servers.images import DistributionImage

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from scenarios.network import Gateway
+from scenarios.network.view import Gateway
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.servers.images import MinIOImage
 from scenarios.servers.minio import MinIO

@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 from typing import Literal
 
-from scenarios.network import Gateway
+from scenarios.network.view import Gateway
 from scenarios.servers.base import Endpoint
 from scenarios.servers.standin import Corner
 from scenarios.stores.base import AccessKind, NotOffered, Store, Tree

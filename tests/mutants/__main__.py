@@ -1,6 +1,6 @@
 """The reference initializer with one mutant applied, or with none for the name `-`.
 
-`python tests/mutants tests/reference NAME SRC DEST [SRC DEST ...]`
+`python tests/mutants reference NAME SRC DEST [SRC DEST ...]`
 """
 
 import sys

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from conformance.controller import Controller
-from conformance.items import case_of, rule_of, store_of
-from conformance.judging import PROPERTY
-from conformance.run import RUN, Run
-from conformance.schedule import waits
+from conformance.harness.controller import Controller
+from conformance.harness.items import case_of, rule_of, store_of
+from conformance.harness.judging import PROPERTY
+from conformance.harness.run import RUN, Run
+from conformance.harness.schedule import waits
 from conformance.spec import Spec, current
 from reports.model import Result, from_json
 from scenarios.initializers.command import Command

@@ -16,7 +16,7 @@ MADE = "<!-- Made by `tox -e mutants -- --write`; do not edit. -->"
 HEAD = f"""{MADE}
 # Mutants
 
-A rule that cannot fail proves nothing. Each mutant below is the [reference initializer](../tests/reference) with one
+A rule that cannot fail proves nothing. Each mutant below is the [reference initializer](../reference) with one
 thing broken, and names the rules that must notice: at least one of their cases has to fail, and an error of the harness
 does not count. `tox -e mutants` runs them all, and the reference, which must pass every case.
 """

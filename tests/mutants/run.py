@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.mutants.run",
         description="Run the mutants of the reference initializer: each must be noticed by the rules that it names.",
-        epilog="One mutant by hand: python tests/mutants tests/reference NAME SRC DEST [SRC DEST ...]",
+        epilog="One mutant by hand: python tests/mutants reference NAME SRC DEST [SRC DEST ...]",
     )
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="only this mutant, or mutants like flat*"

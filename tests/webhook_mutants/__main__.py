@@ -12,8 +12,8 @@ import pytest
 
 from clusters.kserve import installable, newest_installable
 from conformance import known_failures
-from conformance.options import OWN_LIST
-from conformance.schedule import processes
+from conformance.harness.options import OWN_LIST
+from conformance.harness.schedule import processes
 from conformance.spec import Spec, current
 from scenarios.initializers.proc import cores
 from tests.commands import say

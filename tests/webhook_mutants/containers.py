@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenarios.kubernetes import INTERNAL, MODEL_SERVER, Object
+from scenarios.cluster.kubernetes import INTERNAL, MODEL_SERVER, Object
 from tests.webhook_mutants.parts import (
     annotation,
     download,

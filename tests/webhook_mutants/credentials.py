@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenarios.kubernetes import MODEL_SERVER, Object
+from scenarios.cluster.kubernetes import MODEL_SERVER, Object
 from tests.webhook_mutants.parts import (
     by_reference,
     containers,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenarios.kubernetes import Object
+from scenarios.cluster.kubernetes import Object
 from tests.webhook_mutants.parts import containers, initializers
 from tests.webhook_mutants.seams import pods
 

@@ -7,11 +7,11 @@ from copy import deepcopy
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from scenarios.flow import Served
+from scenarios.cluster.inference_services import Served
+from scenarios.cluster.inspection import Inspection
+from scenarios.cluster.kubernetes import INITIALIZER
+from scenarios.content.models import MODEL
 from scenarios.initializers.base import DEST, Entry
-from scenarios.inspection import Inspection
-from scenarios.kubernetes import INITIALIZER
-from scenarios.models import MODEL
 from tests.webhook_mutants.seams import Files, contents, failures, later, replicas, running, successors
 
 Tree = Mapping[str, Entry]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenarios.kubernetes import MODEL_SERVER, MODELS, Object
+from scenarios.cluster.kubernetes import MODEL_SERVER, MODELS, Object
 from tests.webhook_mutants.parts import (
     TRANSFORMER,
     WORKER,

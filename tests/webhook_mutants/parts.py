@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from scenarios.kubernetes import INITIALIZER, MODEL_SERVER, NEVER_RUN, SERVICE_LABEL, SOURCE_URI, Object
+from scenarios.cluster.kubernetes import INITIALIZER, MODEL_SERVER, NEVER_RUN, SERVICE_LABEL, SOURCE_URI, Object
 
 MODELCAR, TRANSFORMER, WORKER = "modelcar", "transformer-container", "worker-container"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conformance.items import case_of, rule_id, rule_of
+from conformance.harness.items import case_of, rule_id, rule_of
 from tests.webhook_mutants.groups import load
 from tests.webhook_mutants.registry import Mutant
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scenarios import kubernetes
-from scenarios.admission import Answer
-from scenarios.kubernetes import SOURCE_URI
+from scenarios.cluster import kubernetes
+from scenarios.cluster.admission import Answer
+from scenarios.cluster.kubernetes import SOURCE_URI
 from tests.webhook_mutants.seams import answers, manifests, refusals, services, statuses
 
 REFUSED_PODS = (

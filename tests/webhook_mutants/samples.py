@@ -5,8 +5,8 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from scenarios import kubernetes
-from scenarios.kubernetes import Object
+from scenarios.cluster import kubernetes
+from scenarios.cluster.kubernetes import Object
 from tests.webhook_mutants.parts import by_reference, download
 
 

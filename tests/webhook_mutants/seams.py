@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 import lightkube
 
-from conformance.admission import Admission
-from scenarios.admission import Answer, Workspace
-from scenarios.flow import Served, Theatre
-from scenarios.inspection import Inspection
-from scenarios.kubernetes import STORAGE_CONTAINER, Object
+from conformance.api.admission import Admission
+from scenarios.cluster.admission import Answer, Workspace
+from scenarios.cluster.inference_services import Served, Theatre
+from scenarios.cluster.inspection import Inspection
+from scenarios.cluster.kubernetes import STORAGE_CONTAINER, Object
 from tests.webhook_mutants.registry import ALL, Alteration, Seam
 
 Files = dict[str, bytes]

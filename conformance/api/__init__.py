@@ -1,0 +1,1 @@
+"""The interface that tests use: fetches, admission, pods, messages, budgets."""

@@ -1,0 +1,203 @@
+"""The API server and KServe's webhook in the hands of a test: what is admitted, what is refused, and why."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
+
+from conformance.api.fetch import Broken
+from conformance.api.pod import InjectedPod
+from conformance.spec import Rule
+from scenarios.cluster.admission import Answer, Workspace
+from scenarios.cluster.kubernetes import INITIALIZER, INTERNAL, SERVICE_LABEL, SOURCE_URI, Object
+from scenarios.stores.base import NotOffered
+
+#: The name of the webhook that injects, in every release.
+POD_WEBHOOK = "inferenceservice.kserve-webhook-server.pod-mutator"
+
+
+class Witness(Protocol):
+    """What a test leaves for its report, beside its own words."""
+
+    def describe(self) -> list[str]:
+        """Lines for the failure's message."""
+        ...
+
+    def evidence(self) -> list[tuple[str, str]]:
+        """(title, text) for the evidence file."""
+        ...
+
+
+class Admission:
+    """The API server and KServe's webhook in the hands of one test: pods are admitted, but never stored."""
+
+    def __init__(self, workspace: Workspace, rule: Rule, release: str, case: str) -> None:
+        self.workspace = workspace
+        self.release = release
+        self._rule = rule
+        self._case = case
+        self.create = workspace.create
+        self.namespace = workspace.namespace
+        self.name = workspace.name
+        self.scheme = workspace.scheme
+        self.naming = workspace.naming
+
+    def inject(self, uri: str | None = "s3://bucket/model", **pod: Any) -> InjectedPod:  # noqa: ANN401
+        """A pod of an InferenceService with that `storageUri`, as it is admitted. Raises Broken when it is refused.
+
+        Keywords are those of `Workspace.pod`: namespace, annotations, labels, containers, and fields of the pod's spec.
+        """
+        return self.admitted(self.workspace.pod(uri, **pod))
+
+    def admitted(self, manifest: Object) -> InjectedPod:
+        """The pod as it is admitted. Raises Broken when it is refused."""
+        answer = self.workspace.submit(manifest)
+        if answer.stored is None:
+            raise Broken(f"the pod is refused: {answer.refusal}")
+        return InjectedPod(answer.stored, lambda: self.why_not(answer.sent))
+
+    def again(self, pod: InjectedPod) -> InjectedPod:
+        """The pod after the webhook has seen it once more, as with `reinvocationPolicy: IfNeeded`."""
+        metadata = {key: pod.manifest["metadata"][key] for key in ("namespace", "labels", "annotations")}
+        first = {**pod.manifest, "metadata": {**metadata, "generateName": "again-"}}
+        return self.admitted({key: value for key, value in first.items() if key != "status"})
+
+    def serve(
+        self,
+        uri: str | None = None,
+        *,
+        predictor: Mapping[str, object] | None = None,
+        **model: Any,  # noqa: ANN401
+    ) -> InjectedPod:
+        """A pod of an InferenceService that KServe's controller has seen, as it is admitted.
+
+        Keywords are fields of `predictor.model`, or `annotations` and `runtime` of the service. Raises Broken when the
+        service or the pod is refused.
+        """
+        answer = self._served(uri, predictor, model)
+        if answer.stored is None:
+            raise Broken(f"the InferenceService is refused: {answer.refusal}")
+        return self.admitted(answer.stored)
+
+    def _served(self, uri: str | None, predictor: Mapping[str, object] | None, model: dict[str, Any]) -> Answer:
+        beside = {key: model.pop(key) for key in ("annotations", "runtime", "until_status") if key in model}
+        source = {"storageUri": uri} if uri is not None else {}
+        return self.workspace.serve({**source, **model}, predictor, **beside)
+
+    def refusal(self, uri: str | None = "s3://bucket/model", **pod: Any) -> str:  # noqa: ANN401
+        """The words with which a pod is refused. Raises Broken when it is admitted."""
+        return _words(self.workspace.submit(self.workspace.pod(uri, **pod)), "pod")
+
+    def service_refusal(
+        self,
+        uri: str | None = None,
+        *,
+        predictor: Mapping[str, object] | None = None,
+        **model: Any,  # noqa: ANN401
+    ) -> str:
+        """The words with which an InferenceService is refused, at admission or by the controller."""
+        answer = self._served(uri, predictor, model)
+        if answer.stored is None:
+            return answer.refusal
+        return _words(self.workspace.submit(answer.stored), "InferenceService")
+
+    def assert_words(self, refusal: str, *names: str, **values: object) -> None:
+        """The refusal has this release's exact words, filled in with `values`, or else all `names`. Raises Broken."""
+        exact = self._rule.message(self.release, None, self._case)
+        for wanted in [exact.format(**values)] if exact else names:
+            if wanted not in refusal:
+                raise Broken(f"the refusal lacks the words\n  {wanted}\nit says\n  {refusal}")
+
+    def serves(self, namespace: str) -> bool:
+        """Whether the webhook's configuration leaves the pods of a namespace to it."""
+        return not _selector(self.pod_webhook().get("namespaceSelector"), self.workspace.labels(namespace))
+
+    def needs_image_volumes(self) -> None:
+        """Raises NotOffered where the cluster has no image volumes, which Kubernetes may have switched off."""
+        volume = {"name": "image", "image": {"reference": "registry.example/model:1"}}
+        answer = self.workspace.answer(self.workspace.pod(None, volumes=[volume]))
+        kept = (answer.stored or {}).get("spec", {}).get("volumes") or ()
+        if not any("image" in one for one in kept):
+            raise NotOffered(f"image volumes are switched off in this cluster ({self.workspace.cluster.version})")
+
+    def pod_webhook(self) -> Mapping[str, Any]:
+        """The configuration of the webhook that injects. Raises Broken when the cluster has none."""
+        for configuration in self.workspace.client.list(MutatingWebhookConfiguration):
+            for webhook in configuration.to_dict().get("webhooks") or ():
+                if webhook["name"] == POD_WEBHOOK:
+                    found: Mapping[str, Any] = webhook
+                    return found
+        raise Broken(f"no MutatingWebhookConfiguration has the webhook {POD_WEBHOOK}")
+
+    def why_not(self, manifest: Object) -> str:
+        """Why the webhook leaves a pod alone, in words; from its configuration, the namespace and the pod."""
+        metadata = manifest["metadata"]
+        labels = self.workspace.labels(metadata["namespace"])
+        webhook = self.pod_webhook()
+        for reason in _selector(webhook.get("namespaceSelector"), labels):
+            return f"the webhook's namespaceSelector excludes namespace {metadata['namespace']}: {reason}"
+        for reason in _selector(webhook.get("objectSelector"), metadata.get("labels") or {}):
+            return f"the webhook's objectSelector excludes the pod: {reason}"
+        return _of_the_pod(manifest)
+
+    def describe(self) -> list[str]:
+        lines: list[str] = []
+        for title, text in self.workspace.transcript:
+            # What was sent lies with the evidence; what became of it is what the rule is about.
+            shown = [] if title.startswith(("created ", "submitted ")) else text.splitlines()
+            lines += ["", f"{title}:" if shown else title, *(f"  {line}" for line in shown)]
+        return lines
+
+    def evidence(self) -> list[tuple[str, str]]:
+        cluster = self.workspace.cluster
+        access = f"--kubeconfig={shlex.quote(str(cluster.kubeconfig))} --context={shlex.quote(cluster.context)}"
+        command = f"kubectl {access} create --dry-run=server --output=yaml --filename=POD.yaml"
+        return [("to reproduce, with what was submitted as POD.yaml", command), *self.workspace.transcript]
+
+
+def _of_the_pod(manifest: Object) -> str:
+    """What of a pod that the webhook sees keeps it from injecting."""
+    metadata = manifest["metadata"]
+    annotations = metadata.get("annotations") or {}
+    uri = annotations.get(SOURCE_URI, "")
+    reasons = {
+        f"the pod lacks the label {SERVICE_LABEL}": SERVICE_LABEL not in (metadata.get("labels") or {}),
+        f"the pod lacks the annotation {SOURCE_URI}": SOURCE_URI not in annotations,
+        f"the annotation {INTERNAL}/agent hands the model to the agent": f"{INTERNAL}/agent" in annotations,
+        f"the pod had an init container {INITIALIZER} before": any(
+            one["name"] == INITIALIZER for one in manifest["spec"].get("initContainers") or ()
+        ),
+        "a volume claim is mounted without a download": uri.startswith("pvc://"),
+        "an image is mounted or runs beside the model server, without a download": uri.startswith("oci"),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "neither the webhook nor the pod says why")
+
+
+def _words(answer: Answer, what: str) -> str:
+    if answer.stored is not None:
+        raise Broken(f"the {what} is admitted")
+    return answer.refusal
+
+
+def _selector(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> list[str]:
+    """What of a label selector does not hold for `labels`."""
+    unmet = [
+        f"label {key} is not {value}"
+        for key, value in ((selector or {}).get("matchLabels") or {}).items()
+        if labels.get(key) != value
+    ]
+    for one in (selector or {}).get("matchExpressions") or ():
+        key, values = one["key"], one.get("values") or ()
+        holds = {
+            "Exists": key in labels,
+            "DoesNotExist": key not in labels,
+            "In": labels.get(key) in values,
+            "NotIn": labels.get(key) not in values,
+        }[one["operator"]]
+        if not holds:
+            carried = f"it carries {key}={labels[key]}" if key in labels else f"it does not carry {key}"
+            unmet.append(f"{carried}, the selector asks for {key} {one['operator']} {', '.join(values)}".rstrip())
+    return unmet

@@ -1,0 +1,212 @@
+"""Measured calls: what the initializer and a reference client take for the same bytes, turn by turn, in the same run.
+
+A series of samples is taken once a run for a workload and a store, and kept in the run's folder: rules on time, memory
+and bytes look at the same calls.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from conformance.api.fetch import Broken, Fetcher
+from conformance.api.workloads import Workload
+from scenarios.clients import client
+from scenarios.content.models import under
+from scenarios.initializers.base import DEST, Call, Initializer, Outcome
+from scenarios.initializers.proc import cores
+from scenarios.locks import Place, SharedLock, of_this_user
+from scenarios.network.throttled_link import Line, address, draw
+from scenarios.network.view import Gateway, Request
+from scenarios.servers.base import Unavailable
+from scenarios.stores import GCS, HTTP
+from scenarios.stores.base import NotOffered, Store
+
+#: Seconds that a measured call may take.
+TIMEOUT_S = 120.0
+#: How many clients are measured at once, where each has a core: more would measure each other, and the gateway.
+LINES = 2
+#: Bodies of fewer bytes are listings and the like.
+BODY_BYTES = 1 << 16
+
+
+class ReferenceFailed(Exception):
+    """The reference client did not deliver the model, so that there is nothing to compare with."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One call. Seconds and bytes.
+
+    whole_s      from the start of the program to its end.
+    transfer_s   from its first request for the model to its end.
+    waited_s     see `Outcome`.
+    wire         bytes of all bodies that it got.
+    parallelism  see `parallelism`; 0 without a line.
+    """
+
+    whole_s: float
+    transfer_s: float
+    waited_s: float
+    cpu_s: float
+    peak_memory: int
+    peak_disk: int
+    wire: int
+    requests: int
+    parallelism: float
+
+
+@dataclass
+class Series:
+    """The samples of one workload on one store: the initializer's, and as many of the reference client."""
+
+    size: int
+    files: int
+    mine: list[Sample] = field(default_factory=list)
+    reference: list[Sample] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where one test measures: its store, the initializer, and the folder of the run that keeps all series."""
+
+    store: Store
+    initializer: Fetcher
+    gateway: Gateway
+    folder: Path
+
+    def series(self, workload: Workload, samples: int) -> Series:
+        """At least `samples` of the workload; those that are not there yet are taken now.
+
+        Raises Broken when a call does not deliver the model, NotOffered where the line cannot be drawn or a call does
+        not end.
+        """
+        kept = self.folder / f"{self.store.name}.{workload.name}.json"
+        with self.initializer.holding(SharedLock(kept.with_suffix(".lock")).alone()):
+            series = _read(kept) if kept.exists() else Series(0, 0)
+            if len(series.mine) < samples:
+                self._extend(series, workload, samples)
+                kept.write_text(json.dumps(asdict(series)))
+        return series
+
+    def _extend(self, series: Series, workload: Workload, samples: int) -> None:
+        tree, expected = workload.make(), workload.expected()
+        self.store.put(under("model", tree))
+        series.size, series.files = sum(map(len, tree.values())), len(tree)
+        single = isinstance(self.store, HTTP)
+        uri = self.store.uri(f"model/{next(iter(tree))}" if single else "model")
+        del tree
+        with ExitStack() as stack:
+            if workload.line:
+                line = Place(of_this_user("measuring"), min(LINES, cores()))
+                stack.enter_context(self.initializer.holding(line))
+            environment = stack.enter_context(self._environment(workload.line))
+            while len(series.mine) < samples:
+                series.mine.append(self._mine(uri, environment, expected, workload.line))
+                if workload.compared:
+                    series.reference.append(self._reference(uri, environment, expected, workload.line))
+
+    def _mine(
+        self, uri: str, environment: Mapping[str, str], expected: Mapping[str, bytes], line: Line | None
+    ) -> Sample:
+        since = self.gateway.position()
+        at_once = line is not None
+        fetch = self.initializer.fetch(uri, environment=environment, timeout_s=TIMEOUT_S, hashed=True, at_once=at_once)
+        if fetch.outcome.ended == "timeout":  # on a busy machine that says nothing; other profiles judge what hangs
+            raise NotOffered(f"a measured call did not end within {TIMEOUT_S:.0f} s on this machine")
+        if fetch.tree != expected:
+            raise Broken("the tree below the destination is not the model, so that its time says nothing")
+        self.initializer.forget()
+        return sample(fetch.outcome, self._requests(since), line)
+
+    def _reference(
+        self, uri: str, environment: Mapping[str, str], expected: Mapping[str, bytes], line: Line | None
+    ) -> Sample:
+        since = self.gateway.position()
+        outcome = self._call(client(self.store.name), uri, environment, line)
+        found = outcome.trees.get(DEST, {})
+        arrived = {path: found[path].content for path in expected if path in found}
+        if outcome.exit_code != 0 or arrived != expected:
+            raise ReferenceFailed(f"exit code {outcome.exit_code}: {outcome.stderr.strip()[-500:]}")
+        return sample(outcome, self._requests(since), line)
+
+    def _call(self, program: Initializer, uri: str, environment: Mapping[str, str], line: Line | None) -> Outcome:
+        access = self.store.access()
+        if isinstance(self.store, GCS):
+            environment = {**environment, "REFERENCE_TOKEN": self.store.server.extra["valid_token"]}
+        workdir = Path(tempfile.mkdtemp(dir=self.store.scratch))
+        mounts = {**self.gateway.mounts, **access.mounts}
+        try:
+            call = Call(
+                [(uri, DEST)], workdir, environment, mounts, timeout_s=TIMEOUT_S, hashed=True, at_once=line is not None
+            )
+            outcome = program.call(call)
+        finally:
+            shutil.rmtree(workdir, ignore_errors=True)
+        self.initializer.reference_cpu_s += outcome.cpu_s
+        return outcome
+
+    @contextmanager
+    def _environment(self, line: Line | None) -> Iterator[dict[str, str]]:
+        """The variables of a call, led over `line`."""
+        plain = {**self.gateway.environment(), **self.store.access().environment}
+        if line is None:
+            yield plain
+            return
+        folder = Path(tempfile.mkdtemp(dir=self.store.scratch))
+        behind = {address(self.gateway.proxy_url), address(self.store.server.url)}
+        try:
+            with draw(line, behind, folder) as drawn:
+                yield drawn.environment(plain)
+        except Unavailable as reason:
+            raise NotOffered(f"toxiproxy does not run: {reason}") from reason
+
+    def _requests(self, since: int) -> list[Request]:
+        case = self.store.case
+        return [r for r in self.gateway.requests(since) if case in r.host or case in r.path]
+
+
+def sample(outcome: Outcome, requests: Sequence[Request], line: Line | None) -> Sample:
+    """What one call that delivered the model took."""
+    if not requests:
+        raise ReferenceFailed("the gateway saw no request for the model")
+    return Sample(
+        whole_s=outcome.duration_s,
+        transfer_s=outcome.began + outcome.duration_s - min(request.time for request in requests),
+        waited_s=outcome.waited_s,
+        cpu_s=outcome.cpu_s,
+        peak_memory=outcome.peak_memory,
+        peak_disk=outcome.peak_disk,
+        wire=sum(request.response_bytes for request in requests),
+        requests=len(requests),
+        parallelism=parallelism(requests, line.rate) if line else 0.0,
+    )
+
+
+def parallelism(requests: Sequence[Request], rate: int) -> float:
+    """How many times the `rate` of one connection (bytes a second) a client got, over as long as its longest body took.
+
+    A body of n bytes occupies its connection for n / rate seconds from its request on, since nobody is served faster;
+    the mean number of occupied connections is taken over every stretch of the length of the longest body, and the
+    largest is the answer. What the machine does before, between and after does not enter.
+    """
+    bodies = [(r.time, r.time + r.response_bytes / rate) for r in requests if r.response_bytes >= BODY_BYTES]
+    stretch = max((end - start for start, end in bodies), default=1.0)
+
+    def occupied(since: float) -> float:
+        overlaps = (min(end, since + stretch) - max(start, since) for start, end in bodies)
+        return sum(overlap for overlap in overlaps if overlap > 0) / stretch
+
+    edges = [start for start, _ in bodies] + [end - stretch for _, end in bodies]
+    return max(map(occupied, edges), default=0.0)
+
+
+def _read(kept: Path) -> Series:
+    data = json.loads(kept.read_text())
+    samples = {name: [Sample(**one) for one in data[name]] for name in ("mine", "reference")}
+    return Series(data["size"], data["files"], **samples)

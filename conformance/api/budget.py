@@ -1,0 +1,147 @@
+"""From samples to a verdict on a budget: the quantities that budgets are about, and the meter that tests hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from conformance.api.benchmark import Bench, Sample, Series
+from conformance.api.fetch import Broken
+from conformance.api.intervals import FEWEST, LEAST_SPREAD, MOST, Interval, interval
+from conformance.api.workloads import LARGE, MIB, TINY, Workload
+from conformance.spec import Budget
+from reports.measurement import Measurement
+from scenarios.clients import description
+from scenarios.stores.base import NotOffered
+
+Read = Callable[[Bench, Series], list[float]]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a budget can be about.
+
+    read       the initializer's values of a series, a sample each.
+    beside     what each is held against, where a budget multiplies that; its name where it is no reference client.
+    tolerance  for what does not scatter: how far one call may be from the next; None for what has to be repeated.
+    spread     of what has to be repeated: the least that is believed of its scatter.
+    rate       whether the value is the time in which a whole model moved.
+    """
+
+    read: Read
+    beside: Read | None = None
+    beside_name: str = ""
+    tolerance: float | None = None
+    spread: float = LEAST_SPREAD
+    rate: bool = False
+
+
+def _mine(value: Callable[[Sample, Series], float]) -> Read:
+    return lambda _, series: [value(one, series) for one in series.mine]
+
+
+def _reference(value: Callable[[Sample, Series], float]) -> Read:
+    return lambda _, series: [value(one, series) for one in series.reference]
+
+
+def _work(samples: Sequence[Sample], idle: Sequence[Sample]) -> list[float]:
+    """CPU seconds of each call without those of a start, which one of next to nothing shows."""
+    start = median(one.cpu_s for one in idle)
+    return [max(one.cpu_s - start, 0.01) for one in samples]
+
+
+def _cpu(bench: Bench, series: Series) -> list[float]:
+    gib = series.size / (1 << 30)
+    return [work / gib for work in _work(series.mine, bench.series(TINY, FEWEST).mine)]
+
+
+def _reference_cpu(bench: Bench, series: Series) -> list[float]:
+    gib = series.size / (1 << 30)
+    return [work / gib for work in _work(series.reference, bench.series(TINY, FEWEST).reference)]
+
+
+def _peak(_: Bench, series: Series) -> list[float]:
+    if not all(one.peak_memory for one in series.mine):  # which would keep every budget
+        raise NotOffered("the engine runs its containers where their memory cannot be seen from here")
+    return [one.peak_memory / MIB for one in series.mine]
+
+
+def _small_peak(bench: Bench, series: Series) -> list[float]:
+    small = median(one.peak_memory for one in bench.series(LARGE, 1).mine) / MIB
+    return [small] * len(series.mine)
+
+
+QUANTITIES = {
+    "transfer time": Quantity(
+        _mine(lambda one, _: one.transfer_s), _reference(lambda one, _: one.transfer_s), rate=True
+    ),
+    "parallelism": Quantity(
+        _mine(lambda one, _: one.parallelism), _reference(lambda one, _: one.parallelism), spread=0.02
+    ),
+    "bytes on the wire": Quantity(
+        _mine(lambda one, series: one.wire / series.size),
+        _reference(lambda one, series: one.wire / series.size),
+        tolerance=0.0,
+    ),
+    "requests": Quantity(_mine(lambda one, series: one.requests / series.files), tolerance=0.0),
+    "peak memory": Quantity(_peak, _reference(lambda one, _: one.peak_memory / MIB), tolerance=0.05),
+    "memory growth": Quantity(_peak, _small_peak, "with a model of 12 MiB", tolerance=0.05),
+    "peak disk": Quantity(_mine(lambda one, series: one.peak_disk / series.size), tolerance=0.01),
+    "CPU time": Quantity(_cpu, _reference_cpu),
+    "first byte": Quantity(
+        _mine(lambda one, _: one.whole_s - one.waited_s), _reference(lambda one, _: one.whole_s - one.waited_s)
+    ),
+}
+
+
+@dataclass
+class Meter:
+    """Holds one rule's budget against what is measured on one store; it remembers every sample, for the report."""
+
+    bench: Bench
+    budget: Budget
+    measurements: list[Measurement]
+
+    def keeps_budget(self, workload: Workload) -> None:
+        """Take samples of the workload until they decide.
+
+        Raises Broken when the budget is not kept, NotOffered when the samples scatter too much to say.
+        """
+        quantity = QUANTITIES[self.budget.quantity]
+        store = self.bench.store.name
+        for count in range(FEWEST if quantity.tolerance is None else 1, MOST + 1):
+            series = self.bench.series(workload, count)
+            values = quantity.read(self.bench, series)
+            beside = quantity.beside(self.bench, series) if quantity.beside else []
+            pairs = zip(values, beside or [1.0] * len(values), strict=True)
+            shares = [self.budget.share(store, *pair) for pair in pairs]
+            found = interval(shares, quantity.tolerance, quantity.spread)
+            if found.decision != "undecided":
+                break
+        measured = self._measurement(quantity, series, values, beside, found)
+        self.measurements.append(measured)
+        if found.decision == "over":
+            raise Broken(measured.sentence)
+        if found.decision == "undecided":
+            raise NotOffered(f"{len(values)} samples do not decide: {measured.sentence}")
+
+    def _measurement(
+        self, quantity: Quantity, series: Series, values: Sequence[float], beside: Sequence[float], found: Interval
+    ) -> Measurement:
+        store = self.bench.store.name
+        return Measurement(
+            name=self.budget.quantity,
+            unit=self.budget.unit,
+            samples=_rounded(values),
+            reference=_rounded(beside),
+            reference_name=(quantity.beside_name or description(store)) if beside else "",
+            budget=self.budget.text(store),
+            share=_rounded([found.low, found.high]),
+            decision=found.decision,
+            moved_bytes=series.size if quantity.rate else 0,
+        )
+
+
+def _rounded(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(float(f"{value:.4g}") for value in values)

@@ -1,0 +1,61 @@
+"""What hostile content must not bring about, whatever else becomes of it."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+
+from conformance.api.fetch import Broken, Fetch
+from scenarios.content.hostile import EVIL, MARK
+from scenarios.initializers.base import DEST
+from scenarios.stores import PVC, Local
+
+#: What a link may lead to: KServe's initializer links a volume's files instead of copying them.
+_SOURCES = (PVC.mount, Local.mount)
+
+
+def assert_contained(run: Fetch, *, whole: Mapping[str, bytes] | None = None) -> None:
+    """Nothing marked lies outside of the destination, no link leads there, and a half tree is no success.
+
+    whole  what has to be there when the call ends with exit 0.
+
+    Raises Broken; and Unproven for another end of a program that is not known to work.
+    """
+    assert_nothing_outside(run)
+    if run.outcome.ended == "timeout":
+        raise Broken("the call did not end within its time limit")
+    if run.outcome.exit_code != 0:
+        run.require()
+        return
+    if whole is None:
+        return
+    missing = [
+        path for path, content in whole.items() if (e := run.entries().get(path)) is None or e.content != content
+    ]
+    if missing:
+        run.differs()
+        raise Broken(f"exit code 0 with a half tree: {', '.join(missing)} did not arrive")
+
+
+def assert_nothing_outside(run: Fetch) -> None:
+    """No stray with MARK, and no link below a destination that leads elsewhere than to the source. Raises Broken."""
+    strays = [path for path in run.outcome.strays if MARK in path]
+    if strays:
+        raise Broken(f"written outside of {DEST}: {', '.join(strays)}")
+    for dest, tree in run.outcome.trees.items():
+        leading_out = [path for path, entry in tree.items() if entry.link and not _inside(dest, path, entry.link)]
+        if leading_out:
+            raise Broken(f"links that lead out of {dest} were made: {', '.join(sorted(leading_out)[:5])}")
+
+
+def assert_reported(run: Fetch, name: str) -> None:
+    """The file is there, or the call failed, or its output names what was left out. Raises Broken."""
+    delivered = any(entry.content == EVIL for entry in run.entries().values())
+    if run.outcome.exit_code == 0 and not delivered and name not in run.output:
+        raise Broken(f"exit code 0 without the file, and no word of {name!r}")
+
+
+def _inside(dest: str, path: str, target: str) -> bool:
+    """Whether a link at `path` below `dest` stays there or leads to the source, by what it says."""
+    seen = posixpath.normpath(posixpath.join(dest, posixpath.dirname(path), target))
+    return any(seen == place or seen.startswith(f"{place}/") for place in (dest, *_SOURCES))

@@ -1,0 +1,421 @@
+"""Calls of the initializer as tests read them: fetch a URI, look at the tree, insist on a refusal."""
+
+from __future__ import annotations
+
+import posixpath
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+from urllib.parse import urlsplit
+
+from conformance.api.messages import TERMINATION_MESSAGE_BYTES, fault_of, own_words, termination_message
+from conformance.spec import Rule, Spec
+from reports.redact import forms_of
+from scenarios.initializers.base import DEST, NEEDS_SANDBOX, Call, Entry, Initializer, Kill, Outcome
+from scenarios.network.view import TRUST, Gateway
+from scenarios.stores.base import Access, NotOffered, Store
+
+#: Lines of output that a failure shows.
+SHOWN_LINES = 14
+
+
+class Broken(AssertionError):
+    """The initializer broke the rule under test; the text says how."""
+
+
+class NotConcerned(Exception):
+    """The rule is about something that this initializer does not have; the text names it."""
+
+
+class Unproven(Exception):
+    """Nothing is known of the rule under test, because another one is broken that it builds on; the text names it."""
+
+
+#: How a call is let in and what it fetches, where no rule gives it a defect: with valid access, with private access,
+#: over TLS with the suite's authority, without a signature that covers the request, or a single archive.
+Way = Literal["plain", "private", "tls", "unsigned", "archive"]
+
+
+class Controls(Protocol):
+    """What is known of the program under test by calls without a defect; see `conformance.harness.controls`."""
+
+    def require(self, store: str | None, way: Way) -> None:
+        """Raises Unproven or NotConcerned where a call without a defect does not deliver its model."""
+
+    @property
+    def made(self) -> Sequence[Outcome]:
+        """The calls that were made for this, if another test had not made them before."""
+
+
+class Tree(dict[str, bytes]):
+    """Files below a destination: relative path -> content. Compared with plain dicts.
+
+    links    relative path -> what the link there says, of links that lead to no file of a destination or mount.
+    differs  called when a comparison fails.
+    """
+
+    def __init__(self, files: Mapping[str, bytes], links: Mapping[str, str], differs: Callable[[], None]) -> None:
+        super().__init__(files)
+        self.links = links
+        self._differs = differs
+
+    def __eq__(self, other: object) -> bool:
+        equal = super().__eq__(other)
+        if not equal:
+            self._differs()
+        return equal
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None
+
+
+def difference(actual: Mapping[str, bytes], expected: Mapping[str, bytes]) -> list[str]:
+    """What stands in the way of equality, a line for each path."""
+    links = actual.links if isinstance(actual, Tree) else {}
+    lines = []
+    for path in sorted(expected.keys() | actual.keys()):
+        if path not in actual and path in links:
+            lines.append(f"  - missing     {path!r}: a link to {links[path]}, where no file of a destination lies")
+        elif path not in actual:
+            lines.append(f"  - missing     {path!r} ({len(expected[path])} bytes)")
+        elif path not in expected:
+            lines.append(f"  + unexpected  {path!r} ({len(actual[path])} bytes)")
+        elif actual[path] != expected[path]:
+            lines.append(f"  ! differs     {path!r}: {_sizes(actual[path], expected[path])}")
+    return lines
+
+
+def _sizes(actual: bytes, expected: bytes) -> str:
+    if len(actual) != len(expected):
+        return f"{len(actual)} bytes instead of {len(expected)}"
+    at = next(i for i, (a, b) in enumerate(zip(actual, expected, strict=True)) if a != b)
+    return f"same size, first difference at byte {at}"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The rule that a call is made for, and how its messages are judged.
+
+    release  KServe's release when the initializer is KServe's own: its exact words are known; else None.
+    """
+
+    rule: Rule
+    spec: Spec
+    release: str | None
+    store: str | None
+    case: str
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """One finished call.
+
+    given    what it was told by the suite: a message that repeats it tells no cause.
+    require  see `Controls.require`, for its store and way.
+    asked    whether a request reached the store, or the store has no server.
+    differs  called when it has not delivered what was asked for.
+    """
+
+    pairs: Sequence[tuple[str, str]]
+    outcome: Outcome
+    expected: Expectation
+    bookkeeping: Sequence[str]
+    access: Access
+    given: Sequence[str]
+    require: Callable[[], None]
+    asked: Callable[[], bool]
+    differs: Callable[[], None]
+
+    @property
+    def tree(self) -> Tree:
+        """The files below the first destination of a call that ended with exit 0. Raises Broken for any other end."""
+        return self.tree_at(self.pairs[0][1])
+
+    def tree_at(self, dest: str) -> Tree:
+        """The files below `dest` of a call that ended with exit 0. Raises Broken for any other end."""
+        flaws = {
+            "the call did not end within its time limit": self.outcome.ended == "timeout",
+            "the call was ended because it filled its destination": self.outcome.ended == "disk",
+            f"exit code {self.outcome.exit_code} instead of 0": self.outcome.exit_code != 0,
+        }
+        if flaw := next((text for text, true in flaws.items() if true), ""):
+            self.differs()
+            raise Broken(flaw)
+        entries = self.entries(dest).items()
+        files = {path: entry.content for path, entry in entries if entry.content is not None}
+        links = {path: entry.link for path, entry in entries if entry.link and entry.content is None}
+        return Tree(files, links, self.differs)
+
+    def entries(self, dest: str | None = None) -> dict[str, Entry]:
+        """Files and folders below a destination, without what the store's own client keeps there; any exit code."""
+        found = self.outcome.trees.get(posixpath.normpath(dest or self.pairs[0][1]), {})
+        return {path: entry for path, entry in found.items() if path.split("/")[0] not in self.bookkeeping}
+
+    @property
+    def delivered(self) -> list[str]:
+        """Paths of the files below the first destination; any exit code."""
+        return [path for path, entry in self.entries().items() if entry.content is not None]
+
+    @property
+    def output(self) -> str:
+        """Everything printed, standard output first."""
+        return f"{self.outcome.stdout}\n{self.outcome.stderr}"
+
+    @property
+    def last_words(self) -> str:
+        """What would become the pod's termination message, of either stream: how they mix is not known here."""
+        return self._last(lambda text: text)
+
+    def _last(self, part: Callable[[str], str]) -> str:
+        return "\n".join(termination_message(part(text)) for text in (self.outcome.stdout, self.outcome.stderr))
+
+    def assert_secret(self) -> None:
+        """The whole output has no credential of its access, in no form. Raises Broken, NotOffered where it has none."""
+        forms = forms_of(self.access.planted())
+        if self.outcome.found:
+            how = sorted({forms[form] for form in self.outcome.found})
+            raise Broken(f"a credential stands in the output, {' and '.join(how)}")
+
+    def left_packed(self, name: str) -> bool:
+        """Whether the call delivered the archive `name` as an archive, and nothing else."""
+        return self.outcome.exit_code == 0 and list(self.entries()) == [name]
+
+    def assert_failed(self) -> None:
+        """It ended by itself with a non-zero exit, as a program that is known to work. Raises Broken, Unproven."""
+        if self.outcome.ended != "exit":
+            raise Broken(f"the call did not fail: it had to be ended ({self.outcome.ended})")
+        if self.outcome.exit_code == 0:
+            self.differs()
+            raise Broken("exit code 0, as if it had succeeded")
+        self.require()
+
+    def assert_failed_or(self, tree: Mapping[str, bytes]) -> None:
+        """It ended by itself, and with exit 0 only if `tree` arrived. Raises Broken, Unproven."""
+        if self.outcome.ended != "exit":
+            raise Broken(f"the call did not end by itself: it had to be ended ({self.outcome.ended})")
+        if self.outcome.exit_code != 0:
+            self.require()
+        elif wrong := difference(self.tree, tree):
+            self.differs()
+            raise Broken("\n".join(["exit code 0, but the tree below the destination differs:", *wrong]))
+
+    def assert_refused(self, *, names: str | None = None, asked: bool = False) -> None:
+        """It failed, and its message tells why; `asked` only after a request to the store, whose answer it is.
+
+        KServe's releases are held to their exact words where the rule has them. Otherwise the last words must
+        match the rule's cause, and contain `names` (the resource) when given. Raises Broken.
+        """
+        self.assert_failed()
+        exact = self._exact_words()
+        if exact is not None:
+            if exact not in self.output:
+                raise Broken(f"the message of this release is missing:\n  {exact}")
+        else:
+            self.assert_last_words(names=names)
+        if asked:
+            self.assert_asked()
+
+    def assert_asked(self) -> None:
+        """A request reached the store, whose answer the message is about. Raises Broken."""
+        if not self.asked():
+            raise Broken("no request reached the store, which alone can tell")
+
+    def assert_last_words(self, *, names: str | None = None) -> None:
+        """The end of the output tells the rule's cause and `names`. Raises Broken."""
+        said = self._last(lambda text: own_words(text, [*self.given, names or ""]))
+        end = f"the last {TERMINATION_MESSAGE_BYTES} bytes of output"
+        cause = self.expected.rule.cause
+        if cause is not None and (fault := fault_of(said, cause, self.expected.spec)):
+            raise Broken(f"{end} {fault}")
+        if names is not None and names not in self.last_words:
+            raise Broken(f"{end} do not name {names!r}")
+
+    def _exact_words(self) -> str | None:
+        if self.expected.release is None:
+            return None
+        text = self.expected.rule.message(self.expected.release, self.expected.store, self.expected.case)
+        if text is None or not self.pairs:
+            return text
+        uri = self.pairs[0][0]
+        parts = urlsplit(uri)
+        path = parts.path.lstrip("/")
+        container = path.partition("/")[0] if parts.scheme == "https" else parts.netloc
+        return text.format(uri=uri, container=container, path=path, host=parts.hostname)
+
+    def describe(self) -> list[str]:
+        """The call as a failure shows it: sources, end, and the last lines of output."""
+        what = "  ".join(f"{uri} -> {dest}" for uri, dest in self.pairs) or "(other arguments)"
+        lines = [f"call: {what}", f"  ended: {self.outcome.ended}, exit code {self.outcome.exit_code}, "
+                 f"after {self.outcome.duration_s:.2f} s"]  # fmt: skip
+        if self.outcome.survivors:
+            lines.append(f"  still running at its end, and stopped: {', '.join(self.outcome.survivors)}")
+        printed = [line for line in self.output.splitlines() if line.strip()]
+        return lines + ([f"  | {line[:400]}" for line in printed[-SHOWN_LINES:]] or ["  | (no output)"])
+
+
+class Fetcher:
+    """The initializer in the hands of one test; it remembers its calls, for the report."""
+
+    def __init__(
+        self,
+        initializer: Initializer,
+        expected: Expectation,
+        store: Store | None,
+        gateway: Gateway,
+        scratch: Path,
+        *,
+        before_call: Callable[[float], None],
+        controls: Controls | None = None,
+    ) -> None:
+        self._initializer = initializer
+        self._expected = expected
+        self.store = store
+        self._gateway = gateway
+        self._scratch = scratch
+        self._before_call = before_call
+        self._controls = controls
+        self._undelivered: list[Way] = []
+        self.fetches: list[Fetch] = []
+        #: Seconds that this test waited for other tests; they are no part of its own length.
+        self.held_up_s = 0.0
+        #: CPU seconds of the reference clients that were measured beside it.
+        self.reference_cpu_s = 0.0
+
+    def fetch(
+        self,
+        *uris: str,
+        dest: str = DEST,
+        access: Access | None = None,
+        environment: Mapping[str, str] | None = None,
+        mounts: Mapping[str, Path] | None = None,
+        present: Mapping[str, Mapping[str, bytes]] | None = None,
+        trust: bool = True,
+        again: bool = False,
+        timeout_s: float = 60.0,
+        terminate_when: Callable[[], bool] | None = None,
+        space: int | None = None,
+        kill: Kill | None = None,
+        hashed: bool = False,
+        at_once: bool = False,
+        offline: bool = False,
+        confined: bool = False,
+        way: Way = "plain",
+    ) -> Fetch:
+        """Call the initializer for one URI into `dest`, or for several into `dest/0`, `dest/1`, ...
+
+        access       how the store lets it in; by default with valid credentials.
+        environment  more variables, over those of the access.
+        mounts       more files or folders, by the path that the initializer sees.
+        present      destination -> files that lie there before the call.
+        trust        whether the suite's certificate authority is trusted.
+        again        on the destination as the last call left it.
+        space        bytes that fit into the destination.
+        hashed       whether the tree is to have the sha256 of every file instead of its content.
+        at_once      whether it does not wait for a core.
+        offline      whether there is no network at all.
+        confined     whether it is any user, on a root file system that cannot be written.
+        way          what the same call without a defect is.
+        """
+        access = access or (self.store.access() if self.store else Access())
+        uris = tuple(uri + "?" + access.query if access.query and "?" not in uri else uri for uri in uris)
+        pairs = [(uris[0], dest)] if len(uris) == 1 else [(uri, f"{dest}/{n}") for n, uri in enumerate(uris)]
+        settings = {**self._gateway.environment(), **access.environment}
+        if not trust:
+            settings = {name: value for name, value in settings.items() if name not in TRUST}
+        if not again:
+            self._workdir = self._new_workdir()
+        return self._call(
+            Call(
+                pairs=pairs,
+                workdir=self._workdir,
+                environment={**settings, **(environment or {})},
+                mounts={**self._gateway.mounts, **access.mounts, **(mounts or {})},
+                present=present or {},
+                timeout_s=timeout_s,
+                terminate_when=terminate_when,
+                space=space,
+                kill=kill,
+                hashed=hashed,
+                at_once=at_once,
+                offline=offline,
+                confined=confined,
+                sought=list(forms_of(access.secrets)),
+            ),
+            access,
+            way,
+        )
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """All calls of the initializer that this test made."""
+        return [*(fetch.outcome for fetch in self.fetches), *(self._controls.made if self._controls else ())]
+
+    def excuse(self) -> None:
+        """After a failure: a model that did not arrive is held against the rule that is about its arrival alone.
+
+        Raises Unproven or NotConcerned where the same call without a defect does not deliver either.
+        """
+        for way in dict.fromkeys(self._undelivered):
+            self._require(way)
+
+    def needs_sandbox(self) -> None:
+        """Raises NotOffered without one: what is written beside the destination is not seen, and paths are others."""
+        if self._initializer.isolation == "none":
+            raise NotOffered(NEEDS_SANDBOX)
+
+    @contextmanager
+    def holding(self, lock: AbstractContextManager[object]) -> Iterator[None]:
+        """Hold a lock that other tests want too."""
+        began = time.monotonic()
+        with lock:
+            self.held_up_s += time.monotonic() - began
+            yield
+
+    def forget(self) -> None:
+        """Remove what the last call left on disk, where many large ones follow each other."""
+        shutil.rmtree(self._workdir, ignore_errors=True)
+
+    def call(self, *arguments: str) -> Fetch:
+        """Call the initializer with arguments that are not pairs."""
+        environment = self._gateway.environment()
+        call = Call((), self._new_workdir(), environment, self._gateway.mounts, arguments=arguments)
+        return self._call(call, Access(), "plain")
+
+    def _new_workdir(self) -> Path:
+        return Path(tempfile.mkdtemp(prefix="call-", dir=self._scratch))
+
+    def _require(self, way: Way) -> None:
+        if self._controls:
+            self._controls.require(self.store.name if self.store else None, way)
+
+    def _call(self, call: Call, access: Access, way: Way) -> Fetch:
+        self._before_call(call.timeout_s)
+        fetch = Fetch(
+            pairs=call.pairs,
+            outcome=self._initializer.call(call),
+            expected=self._expected,
+            bookkeeping=self.store.bookkeeping if self.store else (),
+            access=access,
+            given=[*access.secrets, *self._told(call)],
+            require=lambda: self._require(way),
+            asked=lambda: self.store is None or self.store.endpoint is None or self.store.asked(),
+            differs=lambda: self._undelivered.append(way),
+        )
+        self.fetches.append(fetch)
+        self.held_up_s += fetch.outcome.queued_s
+        return fetch
+
+    def _told(self, call: Call) -> Iterator[str]:
+        """Every name of the suite's that the initializer is told."""
+        yield from (uri for uri, _ in call.pairs)
+        yield from call.mounts
+        yield from (value for value in call.environment.values() if "/" in value)
+        if self.store:
+            yield self.store.case

@@ -1,0 +1,45 @@
+"""A test's own corner of a store, and the small models that it is filled with."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.harness.run import Run
+from scenarios.content.models import under
+from scenarios.stores import HTTP, STORES, AzureFiles
+from scenarios.stores.base import Store
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A model in the store: its URI, and what has to arrive."""
+
+    uri: str
+    tree: Mapping[str, bytes]
+
+
+def corner(run: Run, store: str, folder: Path) -> Store:
+    """A corner of `store` that nobody else has. Its files are in `folder`, or with a cluster where nodes see them."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    case = f"case-{worker}-{next(_numbers)}"
+    folder = run.fleet.folder / "cases" / case if run.cluster else folder
+    folder.mkdir(parents=True)
+    return STORES[store].at(run.fleet.endpoints, run.mode, run.fleet.gateway, case, folder)
+
+
+def deposit(store: Store, tree: Mapping[str, bytes], single: str) -> Sample:
+    """Put `tree` where it can be fetched from as a whole, or else its file `single`."""
+    if isinstance(store, AzureFiles):
+        # KServe keeps the folder's name there (PLACE-001); at the root that fault does not hide the others.
+        store.put(tree)
+        return Sample(f"{store.uri()}/", tree)
+    store.put(under("model", tree))
+    if isinstance(store, HTTP):
+        return Sample(store.uri(f"model/{single}"), {single: tree[single]})
+    return Sample(store.uri("model"), tree)

@@ -1,0 +1,191 @@
+"""The calling contract: arguments, destinations, exit code, signals, and nothing beside the destination."""
+
+import re
+import time
+
+import pytest
+
+from conformance import rule
+from conformance.api.fetch import Fetcher
+from conformance.api.samples import Sample
+from conformance.harness.fixtures import Silence
+from scenarios.cluster.waiting import wait
+from scenarios.content.models import under
+from scenarios.initializers.base import DEST
+from scenarios.stores import HTTP
+from scenarios.stores.base import Store
+
+#: Seconds that a terminated container has before the kubelet kills it is 30 by default; a third of it is asked for.
+TERMINATION_S = 10.0
+#: Seconds that a call may take that is terminated.
+TERMINATED_S = 30.0
+
+
+@rule("CONTRACT-001")
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("/srv/model",), ("/srv/model", DEST, "/srv/other"), ("/srv/a", DEST, "/srv/b", f"{DEST}/b", "/srv/c")],
+    ids=["none", "one", "three", "five"],
+)
+def test_wrong_arguments_are_refused_with_the_usage(initializer: Fetcher, arguments: tuple[str, ...]) -> None:
+    """Neither nothing, a lone source nor an odd number of arguments is a call."""
+    run = initializer.call(*arguments)
+    run.assert_refused()
+    assert not run.outcome.strays, f"written: {', '.join(run.outcome.strays)}"
+
+
+@rule("CONTRACT-002")
+def test_several_pairs(store: Store, initializer: Fetcher) -> None:
+    """Three sources of one store, each into its own destination."""
+    names = ("first", "other", "third")
+    store.put({f"{name}/only.bin": name.encode() for name in names})
+    run = initializer.fetch(*(store.uri(f"{name}/only.bin" if isinstance(store, HTTP) else name) for name in names))
+    for number, name in enumerate(names):
+        assert run.tree_at(f"{DEST}/{number}") == {"only.bin": name.encode()}
+
+
+@rule("CONTRACT-003")
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "middle", "last"])
+def test_one_failing_pair_fails_the_call(store: Store, initializer: Fetcher, sample: Sample, place: int) -> None:
+    """Of three sources one is not there."""
+    uris = [sample.uri] * 2
+    uris.insert(place, store.uri("absent/x.bin" if isinstance(store, HTTP) else "absent"))
+    initializer.fetch(*uris).assert_refused()
+
+
+@rule("CONTRACT-004")
+def test_missing_parents_are_made(initializer: Fetcher, sample: Sample) -> None:
+    """`/mnt/models/a/b` where not even `a` exists; the model server's user has to pass through `a`."""
+    run = initializer.fetch(sample.uri, dest=f"{DEST}/a/b", present={DEST: {}})
+    assert run.tree == sample.tree
+    mode = run.entries(DEST)["a"].mode
+    assert mode & 0o005 == 0o005, f"the parent that it made is not open to others: {mode:04o}"
+
+
+@rule("CONTRACT-005")
+def test_what_lies_in_the_destination_stays(initializer: Fetcher, sample: Sample) -> None:
+    """A runtime's own files in the volume survive the download, those in a folder of the model too."""
+    before = {"runtime/settings.json": b"{}", "notes.txt": b"keep", "weights/notes.txt": b"keep"}
+    run = initializer.fetch(sample.uri, present={DEST: before})
+    assert run.tree == {**sample.tree, **before}
+
+
+@rule("CONTRACT-005")
+@pytest.mark.usefixtures("sample")
+def test_what_lies_in_the_destination_survives_a_failure(store: Store, initializer: Fetcher) -> None:
+    """Whoever clears away half a model leaves alone what was there before."""
+    before = {"runtime/settings.json": b"{}", "notes.txt": b"keep"}
+    missing = store.uri("absent/x.bin" if isinstance(store, HTTP) else "absent")
+    run = initializer.fetch(missing, present={DEST: before})
+    run.require()
+    found = run.entries()
+    lost = [path for path, content in before.items() if path not in found or found[path].content != content]
+    assert not lost, f"no longer there as before: {', '.join(lost)}"
+
+
+@rule("CONTRACT-006")
+def test_a_trailing_slash_on_the_destination(initializer: Fetcher, sample: Sample) -> None:
+    """`/mnt/models/` means `/mnt/models`."""
+    assert initializer.fetch(sample.uri, dest=f"{DEST}/").tree == sample.tree
+
+
+@rule("CONTRACT-007")
+def test_a_second_run_on_the_same_destination(initializer: Fetcher, sample: Sample) -> None:
+    """A node restarts: the init container runs again on the volume that it filled."""
+    assert initializer.fetch(sample.uri).tree == sample.tree
+    assert initializer.fetch(sample.uri, again=True).tree == sample.tree
+
+
+@rule("CONTRACT-008")
+def test_another_user_can_read_the_model(initializer: Fetcher, sample: Sample) -> None:
+    """The model server runs as a user of its own: files need o+r, folders o+rx, the destination itself too."""
+    run = initializer.fetch(sample.uri)
+    assert run.tree == sample.tree
+    found = [(path, entry.mode, 0o005 if entry.content is None else 0o004) for path, entry in run.entries().items()]
+    found += [(path, mode, 0o005) for path, mode in run.outcome.modes.items()]
+    closed = {path: f"{mode:04o}" for path, mode, bits in found if mode & bits != bits}
+    assert not closed, f"not open to others: {closed}"
+
+
+@rule("CONTRACT-009")
+def test_nothing_is_written_elsewhere(initializer: Fetcher, sample: Sample) -> None:
+    """Only the destination and /tmp are there to be written on a read-only root file system."""
+    initializer.needs_sandbox()
+    run = initializer.fetch(sample.uri)
+    assert run.tree == sample.tree
+    assert not run.outcome.strays, f"written outside {DEST} and /tmp: {', '.join(run.outcome.strays)}"
+
+
+@rule("CONTRACT-009")
+def test_nothing_is_written_to_the_store(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """Its credentials may allow more than it needs; a lock beside the model is a file of the model for the next one."""
+    assert initializer.fetch(sample.uri).tree == sample.tree
+    written = [f"{one.method} {one.path}" for one in store.requests() if one.method in {"PUT", "PATCH", "DELETE"}]
+    assert not written, f"written to the store: {', '.join(written)}"
+
+
+@rule("CONTRACT-010")
+def test_sigterm_ends_the_download(store: Store, initializer: Fetcher, silence: Silence) -> None:
+    """The pod is deleted while the store does not answer."""
+    uri, access = store.unreachable(silence.address)
+    run = initializer.fetch(uri, access=access, terminate_when=silence.asked, timeout_s=TERMINATED_S)
+    took = run.outcome.ended_after_signal_s
+    if took is None:
+        run.require()
+    assert took is not None, f"no SIGTERM was sent, because the store was not asked; exit code {run.outcome.exit_code}"
+    ignored = "it does not handle SIGTERM, which the kernel therefore does not deliver to a container's first process"
+    assert took <= TERMINATION_S, f"it ended {took:.1f} s after SIGTERM" if run.outcome.delivered else ignored
+    assert run.outcome.exit_code != 0, "exit code 0, as if the model were there"
+
+
+@rule("CONTRACT-011")
+@pytest.mark.usefixtures("sample")
+def test_the_last_words_tell_what_failed(store: Store, initializer: Fetcher) -> None:
+    """Users see no more than the termination message: it names the missing path and says that it is missing."""
+    missing = store.uri("absent-model/x.bin" if isinstance(store, HTTP) else "absent-model")
+    run = initializer.fetch(missing)
+    run.assert_failed()
+    run.assert_last_words(names="absent-model")
+    run.assert_asked()
+
+
+@rule("CONTRACT-012")
+def test_success_says_how_long_it_took(initializer: Fetcher, sample: Sample) -> None:
+    """The time to load a model is looked up in this log."""
+    run = initializer.fetch(sample.uri)
+    assert run.tree == sample.tree
+    assert re.search(r"\d(\.\d+)? ?(s|sec|seconds)\b(?!/)", run.output), "no duration in seconds in the output"
+
+
+@rule("CONTRACT-013")
+def test_nothing_outlives_the_call(initializer: Fetcher, sample: Sample) -> None:
+    """No helper process keeps the pod's init container busy or lingers in its namespace."""
+    run = initializer.fetch(sample.uri)
+    assert run.tree == sample.tree
+    assert not run.outcome.survivors, f"still running: {', '.join(run.outcome.survivors)}"
+
+
+@rule("CONTRACT-014")
+def test_no_network(initializer: Fetcher, sample: Sample) -> None:
+    """An air-gapped cluster; clients that look for credentials or a newer release of theirs find nobody."""
+    assert initializer.fetch(sample.uri, offline=True).tree == sample.tree
+
+
+@rule("CONTRACT-015")
+def test_a_newer_version(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """The model was trained anew and has the same names and sizes; the container starts a second time.
+
+    Stores tell the time of a change in whole seconds (RFC 9110, 5.6.7), so the second one is newer by one at least.
+    """
+    second = int(time.time())
+    assert initializer.fetch(sample.uri).tree == sample.tree
+    wait(lambda: int(time.time()) > second or None, "the next second")
+    newer = {path: content[::-1] for path, content in sample.tree.items()}
+    store.put(newer if sample.uri.endswith("/") else under("model", newer))
+    assert initializer.fetch(sample.uri, again=True).tree == newer
+
+
+@rule("CONTRACT-016")
+def test_any_user_on_a_read_only_root(initializer: Fetcher, sample: Sample) -> None:
+    """OpenShift's restricted pods: the home that the image names is not there or nobody's to write."""
+    assert initializer.fetch(sample.uri, confined=True).tree == sample.tree

@@ -1,0 +1,131 @@
+"""Credentials: what lets an initializer in, and what it must keep to itself."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from conformance import rule
+from conformance.api.fetch import Fetcher
+from conformance.api.samples import Sample
+from scenarios.content.models import MODEL, under
+from scenarios.stores import HTTP, OCI, S3, AzureBlob, Git, HuggingFace
+from scenarios.stores.base import Access, Store
+from scenarios.stores.http import OTHER_HOST
+
+HEADERS = {"X-Api-Key": "key-of-the-suite-4711"}
+
+_PRINCIPAL = {
+    "CLIENT_ID": "client-of-the-suite",
+    "CLIENT_SECRET": "secret-of-the-suite",
+    "TENANT_ID": "tenant-of-the-suite",
+}
+
+
+@rule("CRED-001")
+def test_valid_credentials_open_private_content(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """The environment and files of the store's Secret, as the webhook injects them."""
+    assert initializer.fetch(sample.uri, access=store.private(), way="private").tree == sample.tree
+
+
+@rule("CRED-002")
+def test_public_content_needs_no_credentials(store: Store, initializer: Fetcher, sample: Sample) -> None:
+    """Public buckets and repositories are where examples live."""
+    assert initializer.fetch(sample.uri, access=store.access("anonymous")).tree == sample.tree
+
+
+@rule("CRED-003")
+def test_temporary_credentials_with_a_session_token(store: S3, initializer: Fetcher, sample: Sample) -> None:
+    """What STS gives out: key, secret and session token, which work together only."""
+    assert initializer.fetch(sample.uri, access=store.access("session")).tree == sample.tree
+
+
+@rule("CRED-017")
+def test_headers_go_to_their_host(store: HTTP, initializer: Fetcher) -> None:
+    """`<host>-headers` holds what a private artifact store asks for."""
+    uri = store.serve("model/m.bin", b"m", headers_required=HEADERS)
+    assert initializer.fetch(uri, access=store.sending(HEADERS)).tree == {"m.bin": b"m"}
+
+
+@rule("CRED-018")
+def test_headers_go_to_no_other_host(store: HTTP, initializer: Fetcher) -> None:
+    """Artifact stores redirect to a delivery network, which has no business with the key."""
+    store.put({"far/m.bin": b"m"})
+    uri = store.serve("model/m.bin", redirect_to=store.url("far/m.bin", host=OTHER_HOST))
+    assert initializer.fetch(uri, access=store.sending(HEADERS)).tree == {"m.bin": b"m"}
+    sent = [request for request in store.requests() if request.host == OTHER_HOST]
+    assert sent, "the redirect to the other host was not followed"
+    assert not [request for request in sent if "x-api-key" in request.headers], "the key went to the other host"
+
+
+@rule("CRED-019")
+def test_a_mirror_is_the_only_hub(store: HuggingFace, initializer: Fetcher, sample: Sample) -> None:
+    """Behind a firewall there is only the mirror."""
+    access = store.mirrored()
+    assert initializer.fetch(sample.uri, access=access).tree == sample.tree
+    mirror = urlsplit(access.environment["HF_ENDPOINT"]).hostname
+    hosts = {request.host for request in store.requests()}
+    assert hosts == {mirror}, f"asked: {', '.join(sorted(hosts))}"
+
+
+@rule("CRED-020")
+def test_git_takes_the_user_from_the_url(store: Git, initializer: Fetcher, sample: Sample) -> None:
+    """The user's name is no secret and may stand in the storageUri; the password may not."""
+    access = store.access()
+    user, uri = access.environment["GIT_USERNAME"], sample.uri
+    bare = access.without("GIT_USERNAME")
+    assert initializer.fetch(uri.replace("https://", f"https://{user}@"), access=bare).tree == sample.tree
+
+
+@rule("CRED-023")
+def test_a_query_in_the_uri_reaches_the_store(store: HTTP | AzureBlob, initializer: Fetcher) -> None:
+    """Presigned: whoever has the whole URI may read, and nothing else is needed."""
+    uri, _ = store.presigned("model/m.bin", b"m")
+    assert initializer.fetch(uri, access=Access()).tree == {"m.bin": b"m"}
+
+
+@rule("CRED-024")
+@pytest.mark.parametrize("prefix", ["AZURE", "AZ"], ids=["current", "legacy"])
+def test_a_service_principal_is_asked_for_in_its_tenant(store: AzureBlob, initializer: Fetcher, prefix: str) -> None:
+    """The identity service is asked for a token of that tenant (what it answers is not under test)."""
+    store.put(under("model", MODEL))
+    principal = {f"{prefix}_{name}": f"{value}-{store.case}" for name, value in _PRINCIPAL.items()}
+    initializer.fetch(store.uri("model"), access=store.access("none"), environment=principal, timeout_s=120)
+    asked = [request for request in store.requests() if request.host == "login.microsoftonline.com"]
+    assert [request for request in asked if f"tenant-of-the-suite-{store.case}" in request.path], (
+        "no token was asked for"
+    )
+
+
+@rule("CRED-025")
+@pytest.mark.parametrize("kind", ["valid", "wrong"], ids=["success", "failure"])
+def test_no_credential_is_printed(store: Store, initializer: Fetcher, sample: Sample, kind: str) -> None:
+    """Output ends in logs and in the pod's status, where everybody reads it."""
+    access = store.private() if kind == "valid" else store.access("wrong")
+    run = initializer.fetch(sample.uri, access=access, way="private", timeout_s=150)
+    run.assert_secret()
+    if kind == "valid":
+        assert run.tree == sample.tree
+    else:
+        run.require()
+
+
+@rule("CRED-025", stores=("presigned",))
+def test_no_signature_is_printed(store: HTTP | AzureBlob, initializer: Fetcher) -> None:
+    """A presigned URI is a credential: its signature has no place in the log."""
+    uri, signature = store.presigned("model/m.bin", b"m")
+    run = initializer.fetch(uri, access=Access(secrets=(signature,)))
+    run.assert_secret()
+    run.require()
+
+
+@rule("CRED-026")
+@pytest.mark.parametrize("allowed", [True, False], ids=["allowed", "not-allowed"])
+def test_an_insecure_registry_must_be_allowed(store: OCI, initializer: Fetcher, sample: Sample, allowed: bool) -> None:
+    """A registry whose identity cannot be verified is used only when the operator said so."""
+    uri = sample.uri.replace(urlsplit(sample.uri).netloc, urlsplit(store.server.url).netloc)
+    environment = {"KSERVE_OCI_INSECURE_REGISTRY": "true"} if allowed else {}
+    run = initializer.fetch(uri, access=store.access("anonymous"), environment=environment, trust=False)
+    if allowed:
+        assert run.tree == sample.tree
+    else:
+        run.assert_refused()

@@ -1,0 +1,243 @@
+"""The model registry: which registry is asked, what is taken from it, and what is said where there is nothing."""
+
+from http import HTTPStatus
+from tarfile import TarInfo
+
+import pytest
+
+from conformance import rule
+from conformance.api.fetch import Fetcher
+from conformance.api.samples import Sample
+from conformance.harness.fixtures import Silence
+from scenarios.content.models import MODEL, link, tar, tar_of, under
+from scenarios.network.view import Gateway
+from scenarios.stores import ModelRegistry
+from scenarios.stores.base import NOBODY
+
+#: Seconds after which a call has to have ended, whatever the registry does.
+BOUNDED_S = 120.0
+
+#: What is registered, oldest first, and what has to be delivered without a version.
+NEWEST = {"numbers": ("v1", "v2", "v10"), "patched-late": ("2.0", "1.1")}
+
+INCOMPLETE = ["version", "artifact", "model-artifact", "uri"]
+
+
+@rule("MR-001")
+@pytest.mark.parametrize("path", ["model/v1", "model"], ids=["version", "newest"])
+@pytest.mark.parametrize("named", [False, True], ids=["variable", "uri"])
+def test_ways_to_name_a_model(store: ModelRegistry, initializer: Fetcher, path: str, named: bool) -> None:
+    """The registry is named by the variable, or by the URI while the variable leads nowhere."""
+    store.put(under("model", MODEL))
+    uri = store.uri_with_host(path) if named else store.uri(path)
+    variable = {"MODEL_REGISTRY_BASE_URL": NOBODY} if named else {}
+    assert initializer.fetch(uri, environment=variable).tree == MODEL
+
+
+@rule("MR-002")
+@pytest.mark.parametrize("path", ["model/v1", "model"], ids=["version", "newest"])
+def test_a_registry_in_a_namespace(store: ModelRegistry, initializer: Fetcher, path: str) -> None:
+    """Every team has a registry in its own namespace."""
+    store.put(under("model", MODEL))
+    uri = f"{store.uri(path)}?namespace={store.case}"
+    assert initializer.fetch(uri, access=store.in_namespace()).tree == MODEL
+
+
+@rule("MR-003")
+@pytest.mark.parametrize("namespace", ["a.b", "team/../other", "-"], ids=["dot", "slash", "dash"])
+def test_a_namespace_that_is_none(store: ModelRegistry, initializer: Fetcher, namespace: str) -> None:
+    """The default registry has a model of that name too, of another team."""
+    store.put(under("model", MODEL))
+    run = initializer.fetch(f"{store.uri('model')}?namespace={namespace}")
+    run.assert_refused()
+    assert not run.entries(), "the model of the default registry was delivered"
+
+
+@rule("MR-004")
+@pytest.mark.parametrize("versions", NEWEST.values(), ids=NEWEST)
+def test_the_newest_version(store: ModelRegistry, initializer: Fetcher, versions: tuple[str, ...]) -> None:
+    """v10 follows v2, and a patch of an old line comes after the new line's first release."""
+    for version in versions:
+        store.put({"model/which.txt": version.encode()}, version)
+    assert initializer.fetch(store.uri("model")).tree == {"which.txt": versions[-1].encode()}
+
+
+@rule("MR-005")
+def test_a_document_beside_the_model(store: ModelRegistry, initializer: Fetcher, sample: Sample) -> None:
+    """A model card is registered after the model."""
+    store.add_artifact("https://docs.example/card.md", name="card", kind="doc-artifact")
+    assert initializer.fetch(sample.uri).tree == sample.tree
+
+
+@rule("MR-006")
+def test_the_newest_model_artifact(store: ModelRegistry, initializer: Fetcher) -> None:
+    """The content has moved, and was registered once more."""
+    store.put({"model/which.txt": b"old"})
+    store.content.put({"moved/which.txt": b"new"})
+    store.add_artifact(store.content.uri("moved"), name="moved")
+    assert initializer.fetch(store.uri("model")).tree == {"which.txt": b"new"}
+
+
+@rule("MR-007")
+def test_a_version_that_does_not_exist(store: ModelRegistry, initializer: Fetcher) -> None:
+    """The model is there, with another version."""
+    store.put(under("model", MODEL))
+    initializer.fetch(store.uri("model/v2-retired")).assert_refused(names="v2-retired")
+
+
+@rule("MR-008")
+@pytest.mark.parametrize("lacking", INCOMPLETE)
+def test_a_model_without_content(store: ModelRegistry, initializer: Fetcher, lacking: str) -> None:
+    """Somebody has registered the model and not gone on."""
+    store.add_model("model") if lacking == "version" else store.add_version("model", "v1")
+    if lacking == "model-artifact":
+        store.add_artifact("https://docs.example/card.md", name="card", kind="doc-artifact")
+    if lacking == "uri":
+        store.add_artifact(None)
+    initializer.fetch(store.uri("model")).assert_refused()
+
+
+@rule("MR-009")
+def test_a_registry_that_fails(store: ModelRegistry, initializer: Fetcher, sample: Sample) -> None:
+    """Its database is away."""
+    store.fail(HTTPStatus.INTERNAL_SERVER_ERROR)
+    initializer.fetch(sample.uri, timeout_s=BOUNDED_S).assert_refused()
+
+
+@rule("MR-010")
+def test_a_registry_that_says_nothing(store: ModelRegistry, initializer: Fetcher, silence: Silence) -> None:
+    """A pod that hangs is restarted by nobody."""
+    uri, access = store.unreachable(silence.address)
+    initializer.fetch(uri, access=access, timeout_s=BOUNDED_S).assert_refused()
+
+
+@rule("MR-011")
+@pytest.mark.parametrize("status", [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN], ids=["401", "403"])
+def test_a_registry_behind_a_proxy(
+    store: ModelRegistry, initializer: Fetcher, sample: Sample, status: HTTPStatus
+) -> None:
+    """An authenticating proxy stands before the registry."""
+    store.fail(status)
+    initializer.fetch(sample.uri).assert_refused()
+
+
+@rule("MR-012")
+def test_an_artifact_of_an_unknown_scheme(store: ModelRegistry, initializer: Fetcher) -> None:
+    """Everything can be registered."""
+    store.add_artifact("carrier-pigeon://loft/model")
+    initializer.fetch(store.uri("model")).assert_refused()
+
+
+@rule("MR-013")
+@pytest.mark.parametrize("form", ["file", "archive"])
+def test_an_artifact_on_a_web_server(store: ModelRegistry, initializer: Fetcher, form: str) -> None:
+    """An artifact server, and no object store."""
+    file, content = (
+        ("model.onnx", b"onnx") if form == "file" else ("model.tar.gz", tar({"1/model.onnx": b"onnx"}, mode="w:gz"))
+    )
+    store.add_artifact(store.serve(file, content))
+    placed = {"model.onnx": b"onnx"} if form == "file" else {"1/model.onnx": b"onnx"}
+    assert initializer.fetch(store.uri("model")).tree == placed
+
+
+@rule("MR-014")
+def test_an_artifact_of_a_single_file(store: ModelRegistry, initializer: Fetcher) -> None:
+    """Its URI names the object, not the folder that it lies in."""
+    store.content.put({"weights/model.onnx": b"onnx"})
+    store.add_artifact(store.content.uri("weights/model.onnx"))
+    assert initializer.fetch(store.uri("model")).tree == {"model.onnx": b"onnx"}
+
+
+@rule("MR-015")
+def test_versions_whose_names_start_alike(store: ModelRegistry, initializer: Fetcher) -> None:
+    """1 and 10 lie side by side."""
+    store.put({"model/a.bin": b"1"}, "1")
+    store.put({"model/b.bin": b"10"}, "10")
+    assert initializer.fetch(store.uri("model/1")).tree == {"a.bin": b"1"}
+
+
+@rule("MR-016")
+def test_the_content_at_an_address(store: ModelRegistry, initializer: Fetcher, sample: Sample) -> None:
+    """Nobody has set S3_USER_VIRTUAL_BUCKET, as nobody has to for `s3://`."""
+    access = store.access().without("S3_USER_VIRTUAL_BUCKET")
+    assert initializer.fetch(sample.uri, access=access).tree == sample.tree
+
+
+@rule("MR-017")
+@pytest.mark.parametrize("name", ["my model", "größe", "a+b&c=d"], ids=["space", "umlaut", "signs"])
+@pytest.mark.parametrize("part", ["model", "version"])
+def test_names_as_they_are_written(store: ModelRegistry, initializer: Fetcher, name: str, part: str) -> None:
+    """Registries take every name."""
+    model, version = (name, "v1") if part == "model" else ("model", name)
+    store.content.put(under("content", MODEL))
+    store.add_artifact(store.content.uri("content"), model, version)
+    assert initializer.fetch(store.uri(f"{model}/{version}")).tree == MODEL
+
+
+@rule("MR-018")
+@pytest.mark.parametrize(
+    ("name", "written"), [("my model", "my%20model"), ("org/model", "org%2Fmodel")], ids=["space", "slash"]
+)
+def test_names_percent_encoded(store: ModelRegistry, initializer: Fetcher, name: str, written: str) -> None:
+    """As everything else that calls itself a URI has it."""
+    store.content.put(under("content", MODEL))
+    store.add_artifact(store.content.uri("content"), name)
+    assert initializer.fetch(store.uri(f"{written}/v1")).tree == MODEL
+
+
+@rule("MR-019")
+def test_a_scheme_in_the_base_url(store: ModelRegistry, initializer: Fetcher, sample: Sample) -> None:
+    """The variable calls itself a URL."""
+    run = initializer.fetch(sample.uri, environment={"MODEL_REGISTRY_BASE_URL": f"http://{store.host}"})
+    if run.outcome.exit_code == 0:
+        assert run.tree == sample.tree
+    else:
+        run.assert_refused()
+
+
+@rule("MR-020")
+def test_a_registry_over_tls(initializer: Fetcher, sample: Sample) -> None:
+    """The certificate is of the company's own authority."""
+    assert initializer.fetch(sample.uri, environment={"MODEL_REGISTRY_SCHEME": "https"}).tree == sample.tree
+
+
+@rule("MR-021")
+def test_a_registry_of_an_unknown_authority(initializer: Fetcher, sample: Sample) -> None:
+    """Nobody said that this certificate is to be trusted."""
+    initializer.fetch(sample.uri, environment={"MODEL_REGISTRY_SCHEME": "https"}, trust=False).assert_refused()
+
+
+@rule("MR-022")
+def test_a_name_is_no_host(store: ModelRegistry, initializer: Fetcher, gateway: Gateway) -> None:
+    """A Service of the namespace may bear the name of a model, and answer what it likes."""
+    name = f"iris-{store.case}"
+    store.put(under(name, MODEL))
+    position = gateway.position()
+    assert initializer.fetch(store.uri(f"{name}/v1")).tree == MODEL
+    asked = {request.host for request in gateway.requests(position) if request.host.partition(":")[0] == name}
+    assert not asked, f"asked: {', '.join(asked)}"
+
+
+@rule("MR-023")
+def test_a_link_in_an_archive(store: ModelRegistry, initializer: Fetcher) -> None:
+    """`latest -> v1.onnx` is how people name the current file."""
+    file = TarInfo("v1.onnx")
+    file.size = len(b"onnx")
+    members = [(file, b"onnx"), (link("latest.onnx", "v1.onnx"), b"")]
+    store.add_artifact(store.serve("model.tar.gz", tar_of(members, mode="w:gz")))
+    assert initializer.fetch(store.uri("model")).tree == {"v1.onnx": b"onnx", "latest.onnx": b"onnx"}
+
+
+@rule("MR-024")
+def test_the_log_names_the_artifact(store: ModelRegistry, initializer: Fetcher, sample: Sample) -> None:
+    """What runs in production is looked up there."""
+    run = initializer.fetch(sample.uri)
+    assert run.tree == sample.tree
+    assert store.content.uri("model/v1") in run.output, "the artifact's URI is not in the output"
+
+
+@rule("MR-025")
+def test_a_registry_that_cannot_be_reached(store: ModelRegistry, initializer: Fetcher) -> None:
+    """The Service has another name than the one that was configured."""
+    uri, access = store.unreachable()
+    initializer.fetch(uri, access=access, timeout_s=BOUNDED_S).assert_refused()

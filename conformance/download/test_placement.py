@@ -1,0 +1,224 @@
+"""Placement: which file lies where below the destination."""
+
+import pytest
+
+from conformance import rule
+from conformance.api.fetch import Fetcher
+from conformance.api.samples import deposit
+from scenarios.content.models import LAYOUTS, MODEL, NAMES, noise, under
+from scenarios.stores import HTTP, OCI, AzureBlob, HuggingFace, Local, WebHDFS
+from scenarios.stores.base import AccessKind, Store
+from scenarios.stores.oci import Layer
+
+
+@rule("PLACE-001")
+def test_a_folder_arrives_as_its_tree(store: Store, initializer: Fetcher) -> None:
+    """`.../model` puts what lies below `model/` at the same relative paths below the destination."""
+    store.put(under("model", MODEL))
+    assert initializer.fetch(store.uri("model")).tree == MODEL
+
+
+@rule("PLACE-002")
+def test_a_path_is_a_path_segment(store: Store, initializer: Fetcher) -> None:
+    """`.../model` names the tree below `model/`, never its siblings `model-2/` and `model.txt`."""
+    store.put(under("model", MODEL) | {"model-2/b.bin": b"b", "model.txt": b"t", "model2": b"2"})
+    assert initializer.fetch(store.uri("model")).tree == MODEL
+
+
+@rule("PLACE-003")
+def test_a_trailing_slash_makes_no_difference(store: Store, initializer: Fetcher) -> None:
+    """`.../model/` delivers the tree of `.../model`."""
+    store.put(under("model", MODEL))
+    assert initializer.fetch(store.uri("model/")).tree == MODEL
+
+
+@rule("PLACE-004")
+def test_a_single_file_arrives_under_its_own_name(store: Store, initializer: Fetcher) -> None:
+    """`.../1/saved_model.pb` arrives as `saved_model.pb`; what lies beside it does not."""
+    store.put({"tf/1/saved_model.pb": b"graph", "tf/1/variables/index": b"v"})
+    assert initializer.fetch(store.uri("tf/1/saved_model.pb")).tree == {"saved_model.pb": b"graph"}
+
+
+@rule("PLACE-005")
+def test_a_single_file_comes_without_its_longer_sibling(store: Store, initializer: Fetcher) -> None:
+    """`.../m.bin` delivers neither `m.bin.bak` nor what lies below `m.bin.d/`."""
+    store.put({"model/m.bin": b"m", "model/m.bin.bak": b"old", "model/m.bin.d/x": b"x"})
+    assert initializer.fetch(store.uri("model/m.bin")).tree == {"m.bin": b"m"}
+
+
+@rule("PLACE-006")
+@pytest.mark.parametrize("slash", ["", "/"], ids=["bare", "slash"])
+def test_the_root_is_a_folder_too(store: Store, initializer: Fetcher, slash: str) -> None:
+    """A URI that ends with the bucket (container, share) delivers everything in it."""
+    store.put(MODEL)
+    assert initializer.fetch(store.uri("").rstrip("/") + slash).tree == MODEL
+
+
+@rule("PLACE-007")
+def test_a_repeated_segment_is_kept(store: Store, initializer: Fetcher) -> None:
+    """Only the leading `model/` is cut off, not every one."""
+    tree = {"model/model.bin": b"1", "model/model/model.bin": b"2", "x/model/y.bin": b"3"}
+    store.put(under("model", tree))
+    assert initializer.fetch(store.uri("model")).tree == tree
+
+
+@rule("PLACE-008")
+def test_a_file_named_like_its_folder_keeps_its_place(store: Store, initializer: Fetcher) -> None:
+    """MLflow calls both the folder and the file `model`."""
+    tree = {"MLmodel": b"m", "model.pkl": b"p", "checkpoints/model.ckpt": b"c", "model": b"plain"}
+    store.put(under("model", tree))
+    assert initializer.fetch(store.uri("model")).tree == tree
+
+
+@rule("PLACE-009")
+def test_empty_files_are_files(store: Store, initializer: Fetcher) -> None:
+    """`__init__.py` of zero bytes makes a package a package."""
+    tree = {"pkg/__init__.py": b"", "pkg/code.py": b"pass\n"}
+    store.put(under("model", tree))
+    assert initializer.fetch(store.uri("model")).tree == tree
+
+
+@rule("PLACE-010")
+def test_directory_markers_are_not_files(store: Store, initializer: Fetcher) -> None:
+    """Consoles leave an object `model/1/` behind when a folder is made by hand."""
+    store.put({"model/": b"", "model/1/": b"", "model/1/saved_model.pb": b"graph"})
+    assert initializer.fetch(store.uri("model")).tree == {"1/saved_model.pb": b"graph"}
+
+
+@rule("PLACE-011")
+def test_depth_is_not_limited(store: Store, initializer: Fetcher) -> None:
+    """A file eight folders deep arrives beside one at the top."""
+    tree = {"top.bin": b"t", "1/2/3/4/5/6/7/8/deep.bin": b"d"}
+    store.put(under("model", tree))
+    assert initializer.fetch(store.uri("model")).tree == tree
+
+
+@rule("PLACE-012")
+def test_many_files_arrive(store: Store, initializer: Fetcher) -> None:
+    """A folder of 150 files in three folders arrives complete."""
+    tree = {f"{n % 3}/shard-{n:03}.bin": b"%d" % n for n in range(150)}
+    store.put(under("model", tree))
+    assert initializer.fetch(store.uri("model"), timeout_s=120).tree == tree
+
+
+@rule("PLACE-026")
+def test_every_page_of_a_listing_is_read(store: Store, initializer: Fetcher) -> None:
+    """Services end a page where they like; the last one alone has no marker for the next."""
+    sample = deposit(store, {f"shard-{n:02}.bin": b"%d" % n for n in range(25)}, "shard-00.bin")
+    access = store.unsigned()
+    store.gateway.interfere(store.case, entries=10)
+    assert initializer.fetch(sample.uri, access=access, way="unsigned").tree == sample.tree
+
+
+@rule("PLACE-013")
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_names_are_kept(store: Store, initializer: Fetcher, name: str) -> None:
+    """The name is neither decoded once too often nor encoded, as a file's and as a folder's."""
+    tree = {name: b"file", f"folder {name}/{name}.bin": b"nested"}
+    store.put(under("model", tree))
+    assert initializer.fetch(store.uri("model")).tree == tree
+
+
+@rule("PLACE-014")
+def test_a_large_file_arrives_whole(store: Store, initializer: Fetcher) -> None:
+    """9 MiB take more than one part of the usual clients (S3: 8 MiB, Azure: 4 MiB)."""
+    weights = noise(9 * 2**20)
+    store.put({"model/weights.bin": weights})
+    path = "model/weights.bin" if isinstance(store, HTTP) else "model"
+    assert initializer.fetch(store.uri(path)).tree == {"weights.bin": weights}
+
+
+@rule("PLACE-015")
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_layouts_of_model_servers_survive(store: Store, initializer: Fetcher, layout: dict[str, bytes]) -> None:
+    """Every file lies where the model server looks for it."""
+    store.put(under("model", layout))
+    assert initializer.fetch(store.uri("model")).tree == layout
+
+
+@rule("PLACE-016")
+def test_nothing_is_fetched_twice_or_beside(store: Store, initializer: Fetcher) -> None:
+    """No more content leaves the store than the model has; a sibling's 200 kB would show."""
+    weights = noise(100_000)
+    store.put({"model/weights.bin": weights, "model-2/other.bin": noise(200_000, seed=2)})
+    path = "model/weights.bin" if isinstance(store, HTTP) else "model"
+    run = initializer.fetch(store.uri(path))
+    assert run.tree == {"weights.bin": weights}
+    moved = sum(request.response_bytes for request in store.requests())
+    assert moved < 1.2 * len(weights), f"{moved} bytes left the store for a model of {len(weights)}"
+
+
+@rule("PLACE-017")
+@pytest.mark.parametrize("case", ["query", "redirect"])
+def test_a_file_over_http_is_named_by_its_path(store: HTTP, initializer: Fetcher, case: str) -> None:
+    """Neither `?download=other.txt` nor the name after a redirect changes the file's name."""
+    if case == "query":
+        store.put({"model/m.bin": b"m"})
+        uri = store.uri("model/m.bin") + "?download=other.txt"
+    else:
+        store.put({"elsewhere/blob-4711.bin": b"m"})
+        uri = store.serve("model/m.bin", redirect_to=store.url("elsewhere/blob-4711.bin"))
+    assert initializer.fetch(uri).tree == {"m.bin": b"m"}
+
+
+@rule("PLACE-018")
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "binary/octet-stream"])
+def test_the_content_type_does_not_decide(store: HTTP, initializer: Fetcher, content_type: str) -> None:
+    """Artifact stores serve what they take a file for; the model is asked for by its URI."""
+    uri = store.serve("model/config.json", b"{}", content_type=content_type)
+    assert initializer.fetch(uri).tree == {"config.json": b"{}"}
+
+
+@rule("PLACE-019")
+@pytest.mark.parametrize("case", ["name", "commit"])
+def test_the_revision_is_honoured(store: HuggingFace, initializer: Fetcher, case: str) -> None:
+    """`:v1` and the full id of a commit deliver that revision, not what stands on the default branch."""
+    store.put(under("model", {"weights.bin": b"old"}), "v1")
+    store.put(under("model", {"weights.bin": b"new"}))
+    revision = "v1" if case == "name" else store.commit("model", "v1")
+    assert initializer.fetch(store.uri(f"model:{revision}")).tree == {"weights.bin": b"old"}
+
+
+@rule("PLACE-020")
+def test_an_image_index_yields_this_machines_image(store: OCI, initializer: Fetcher) -> None:
+    """Images built for several platforms are behind an index."""
+    store.put(under("model", MODEL), index=True)
+    assert initializer.fetch(store.uri("model")).tree == MODEL
+
+
+@rule("PLACE-021")
+@pytest.mark.parametrize("layer", ["tar+gzip", "tar"])
+def test_layers_may_be_gzip_or_plain_tar(store: OCI, initializer: Fetcher, layer: Layer) -> None:
+    """Both media types are common."""
+    store.put(under("model", MODEL), layer=layer)
+    assert initializer.fetch(store.uri("model")).tree == MODEL
+
+
+@rule("PLACE-022")
+@pytest.mark.parametrize("kind", ["valid", "session"], ids=["key", "signature"])
+def test_azure_endpoints_in_dns_zones(store: AzureBlob, initializer: Fetcher, kind: AccessKind) -> None:
+    """`ACCOUNT.z50.blob.storage.azure.net` is an Azure Blob endpoint too, with a key and with a signature."""
+    store.put(under("model", MODEL))
+    assert initializer.fetch(store.uri_in_zone("model"), access=store.access(kind)).tree == MODEL
+
+
+@rule("PLACE-023")
+def test_an_absolute_path_is_a_local_path(store: Local, initializer: Fetcher) -> None:
+    """`/srv/models/model` is delivered like `file:///srv/models/model`."""
+    store.put(under("model", MODEL))
+    assert initializer.fetch(store.bare("model")).tree == MODEL
+
+
+@rule("PLACE-024")
+@pytest.mark.parametrize("name", ["my model.bin", "模型.bin"], ids=["space", "unicode"])
+def test_a_percent_encoded_name_is_decoded(store: HTTP, initializer: Fetcher, name: str) -> None:
+    """The URI has to encode what the file's name has not."""
+    store.put({f"model/{name}": b"m"})
+    assert initializer.fetch(store.uri(f"model/{name}")).tree == {name: b"m"}
+
+
+@rule("PLACE-025")
+def test_both_schemes_of_hdfs(store: WebHDFS, initializer: Fetcher) -> None:
+    """`hdfs://` is what users write; both go over the REST interface."""
+    store.put(under("model", MODEL))
+    assert initializer.fetch(store.hdfs_uri("model")).tree == MODEL

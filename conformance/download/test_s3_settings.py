@@ -1,0 +1,137 @@
+"""S3: the environment that KServe's webhook composes from Secret, ServiceAccount and ConfigMap."""
+
+import json
+from urllib.parse import urlsplit
+
+import pytest
+
+from conformance import rule
+from conformance.api.fetch import Fetcher
+from conformance.api.samples import Sample
+from conformance.harness.fixtures import Silence
+from scenarios.stores import S3, WebHDFS
+from scenarios.stores.base import Access
+
+#: Key of a storage-config Secret -> the variable it stands for.
+KEYS = {
+    "endpoint_url": "AWS_ENDPOINT_URL",
+    "access_key_id": "AWS_ACCESS_KEY_ID",
+    "secret_access_key": "AWS_SECRET_ACCESS_KEY",
+    "region": "AWS_DEFAULT_REGION",
+}
+
+
+def _config(access: Access, *without: str) -> dict[str, str]:
+    """A storage-config Secret of type s3 that says what the access says."""
+    return {"type": "s3"} | {key: access.environment[name] for key, name in KEYS.items() if key not in without}
+
+
+def _regional(region: str) -> tuple[str, ...]:
+    """Where a bucket of AWS may be asked for in that region: as a part of the host's name or of the path."""
+    return (f"{{bucket}}.s3.{region}.amazonaws.com", f"s3.{region}.amazonaws.com")
+
+
+def _alone(access: Access, **environment: str) -> Access:
+    """The access with nothing but these variables."""
+    return Access(environment, access.mounts, access.secrets)
+
+
+@rule("CRED-004", stores=("s3",))
+def test_storage_config_configures_s3(store: S3, initializer: Fetcher, sample: Sample) -> None:
+    """Everything comes from the JSON."""
+    access = store.access()
+    run = initializer.fetch(sample.uri, access=_alone(access, STORAGE_CONFIG=json.dumps(_config(access))))
+    assert run.tree == sample.tree
+
+
+@rule("CRED-004", stores=("webhdfs",))
+def test_storage_config_configures_webhdfs(store: WebHDFS, initializer: Fetcher, sample: Sample) -> None:
+    """The same settings as in the mounted Secret, as JSON."""
+    assert initializer.fetch(sample.uri, access=store.storage_spec()).tree == sample.tree
+
+
+@rule("CRED-005")
+def test_storage_override_config_wins(store: S3, initializer: Fetcher, sample: Sample) -> None:
+    """`storage.parameters` of the InferenceService go over what the Secret says."""
+    access = store.access()
+    config = _config(access) | {"endpoint_url": "http://127.0.0.1:9", "region": "nowhere-1"}
+    override = {key: access.environment[KEYS[key]] for key in ("endpoint_url", "region")}
+    environment = {"STORAGE_CONFIG": json.dumps(config), "STORAGE_OVERRIDE_CONFIG": json.dumps(override)}
+    assert initializer.fetch(sample.uri, access=_alone(access, **environment)).tree == sample.tree
+
+
+@rule("CRED-006")
+def test_what_storage_config_leaves_out_stays(store: S3, initializer: Fetcher, sample: Sample) -> None:
+    """The endpoint comes from the environment, the keys from the JSON, which has no endpoint."""
+    access = store.access()
+    endpoint = access.environment["AWS_ENDPOINT_URL"]
+    environment = {"AWS_ENDPOINT_URL": endpoint, "STORAGE_CONFIG": json.dumps(_config(access, "endpoint_url"))}
+    assert initializer.fetch(sample.uri, access=_alone(access, **environment)).tree == sample.tree
+    assert {request.host for request in store.requests()} == {urlsplit(endpoint).netloc}
+
+
+#: case -> environment, and where the bucket may be asked for then: as a part of the host's name or of the path.
+ADDRESSING: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
+    "no-endpoint": ({}, ("{bucket}.s3.amazonaws.com", "s3.amazonaws.com", *_regional("us-east-1"))),
+    "region": ({"AWS_DEFAULT_REGION": "eu-central-1"}, _regional("eu-central-1")),
+    "legacy-endpoint": (
+        {"AWS_ENDPOINT_URL": "https://s3.amazonaws.com", "AWS_DEFAULT_REGION": "eu-central-1"},
+        ("{bucket}.s3.amazonaws.com", "s3.amazonaws.com"),
+    ),
+    "virtual-bucket": (
+        {"AWS_ENDPOINT_URL": "https://s3.us-east-1.amazonaws.com", "S3_USER_VIRTUAL_BUCKET": "true"},
+        ("{bucket}.s3.us-east-1.amazonaws.com",),
+    ),
+    "accelerate": ({"S3_USE_ACCELERATE": "true"}, ("{bucket}.s3-accelerate.amazonaws.com",)),
+}
+
+
+@rule("CRED-012")
+@pytest.mark.parametrize("case", ADDRESSING)
+def test_s3_addressing(store: S3, initializer: Fetcher, sample: Sample, case: str) -> None:
+    """The host that is asked follows from endpoint, region and the two switches."""
+    environment, expected = ADDRESSING[case]
+    access = store.access().without("AWS_ENDPOINT_URL", "S3_ENDPOINT", "S3_USE_HTTPS")
+    run = initializer.fetch(sample.uri, access=access.plus(**environment))
+    hosts = {request.host for request in store.requests()}
+    if not hosts:
+        run.require()
+    assert hosts, "no request for the bucket reached a host of AWS"
+    assert hosts <= {host.format(bucket=store.container) for host in expected}, f"asked: {', '.join(sorted(hosts))}"
+
+
+@rule("CRED-013")
+def test_the_region_is_used_for_the_signature(store: S3, initializer: Fetcher, sample: Sample) -> None:
+    """A region other than the default stands in the credential scope."""
+    run = initializer.fetch(sample.uri, environment={"AWS_DEFAULT_REGION": "eu-central-1"})
+    signed = [request.headers["authorization"] for request in store.requests() if "authorization" in request.headers]
+    if not signed:
+        run.require()
+    assert signed, "no request was signed"
+    assert all("/eu-central-1/s3/" in header for header in signed), "another region is in the credential scope"
+
+
+@rule("CRED-014")
+def test_an_endpoint_with_a_trailing_slash(store: S3, initializer: Fetcher, sample: Sample) -> None:
+    """People paste endpoints with a slash at the end."""
+    access = store.access()
+    endpoint = access.environment["AWS_ENDPOINT_URL"] + "/"
+    assert initializer.fetch(sample.uri, access=access.plus(AWS_ENDPOINT_URL=endpoint)).tree == sample.tree
+
+
+@rule("CRED-015")
+def test_time_limits_and_retries_can_be_set(store: S3, initializer: Fetcher, silence: Silence) -> None:
+    """One attempt of one second against an endpoint that takes connections and says nothing."""
+    limits = {"S3_READ_TIMEOUT": "1", "S3_CONNECT_TIMEOUT": "1", "S3_MAX_ATTEMPTS": "1"}
+    access = store.access().plus(AWS_ENDPOINT_URL=f"http://{silence.address}", **limits)
+    run = initializer.fetch(store.uri("model"), access=access)
+    run.assert_refused()
+    assert silence.asked(), "the endpoint was not asked"
+    assert run.outcome.duration_s < 15, f"given up after {run.outcome.duration_s:.1f} s"
+
+
+@rule("CRED-016")
+def test_concurrency_can_be_set_to_one(initializer: Fetcher, sample: Sample) -> None:
+    """On a small node one file at a time is enough."""
+    ones = dict.fromkeys(("S3_MAX_FILE_CONCURRENCY", "AZURE_MAX_FILE_CONCURRENCY", "AZURE_MAX_CHUNK_CONCURRENCY"), "1")
+    assert initializer.fetch(sample.uri, environment=ones).tree == sample.tree

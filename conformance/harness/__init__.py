@@ -1,0 +1,1 @@
+"""The pytest plugin and its parts: options, selection, scheduling, judging, the report."""

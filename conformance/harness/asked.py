@@ -1,0 +1,111 @@
+"""What a run was asked for, and which rules on which stores that makes of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal, get_args
+
+from clusters.base import Source
+from clusters.kserve import How
+from conformance.harness.schedule import processes, waits
+from conformance.known_failures import KnownFailure
+from conformance.spec import Rule, Spec
+from scenarios.initializers.base import Initializer, Wanted
+from scenarios.initializers.proc import cores
+from scenarios.servers.base import Mode
+from scenarios.stores import STORES
+
+Clusters = Literal["none", "kind", "existing"]
+Driver = Literal["suite", "pytest-kind"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for, checked."""
+
+    initializer: Initializer
+    described: tuple[str, ...]
+    kserve: str
+    mode: Mode
+    profiles: tuple[str, ...]
+    stores: tuple[str, ...]
+    rules: tuple[str, ...]
+    smoke: bool
+    isolation: Wanted
+    known: tuple[KnownFailure, ...]
+    report_dir: Path
+    cluster: Clusters
+    install: How
+    images: Source | Literal["auto"]
+    driver: Driver
+    keep_cluster: bool
+    keep_failed: int
+    kubeconfig: Path | None
+    context: str | None
+
+    def route_of(self, rule: Rule, cluster: Clusters | None = None) -> str | None:
+        """The route on which this run, or one with another `cluster`, observes the rule; None where it cannot."""
+        routes = {"none": (self.initializer.route,), "kind": ("admission", "pod"), "existing": ("admission",)}
+        mine = routes[cluster or self.cluster]
+        return next((route for route in rule.routes if route in mine), None)
+
+    def observes(self, rule: Rule, store: str | None, cluster: Clusters | None = None) -> bool:
+        """Whether this run, or one with another `cluster`, has a route to the rule on this store."""
+        route = self.route_of(rule, cluster)
+        return route is not None and (route != "pod" or store is None or STORES[store].in_pods)
+
+    def elsewhere(self, pairs: Collection[tuple[Rule, str | None]]) -> str:
+        """The options with which some of the rules are observed; "" where this run's own do."""
+        found = [one for one in get_args(Clusters) if any(self.observes(*pair, one) for pair in pairs)]
+        return "" if self.cluster in found else " or ".join(f"--cluster {one}" for one in found)
+
+    def judges(self, rule: Rule, store: str | None = None) -> bool:
+        """Whether a run with these options can judge the rule: it is in force, and a route can observe it there."""
+        return self.observes(rule, store) and rule.in_force(self.kserve)
+
+    def selects(self, rule: Rule) -> bool:
+        """Whether any case of the rule may run."""
+        return any(self.judges(*pair) and self.wants(*pair) for pair in on_each_store([rule]))
+
+    def lists(self, rule: Rule, *, whenever: bool) -> bool:
+        """Whether the selection has the rule on any store, on whatever route; `whenever` in force."""
+        return (whenever or rule.in_force(self.kserve)) and any(self.wants(*pair) for pair in on_each_store([rule]))
+
+    def workers(self, spec: Spec) -> int:
+        """How many processes `-n auto` means."""
+        selected = [rule for rule, store in on_each_store(spec) if self.judges(rule, store) and self.wants(rule, store)]
+        # Pods wait for the cluster, which computes for them; --smoke leaves out what waits.
+        waiting = 2 * cores() if self.cluster != "none" else 0 if self.smoke else sum(map(waits, selected))
+        return processes(waiting)
+
+    @property
+    def selection(self) -> str:
+        """The selection as it is given on a command line."""
+        named = (("--profile", self.profiles), ("--store", self.stores), ("--rule", self.rules))
+        return " ".join(f"{option} {','.join(values)}" for option, values in named if values)
+
+    def names(self, rule: Rule) -> bool:
+        """Whether `--rule`, where given, has this rule."""
+        return not self.rules or any(fnmatchcase(rule.id, pattern) for pattern in self.rules)
+
+    def wants(self, rule: Rule, store: str | None) -> bool:
+        """Whether the selection has this rule on this store."""
+        profile = f"{rule.profile}/{store}" if store else rule.profile
+        return (
+            self.names(rule)
+            and (not self.stores or store is None or store in self.stores)
+            and (not self.profiles or any(_within(profile, name) for name in self.profiles))
+        )
+
+
+def _within(profile: str, asked: str) -> bool:
+    """`download` has all of `download/...`; what needs no store belongs to each of them."""
+    return profile == asked or profile.startswith(f"{asked}/") or asked.startswith(f"{profile}/")
+
+
+def on_each_store(rules: Iterable[Rule]) -> list[tuple[Rule, str | None]]:
+    """Each rule on each of its stores; None where it needs none."""
+    return [(rule, store) for rule in rules for store in rule.stores or (None,)]

@@ -1,0 +1,164 @@
+"""What a run on a cluster stands on: the cluster, KServe in it, the stores beside it, and the initializer's image."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightkube.types import PatchType
+
+from clusters.base import Cluster, Image, NoCluster, Provider
+from clusters.engine import NoEngine, find_engine
+from clusters.existing import Existing
+from clusters.images.modelcar import modelcar
+from clusters.images.own import own_image
+from clusters.kind import Kind
+from clusters.kserve import Installation, NoKServe, install, installed
+from clusters.pytest_kind import PytestKind
+from clusters.sweep import sweep
+from clusters.toolchain.cache import cache_root, once
+from conformance.harness.asked import Options
+from scenarios.cluster.kubernetes import STORAGE_CONTAINER
+from scenarios.content.models import MODEL
+from scenarios.initializers.base import Initializer
+from scenarios.initializers.injected import Injected, Place
+from scenarios.initializers.release_image import initializer_image
+from scenarios.locks import SharedLock
+from scenarios.network.view import Gateway
+from scenarios.servers import in_cluster
+from scenarios.servers.base import Server
+from scenarios.servers.fleet import Fleet
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that was brought up, ready for pods. Only the process that called `start` may call `stop`."""
+
+    provider: Provider
+    cluster: Cluster
+    installation: Installation
+    initializer: Initializer
+    fleet: Fleet
+
+    @classmethod
+    def start(
+        cls, options: Options, servers: Collection[type[Server]], folder: Path, run_id: str, *, pods: bool
+    ) -> Stage:
+        """Bring everything up, side by side as far as one thing does not need the other.
+
+        servers  of the stores that pods will ask.
+        run_id   the value of RUN_LABEL on everything that the run makes.
+        pods     whether any pod will run; if not, no image is made.
+        Raises NoCluster, NoKServe, NoInitializer, ToolFailed or Unavailable, each with one line and the remedy.
+        """
+        provider = _provider(options)
+        with contextlib.ExitStack() as undo, ThreadPoolExecutor(3) as threads:
+            undo.callback(provider.stop)
+            stores = threads.submit(in_cluster.prepare, servers) if pods else None
+            cluster = provider.start()
+            if options.cluster == "kind":
+                sweep(cluster)  # what killed runs left in a kept one
+            undo.callback(sweep, cluster, run_id)
+            images = threads.submit(_images, options.initializer, cluster) if pods else None
+            installing = threads.submit(_installation, options, provider, cluster)
+            fleet, initializer = Fleet(folder, _NOBODY, {}, {}), options.initializer
+            if stores and images:
+                home = folder
+                if cluster.shared:
+                    folder.rmdir()
+                    home = cluster.shared / f"run-{run_id}"
+                fleet = in_cluster.start(cluster, provider, stores.result(), home, run_id)
+                undo.callback(fleet.stop)
+                subject, inspector, greeter, *cars = images.result()
+                provider.load([subject, inspector, greeter, *cars])
+                place = Place(
+                    cluster=cluster,
+                    release=options.kserve,
+                    inspector=inspector.reference,
+                    greeter=greeter.reference,
+                    modelcar=cars[0].reference if cars else "",
+                    run_id=run_id,
+                    lock=lock_of(cluster),
+                )
+                initializer = Injected(initializer, subject.reference, place)
+            installation = installing.result()
+            if pods:
+                disable_storage_containers(cluster)
+            undo.pop_all()
+        return cls(provider, cluster, installation, initializer, fleet)
+
+    def stop(self, run_id: str, *, keep: bool) -> None:
+        """Take everything down again, but for a cluster that shall be kept, and objects of failed cases (`keep`)."""
+        self.fleet.stop()
+        if not keep:
+            sweep(self.cluster, run_id)
+        self.provider.stop()
+
+
+#: The gateway of a run that makes no pods.
+_NOBODY = Gateway("", Path("/nonexistent"), Path("/nonexistent"))
+
+
+def disable_storage_containers(cluster: Cluster) -> None:
+    """Leave the field to the suite's own: which of several that match a URI is used is undefined (S5.11)."""
+    for one in cluster.client().list(STORAGE_CONTAINER):
+        name = str(one["metadata"]["name"])
+        cluster.client().patch(STORAGE_CONTAINER, name, {"disabled": True}, patch_type=PatchType.MERGE)
+
+
+def lock_of(cluster: Cluster) -> SharedLock:
+    """Between the tests of this machine on one cluster: most share it; who changes KServe's settings has it alone."""
+    which = hashlib.sha256(f"{cluster.kubeconfig} {cluster.context}".encode()).hexdigest()[:16]
+    return SharedLock(cache_root() / "locks" / f"cluster-{which}")
+
+
+def _provider(options: Options) -> Provider:
+    if options.cluster == "existing":
+        return Existing(options.kubeconfig, options.context)
+    provider = PytestKind if options.driver == "pytest-kind" else Kind
+    return provider(keep=options.keep_cluster, images=options.images)
+
+
+def _installation(options: Options, provider: Provider, cluster: Cluster) -> Installation:
+    """KServe as asked for; on a cluster of somebody else's, as it is found. Raises NoKServe."""
+    if options.cluster != "existing":
+        return install(cluster, provider, options.kserve, options.install)
+    found = installed(cluster)
+    if found is None:
+        raise NoKServe(f"{cluster.name} has no KServe: install it there, or run with --cluster kind")
+    if found.release != options.kserve:
+        raise NoKServe(f"{cluster.name} has KServe {found.release or 'of unknown release'}, not {options.kserve}: "
+                       f"give --kserve {found.release}")  # fmt: skip
+    return found
+
+
+def _images(subject: Initializer, cluster: Cluster) -> tuple[Image, ...]:
+    """The images of the initializer, of the inspector and of the greeter, and of a model where that can be made."""
+    subject.prepare()
+    if subject.name == "kserve":
+        image = initializer_image(subject.version, cluster.images)
+    else:
+        image = _saved(subject.spec.removeprefix("image:"), subject.digest)
+    cars = [modelcar(MODEL)] if cluster.images == "assembled" else []
+    return (image, *map(own_image, ("inspector", "greeter")), *cars)
+
+
+def _saved(reference: str, digest: str) -> Image:
+    """An image of this machine's engine, as an archive."""
+    try:
+        engine = find_engine()
+    except NoEngine as reason:
+        raise NoCluster(f"image {reference}: {reason}") from reason
+
+    def save(folder: Path) -> None:
+        formatted = ["--format", "docker-archive"] if engine.name == "podman" else []
+        saved = engine.run("save", *formatted, "--output", str(folder / "image.tar"), reference, timeout_s=600)
+        if saved.returncode:
+            raise OSError(saved.stderr.strip().splitlines()[-1:] or ["no reason given"])
+
+    folder = once(f"images/saved-{digest.removeprefix('sha256:')[:16]}", save, f"archive of {reference}")
+    return Image(reference, folder / "image.tar")

@@ -1,0 +1,197 @@
+"""The controlling process's part of a run: it gathers results as they arrive and writes the report."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+
+from conformance.harness.asked import Options
+from conformance.harness.judging import PROPERTY
+from conformance.harness.run import Run
+from conformance.known_failures import Case, KnownFailure
+from conformance.spec import Spec
+from reports import writer
+from reports.metrics import Metrics
+from reports.model import LeftOut, Level, Outcome, Report, Result, from_json
+from reports.summary import summary
+from reports.verdict import EXECUTED, finish
+from scenarios.initializers.proc import cores, cpu_of_tree
+
+
+class Controller:
+    """Owns servers and report. `active` is the one of this process, for hooks that are given no configuration."""
+
+    active: ClassVar[Controller | None] = None
+
+    def __init__(self, run: Run, began: float) -> None:
+        self.run = run
+        self.workers = 0
+        self.nothing = ""  # why no case was selected
+        self._began = began
+        self._setup_s = time.monotonic() - began
+        self._setup_cpu_s, self._servers_setup_cpu_s = cpu_of_tree(os.getpid()), _servers_cpu_s(run)
+        self._results: dict[tuple[str, ...], Result] = {}
+        self._judged: set[str] = set()
+        self._secrets: set[str] = set()
+        self._calls, self._initializer_cpu_s, self._reference_cpu_s, self._peak_memory_bytes = 0, 0.0, 0.0, 0
+        self._longest_case_s = 0.0
+        self._report: Report | None = None
+        self._unwritten = ""
+        self._leaking: list[str] = []
+        self._journal = writer.Journal(run.options.report_dir)
+        self._journal.begin(run.draft())
+
+    @classmethod
+    def start(cls, options: Options, spec: Spec) -> Controller:
+        """Raises NoInitializer, Unavailable or ReportUnwritable, each with one line and the remedy."""
+        began = time.monotonic()
+        writer.prepare(options.report_dir)
+        run = Run.start(options, spec)
+        try:
+            cls.active = cls(run, began)
+        except BaseException:
+            run.stop()
+            raise
+        return cls.active
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Take over the result that a phase's report carries, if any. Raises ReportUnwritable."""
+        sent = dict(report.user_properties).get(PROPERTY)
+        if isinstance(sent, dict):
+            self._calls += sent["calls"]
+            self._initializer_cpu_s += sent["initializer_cpu_s"]
+            self._reference_cpu_s += sent["reference_cpu_s"]
+            self._longest_case_s = max(self._longest_case_s, sent["result"]["duration_s"] - sent["held_up_s"])
+            self._peak_memory_bytes = max(self._peak_memory_bytes, sent["peak_memory_bytes"])
+            self._secrets |= set(sent["secrets"])
+            self._keep(report.nodeid, from_json(Result, sent["result"]))
+        elif report.failed:
+            self._keep(report.nodeid, self._crash(report))
+
+    @property
+    def judged(self) -> int:
+        """How many of the selected cases have a result."""
+        return len(self._judged)
+
+    def _keep(self, nodeid: str, result: Result) -> None:
+        self._judged.add(nodeid)
+        earlier = self._results.get(result.key)
+        if earlier is None or result.outcome is Outcome.ERROR:
+            self._results[result.key] = result
+            self._journal.add(result, self._secrets)
+
+    def _crash(self, report: pytest.TestReport) -> Result:
+        """A worker died in the middle of a test: the harness's error, on a rule that only the name tells."""
+        return Result(
+            rule="HARNESS-000",
+            level=Level.MUST,
+            profile="download",
+            test=report.nodeid,
+            case="",
+            store="",
+            server="",
+            route=self.run.initializer.route,
+            outcome=Outcome.ERROR,
+            duration_s=report.duration,
+            message=report.longreprtext,
+        )
+
+    def finish(
+        self, left_out: Mapping[tuple[str, str], int], *, by_pytest: tuple[str, ...], partial: bool, complete: bool
+    ) -> int:
+        """Write the report, stop everything; returns the exit status that the results deserve beside failures.
+
+        `left_out` counts the cases of each (rule, store) that were deselected, `by_pytest` are the options of pytest's
+        own that did so, `partial` is True where a part of the suite was not even collected. Where the report cannot be
+        written, the status is that of bad usage: the journal keeps what it has.
+        """
+        metrics = self._metrics()
+        seen = {(result.rule, result.store) for result in self._results.values()}
+        required = self.run.required()
+        missing = (required - seen) | (required & set(left_out)) | (required if partial else set())
+        draft = self.run.draft()
+        selection = replace(
+            draft.selection,
+            left_out=tuple(self._left_out(rule, store) for rule, store in sorted(missing)),
+            pytest=by_pytest,
+            cases_left_out=0 if partial else sum(left_out.values()),
+            rules_left_out=0 if partial else len({rule for rule, _ in left_out}),
+        )
+        stale = () if missing or not complete else tuple(str(entry) for entry in self._unused_entries())
+        draft = replace(draft, selection=selection, stale=stale)
+        report = finish(draft, self._results.values(), metrics, complete=complete)
+        self._journal.close()
+        try:
+            self._report = writer.write(report, self.run.options.report_dir, self._secrets)
+        except writer.ReportUnwritable as reason:
+            self._unwritten = str(reason)
+            return pytest.ExitCode.USAGE_ERROR
+        finally:
+            self.stop()
+        self._leaking = writer.leaking(self.run.options.report_dir, self._secrets)
+        if stale or self._leaking:
+            return pytest.ExitCode.TESTS_FAILED
+        executed = any(result.outcome in EXECUTED for result in self._results.values())
+        return pytest.ExitCode.OK if executed else pytest.ExitCode.NO_TESTS_COLLECTED
+
+    def _metrics(self) -> Metrics:
+        """What the run has cost until now."""
+        return Metrics.measured(
+            wall_s=time.monotonic() - self._began,
+            setup_s=self._setup_s,
+            cpu_s=cpu_of_tree(os.getpid()),
+            setup_cpu_s=self._setup_cpu_s,
+            initializer_cpu_s=self._initializer_cpu_s,
+            reference_cpu_s=self._reference_cpu_s,
+            servers_cpu_s=max(0.0, _servers_cpu_s(self.run) - self._servers_setup_cpu_s),  # one may have died
+            cores=cores(),
+            longest_case_s=self._longest_case_s,
+            workers=self.workers or 1,
+            calls=self._calls,
+            peak_memory_bytes=self._peak_memory_bytes,
+        )
+
+    def _left_out(self, rule: str, store: str) -> LeftOut:
+        profile = self.run.spec[rule].profile
+        return LeftOut(f"{profile}/{store}" if store else profile, rule, store)
+
+    def _unused_entries(self) -> list[KnownFailure]:
+        """Entries of the list that covered nothing in a run that left nothing out: they are stale."""
+        place = (self.run.install, self.run.initializer.python)
+        cases = [Case(r.rule, r.store, r.case, r.server, r.route, *place, r.test) for r in self._results.values()]
+        return [
+            entry
+            for entry in self.run.options.known
+            if self.run.concerns(entry) and not any(entry.covers(case) for case in cases)
+        ]
+
+    def summary(self, *, colour: bool, width: int) -> list[str]:
+        """The closing lines."""
+        if self._report is None:
+            remedy = f"what the journal has: python -m reports recover {self.run.options.report_dir}"
+            return [f"NO REPORT: {self._unwritten or 'the run was cut off'}", remedy]
+        leaks = [
+            f"LEAK {name} holds a credential that the suite planted; keep it, and report this bug"
+            for name in self._leaking
+        ]
+        page = self.run.options.report_dir / writer.PAGE
+        lines = summary(self._report, path=page, colour=colour, width=width, alarms=leaks)
+        return [f"NOTHING SELECTED: {self.nothing}", *lines] if self.nothing else lines
+
+    def stop(self) -> None:
+        """Stop every server and cluster of the run, and remove its folder."""
+        self.run.stop()
+        Controller.active = None
+
+
+def _servers_cpu_s(run: Run) -> float:
+    """CPU seconds of servers and gateway until now."""
+    return sum(map(cpu_of_tree, run.fleet.pids()))
+
+
+CONTROLLER = pytest.StashKey[Controller]()

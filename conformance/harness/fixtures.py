@@ -1,0 +1,142 @@
+"""The fixtures that tests ask for: a store of their own, and the initializer."""
+
+from __future__ import annotations
+
+import select
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from conformance.api.benchmark import Bench
+from conformance.api.budget import Meter
+from conformance.api.fetch import Expectation, Fetcher
+from conformance.api.samples import Sample, corner, deposit
+from conformance.harness.controls import Controls
+from conformance.harness.items import case_of, rule_of
+from conformance.harness.judging import FETCHER, MEASUREMENTS, keeps
+from conformance.harness.progress import announced
+from conformance.harness.run import RUN, Run
+from reports.measurement import Measurement
+from scenarios.content.models import MODEL, SHARDED
+from scenarios.network.view import Gateway
+from scenarios.stores import OCI
+from scenarios.stores.base import NotOffered, Store
+
+
+@pytest.fixture
+def run(pytestconfig: pytest.Config) -> Run:
+    """The run that this test belongs to."""
+    return pytestconfig.stash[RUN]
+
+
+@pytest.fixture
+def gateway(run: Run) -> Gateway:
+    """What stands between the initializer and the servers."""
+    return run.fleet.gateway
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Store:
+    """This test's own corner of the store that its row names; no test sees another's."""
+    return corner(run, request.param, tmp_path / "store")
+
+
+@pytest.fixture
+def registry(run: Run, tmp_path: Path) -> OCI:
+    """This test's own corner of the registry, for images that nodes pull; what is judged is something else."""
+    if reason := run.fleet.unavailable.get(run.server_of(OCI.name)):
+        raise NotOffered(reason)
+    return cast("OCI", corner(run, OCI.name, tmp_path / "registry"))
+
+
+@pytest.fixture
+def sample(store: Store) -> Sample:
+    """A model in the store, for tests that are about something else than its shape; over HTTP a single file of it."""
+    return deposit(store, MODEL, "config.json")
+
+
+@pytest.fixture
+def shards(store: Store) -> Sample:
+    """A model of a few MiB in the store, most of it in equal files; over HTTP one of them."""
+    return deposit(store, SHARDED, "part-0.bin")
+
+
+@dataclass(frozen=True)
+class Silence:
+    """A peer that takes connections and never answers, at `address` (`127.0.0.1:PORT`)."""
+
+    listener: socket.socket
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def asked(self) -> bool:
+        """Whether anybody has connected."""
+        return bool(select.select([self.listener], [], [], 0)[0])
+
+
+@pytest.fixture
+def silence() -> Iterator[Silence]:
+    """A store that says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield Silence(listener)
+
+
+@pytest.fixture
+def initializer(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Iterator[Fetcher]:
+    """The initializer under test, with this test's store as the place that it fetches from."""
+    node = request.node
+    asked = request.getfixturevalue("store") if "store" in request.fixturenames else None
+    expected = Expectation(
+        rule=rule_of(node),
+        spec=run.spec,
+        release=run.exact_words,
+        store=asked.name if asked else None,
+        case=case_of(node),
+    )
+    scratch = tmp_path / "calls"
+    scratch.mkdir()
+    label = " on ".join(filter(None, [rule_of(node).id, expected.store]))
+    with announced(run.fleet.folder, label) as before_call:
+        fetcher = Fetcher(
+            run.initializer,
+            expected,
+            asked,
+            run.fleet.gateway,
+            scratch,
+            before_call=before_call,
+            controls=Controls(run, rule_of(node), before_call),
+        )
+        node.stash[FETCHER] = fetcher
+        yield fetcher
+    run.initializer.settle(keep=keeps(run, node))
+    _remove(scratch)
+
+
+@pytest.fixture
+def meter(request: pytest.FixtureRequest, run: Run, store: Store, initializer: Fetcher) -> Meter:
+    """What holds the budget of this test's rule against measured calls on its store."""
+    folder = run.fleet.folder / "measured"
+    folder.mkdir(exist_ok=True)
+    budget = rule_of(request.node).budget
+    assert budget is not None, "a rule without a budget"  # noqa: S101
+    measurements: list[Measurement] = []
+    request.node.stash[MEASUREMENTS] = measurements
+    return Meter(Bench(store, initializer, run.fleet.gateway, folder), budget, measurements)
+
+
+def _remove(folder: Path) -> None:
+    """Remove what calls left, folders without permissions included."""
+
+    def open_and_retry(function: Callable[[str], object], path: str, _: object) -> None:
+        Path(path).parent.chmod(0o700)
+        Path(path).chmod(0o700)
+        function(path)
+
+    shutil.rmtree(folder, onerror=open_and_retry)

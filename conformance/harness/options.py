@@ -1,0 +1,311 @@
+"""The options of `pytest conformance/`, and one clear line for each that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import cast, get_args
+
+import pytest
+
+from clusters.base import Source
+from clusters.kserve import WAYS, How, installable, newest_installable
+from conformance import known_failures
+from conformance.harness.asked import Clusters, Driver, Options, on_each_store
+from conformance.known_failures import KnownFailure, KnownFailuresError
+from conformance.spec import Spec
+from scenarios.initializers import initializer, known_releases, newest
+from scenarios.initializers.base import Initializer, NoInitializer, Wanted
+from scenarios.servers.base import Mode
+from scenarios.stores import STORES
+
+#: The options whose value is text, which must not be empty.
+_WITH_VALUE = (
+    *("--initializer", "--kserve", "--servers", "--profile", "--store", "--rule", "--known-failures", "--cluster"),
+    *("--install", "--images", "--kind-driver", "--kubeconfig", "--context", "--report-dir", "--explain"),
+    *("--isolation", "--initializer-name", "--initializer-version", "--show", "--run-as-user"),
+)
+OWN_LIST = known_failures.FOLDER / "kserve.yaml"
+
+
+#: Name of each group of options -> its title in `--help` and in docs/options.md.
+GROUPS = {
+    "conformance": "storage initializer conformance",
+    "conformance-cluster": "storage initializer conformance on a cluster",
+}
+
+
+def add(parser: pytest.Parser) -> None:
+    """Declare the options. Each help text ends with the default, if the option has one."""
+    group, cluster = (parser.getgroup(name, title) for name, title in GROUPS.items())
+    group.addoption(
+        "--initializer",
+        metavar="SPEC",
+        help="The program under test. kserve:VERSION runs the published code of that release. command:ARGV calls any "
+        "executable with SRC DEST. image:REF runs an image with podman or docker. Default: the newest release that the "
+        "suite knows; with --cluster, the release of --kserve.",
+    )
+    group.addoption(
+        "--initializer-name",
+        metavar="NAME",
+        help="The name of the program under test in reports and in its list of known failures. Default: the name of "
+        "the file or of the image.",
+    )
+    group.addoption(
+        "--initializer-version", metavar="VERSION", help="The version of the program under test in reports."
+    )
+    group.addoption(
+        "--show",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="Show this file or folder to `command:ARGV`, read-only, where it lies. In its sandbox /home, /root, /tmp, "
+        "/mnt and /run are otherwise empty but for the program itself. Repeat the option for more.",
+    )
+    group.addoption(
+        "--run-as-user",
+        metavar="UID[:GID]",
+        help="Run `image:REF` as this user, as runAsUser does in a pod. Default: the image's own user.",
+    )
+    group.addoption(
+        "--kserve",
+        metavar="VERSION",
+        help="The KServe release whose rules apply. With --cluster kind, the run installs this release. Default: the "
+        "initializer's own release, else the newest.",
+    )
+    group.addoption(
+        "--servers",
+        metavar="MODE",
+        help="The programs that play the stores. embedded: they install with pip alone. native: the real programs, "
+        "built from source. container: published images. Default: embedded; with --cluster, native.",
+    )
+    group.addoption(
+        "--profile",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="Run only this profile, such as download or download/s3. Repeat the option, or give a list: a,b.",
+    )
+    group.addoption(
+        "--store",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"Run only the cases of this store. Repeat the option, or give a list: s3,gcs. The stores are "
+        f"{', '.join(STORES)}.",
+    )
+    group.addoption(
+        "--rule",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="Run only this rule. ID may be a pattern, such as 'ERR-*'. Repeat the option, or give a list.",
+    )
+    group.addoption(
+        "--smoke",
+        action="store_true",
+        help="Run one case for each store and area. A smoke run never ends with the verdict conformant.",
+    )
+    group.addoption(
+        "--isolation",
+        default="auto",
+        metavar="HOW",
+        help="How calls of `kserve:VERSION` and `command:ARGV` run. `auto`: in a sandbox of bubblewrap, else of "
+        "unshare, else in none. `sandbox`: in a sandbox; the run ends where none works. `none`: in none. Cases that "
+        "show in a sandbox only are then not-run. Default: auto.",
+    )
+    group.addoption(
+        "--known-failures",
+        metavar="FILE",
+        help="Expect the failures that this list declares. none: expect no failure. Default: the suite's own list for "
+        "kserve:VERSION, none for any other initializer.",
+    )
+    cluster.addoption(
+        "--cluster",
+        default="none",
+        metavar="WHICH",
+        help="Where pods run. none: nowhere. kind: on a cluster that the run creates with podman or docker, and "
+        "removes. existing: on the cluster of --kubeconfig; the run touches only namespaces that it creates. "
+        "Default: none.",
+    )
+    cluster.addoption(
+        "--install",
+        default="manifests",
+        metavar="WAY",
+        help="How the run installs KServe. manifests: from the release's rendered manifests. helm: from its chart. "
+        "Default: manifests.",
+    )
+    cluster.addoption(
+        "--images",
+        default="auto",
+        metavar="SOURCE",
+        help="Where images come from. published: the nodes pull them from their registries. assembled: the run builds "
+        "them on this machine from packages and modules. auto: published where a registry answers, else assembled. "
+        "Default: auto.",
+    )
+    cluster.addoption(
+        "--kind-driver",
+        default="suite",
+        metavar="WHO",
+        help="Who calls kind. suite: the suite. pytest-kind: that package's KindCluster, from the extra pytest-kind. "
+        "Default: suite.",
+    )
+    cluster.addoption("--keep-cluster", action="store_true", help="Keep the kind cluster. The next run uses it.")
+    cluster.addoption(
+        "--keep-failed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Keep the Kubernetes objects of the first N failed cases. Default: 0.",
+    )
+    cluster.addoption(
+        "--kubeconfig",
+        metavar="FILE",
+        help="The kubeconfig file of the existing cluster. Default: the file that kubectl uses.",
+    )
+    cluster.addoption(
+        "--context", metavar="NAME", help="The context in the kubeconfig file. Default: its current context."
+    )
+    group.addoption(
+        "--report-dir",
+        default="conformance-report",
+        metavar="DIR",
+        help="Write the report to this folder. Default: conformance-report.",
+    )
+    group.addoption(
+        "--list-rules",
+        action="store_true",
+        help="Print the rules and exit. --profile, --store, --rule and --kserve select.",
+    )
+    group.addoption("--explain", metavar="ID", help="Print one rule with its references and messages, and exit.")
+
+
+def read(config: pytest.Config, spec: Spec) -> Options:
+    """The options of this run. Raises pytest.UsageError with one line and the remedy."""
+    option = config.getoption
+    _refuse_empty(config)
+    stores = _split(option("--store"))
+    _known("store", stores, STORES)
+    rules = _split(option("--rule"))
+    for pattern in rules:
+        if not any(fnmatchcase(rule.id, pattern) for rule in spec):
+            raise pytest.UsageError(f"--rule {pattern}: no such rule; see --list-rules")
+    named = _split(option("--profile"))
+    _known("profile", named, _profiles(spec))
+    cluster = option("--cluster")
+    _known("cluster", [cluster], get_args(Clusters))
+    mode = option("--servers") or ("embedded" if cluster == "none" else "native")
+    _known("servers", [mode], get_args(Mode))
+    _known("install", [option("--install")], WAYS)
+    _known("images", [option("--images")], ["auto", *get_args(Source)])
+    driver = option("--kind-driver")
+    _known("kind-driver", [driver], get_args(Driver))
+    asked = option("--kserve")
+    _known("kserve", [asked] if asked else [], known_releases())
+    isolation = option("--isolation")
+    _known("isolation", [isolation], get_args(Wanted))
+    latest = newest() if cluster == "none" else asked or newest_installable()
+    try:
+        subject = initializer(
+            option("--initializer") or f"kserve:{latest}",
+            isolation,
+            name=option("--initializer-name") or "",
+            version=option("--initializer-version") or "",
+            shown=list(map(Path, option("--show"))),
+            user=option("--run-as-user") or "",
+        )
+    except NoInitializer as error:
+        raise pytest.UsageError(f"--initializer: {error}") from error
+    release = asked or (subject.version if subject.name == "kserve" else latest)
+    if cluster != "none":
+        _fits_a_cluster(cluster, subject, release, mode, isolation)
+    return Options(
+        initializer=subject,
+        described=tuple(_described(config)),
+        kserve=release,
+        mode=cast("Mode", mode),
+        profiles=tuple(named),
+        stores=tuple(stores),
+        rules=tuple(rules),
+        smoke=option("--smoke"),
+        isolation=isolation,
+        known=tuple(_list(option("--known-failures"), subject, spec, release)),
+        report_dir=Path(option("--report-dir")),
+        cluster=cast("Clusters", cluster),
+        install=cast("How", option("--install")),
+        images=option("--images"),
+        driver=cast("Driver", driver),
+        keep_cluster=option("--keep-cluster"),
+        keep_failed=option("--keep-failed"),
+        kubeconfig=Path(option("--kubeconfig")) if option("--kubeconfig") else None,
+        context=option("--context"),
+    )
+
+
+def refuse_unobservable(asked: Options, spec: Spec) -> None:
+    """Raises pytest.UsageError for a profile none of whose rules such a run observes."""
+    for name in asked.profiles:
+        rules = [rule for rule in spec if rule.profile == name.partition("/")[0]]
+        remedy = asked.elsewhere(on_each_store(rules))
+        if remedy:
+            raise pytest.UsageError(
+                f"--profile {name}: nothing of it shows with --cluster {asked.cluster}; it needs {remedy}"
+            )
+
+
+def _fits_a_cluster(cluster: str, subject: Initializer, release: str, mode: str, isolation: str) -> None:
+    if cluster == "kind" and release not in installable():
+        raise pytest.UsageError(
+            f"KServe {release} cannot be installed: its source is in no module; choose with --kserve one of "
+            f"{', '.join(installable())}"
+        )
+    if subject.route == "process" and subject.name != "kserve":
+        raise pytest.UsageError(f"--cluster runs images: make one of {subject.spec} and give --initializer image:REF")
+    if isolation == "none":
+        raise pytest.UsageError("--isolation none is about processes of this machine: leave it out with --cluster")
+    if mode == "container":
+        raise pytest.UsageError("--servers container starts containers beside a cluster; choose embedded or native")
+
+
+def _described(config: pytest.Config) -> Iterator[str]:
+    """The options about the program under test, as they are given on a command line."""
+    for name in ("--initializer-name", "--initializer-version", "--run-as-user", "--show"):
+        yield from (f"{name}={value}" for value in _given(config, name))
+
+
+def _list(given: str | None, subject: Initializer, spec: Spec, release: str) -> list[KnownFailure]:
+    if given == "none" or (given is None and subject.name != "kserve"):
+        return []
+    path = Path(given) if given else OWN_LIST
+    try:
+        return known_failures.load(path, spec, release, program=subject.name)
+    except KnownFailuresError as error:
+        raise pytest.UsageError(f"--known-failures: {error}") from error
+
+
+def _profiles(spec: Spec) -> list[str]:
+    names = {rule.profile for rule in spec}
+    return sorted(names | {f"{rule.profile}/{store}" for rule in spec for store in rule.stores})
+
+
+def _given(config: pytest.Config, name: str) -> list[str]:
+    """The values of an option on the command line, which may be repeated or not; none where it is left out."""
+    given = config.getoption(name)
+    return given if isinstance(given, list) else [] if given is None else [given]
+
+
+def _refuse_empty(config: pytest.Config) -> None:
+    for name in _WITH_VALUE:
+        if any(not _split([value]) for value in _given(config, name)):
+            raise pytest.UsageError(f"{name} is empty: give it a value, or leave it out")
+
+
+def _split(given: Iterable[str]) -> list[str]:
+    return [part.strip() for text in given for part in text.split(",") if part.strip()]
+
+
+def _known(option: str, given: Iterable[str], known: Iterable[str]) -> None:
+    for value in given:
+        if value not in known:
+            raise pytest.UsageError(f"--{option} {value}: not known; known are {', '.join(known)}")

@@ -1,0 +1,272 @@
+"""The pytest plugin: collects by rule, runs on shared servers, writes the report. It only wires parts together."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+
+import pytest
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
+
+from clusters.base import NoCluster
+from clusters.kserve import NoKServe
+from clusters.toolchain.cache import ToolFailed
+from conformance.api.fetch import NotConcerned, Unproven
+from conformance.harness import judging, options, schedule, selection
+from conformance.harness.asked import Options
+from conformance.harness.controller import CONTROLLER, Controller
+from conformance.harness.items import rule_of, store_of
+from conformance.harness.judging import FETCHER, WHY_NOT
+from conformance.harness.progress import Progress
+from conformance.harness.rule_listing import explain, list_rules
+from conformance.harness.run import RUN, Run
+from conformance.spec import SpecError, current, expand
+from reports.model import Outcome
+from reports.writer import ReportUnwritable
+from scenarios.initializers.base import NoInitializer
+from scenarios.servers.base import Unavailable
+from scenarios.stores.base import NotOffered
+
+OPTIONS = pytest.StashKey[Options]()
+#: How many cases of each (rule, store) were deselected.
+LEFT_OUT = pytest.StashKey[Counter[tuple[str, str]]]()
+
+
+class _Progress(logging.Handler):
+    """Shows what is being prepared, as it happens."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        super().__init__(logging.INFO)
+        self._terminal = terminal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._terminal.write_line(f"[setup] {record.getMessage()}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add(parser)
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """`--list-rules` and `--explain` need no run."""
+    if config.option.list_rules:
+        asked = options.read(config, current())
+        chosen = [rule for rule in current() if asked.lists(rule, whenever=not config.option.kserve)]
+        print("\n".join(list_rules(current(), chosen)))  # noqa: T201 - this is the command's answer
+        return 0
+    if config.option.explain:
+        rule = current().rules.get(config.option.explain)
+        if rule is None:
+            raise pytest.UsageError(f"--explain {config.option.explain}: no such rule; see --list-rules")
+        print("\n".join(explain(current(), rule)))  # noqa: T201
+        return 0
+    return None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "rule(id, stores=None): the rule of the spec that the test checks")
+    try:
+        spec = current()
+    except SpecError as error:
+        raise pytest.UsageError(f"the spec is broken: {error}") from error
+    config.stash[OPTIONS] = options.read(config, spec)
+    options.refuse_unobservable(config.stash[OPTIONS], spec)
+    config.stash[LEFT_OUT] = Counter()
+    if config.getoption("maxschedchunk", 1) is None:
+        config.option.maxschedchunk = 1  # or one worker would be given all the slow cases at once
+    sent = getattr(config, "workerinput", {}).get("conformance")
+    if sent:
+        config.stash[RUN] = Run.in_worker(config.stash[OPTIONS], spec, sent)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start the run, in the controlling process, before any worker exists."""
+    config = session.config
+    if _is_worker(config) or config.option.collectonly:
+        return
+    log = logging.getLogger("conformance.setup")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.addHandler(_Progress(config.pluginmanager.getplugin("terminalreporter")))
+    try:
+        controller = Controller.start(config.stash[OPTIONS], current())
+    except (NoInitializer, NoCluster, NoKServe, ToolFailed, Unavailable, ReportUnwritable) as error:
+        raise pytest.UsageError(str(error)) from error
+    config.stash[CONTROLLER] = controller
+    config.stash[RUN] = controller.run
+    config.pluginmanager.register(Progress(session, controller.run.fleet.folder))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    """Hand the run to a pytest-xdist worker."""
+    controller = node.config.stash[CONTROLLER]
+    controller.workers += 1
+    node.workerinput["conformance"] = controller.run.to_worker()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """How many workers `-n auto` means."""
+    return options.read(config, current()).workers(current()) if config.option.numprocesses == "auto" else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> schedule.Scheduling | None:
+    """How workers get their cases."""
+    if config.option.dist != "load":
+        return None
+    return schedule.Scheduling(config, log, config.stash[RUN].fleet.folder)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A row for each store that the test's rule applies to, unless the test has a table of its own."""
+    has_table = any("store" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if "store" in metafunc.fixturenames and not has_table:
+        mark = next(metafunc.definition.iter_markers("rule"), None)
+        rule = current().rules.get(mark.args[0]) if mark else None
+        asked = mark.kwargs.get("stores") if mark else None
+        stores = expand(asked, current().groups) if asked else rule.stores if rule else ()
+        metafunc.parametrize("store", stores, indirect=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse tests without a rule; keep what is in force and selected."""
+    asked, spec = config.stash[OPTIONS], current()
+    selection.check(items, spec, whole=not selection.is_partial(config))
+    places = [(item, rule_of(item), store_of(item)) for item in items]
+    chosen = [item for item, rule, store in places if asked.judges(rule, store) and asked.wants(rule, store)]
+    if asked.smoke:
+        chosen = selection.smoke(chosen)
+    kept = set(chosen)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:], waiting = schedule.ordered(chosen)
+    if _is_worker(config):
+        schedule.write_waiting(config.stash[RUN].fleet.folder, waiting)
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Count what this suite's options leave out, and pytest's own (`-k`, `-m`), of all that is in force."""
+    for item in items:
+        rule, store = rule_of(item), store_of(item)
+        if item.config.stash[OPTIONS].judges(rule, store):
+            item.config.stash[LEFT_OUT][rule.id, store or ""] += 1
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    why_not = item.config.stash[RUN].why_not(store_of(item))
+    if why_not:
+        item.stash[WHY_NOT] = why_not
+        pytest.skip(why_not[1])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup() -> Generator[None, object, object]:
+    """The same as for tests, for what a fixture finds out."""
+    try:
+        return (yield)
+    except NotOffered as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """What cannot be played here, or builds on a rule that is broken, was not run: neither a failure nor an error."""
+    try:
+        try:
+            return (yield)
+        except AssertionError:
+            if FETCHER in item.stash:
+                item.stash[FETCHER].excuse()
+            raise
+    except (NotOffered, Unproven) as reason:
+        pytest.skip(str(reason))
+    except NotConcerned as reason:
+        item.stash[WHY_NOT] = Outcome.UNSUPPORTED, str(reason)
+        pytest.skip(str(reason))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report: pytest.TestReport = yield  # type: ignore[assignment]
+    judging.judge(item.config.stash[RUN], item, call, report)
+    return report  # type: ignore[return-value]
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    return judging.explain_trees(left, right) if op == "==" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Results arrive here, in the controlling process, whichever process made them."""
+    controller = Controller.active
+    if controller:
+        try:
+            controller.add(report)
+        except ReportUnwritable as reason:
+            pytest.exit(str(reason), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_keyboard_interrupt() -> None:
+    """From here the run ends in order: a second interrupt would cut off the report and leave servers behind."""
+    if Controller.active:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    """A worker ended: take over what it left out, which is the same in each of them."""
+    left_out = getattr(node, "workeroutput", {}).get("conformance", [])
+    node.config.stash[LEFT_OUT] |= Counter({(rule, store): count for rule, store, count in left_out})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the report and stop every server, however the run ended."""
+    config = session.config
+    if _is_worker(config):
+        left_out = [(*pair, count) for pair, count in config.stash[LEFT_OUT].items()]
+        config.workeroutput["conformance"] = left_out  # type: ignore[attr-defined]
+        return
+    controller = config.stash.get(CONTROLLER, None)
+    if controller is None:
+        return
+    partial = selection.is_partial(config)
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        controller.nothing = selection.why_nothing(config, config.stash[OPTIONS], current())
+    ended = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}
+    complete = ended and controller.judged >= session.testscollected
+    left = config.stash[LEFT_OUT]
+    status = controller.finish(left, by_pytest=selection.by_pytest(config), partial=partial, complete=complete)
+    if status == pytest.ExitCode.USAGE_ERROR or (exitstatus == pytest.ExitCode.OK and status != pytest.ExitCode.OK):
+        session.exitstatus = status
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    controller = terminalreporter.config.stash.get(CONTROLLER, None)
+    if controller is None:
+        return
+    terminalreporter.section("conformance")
+    width = terminalreporter._tw.fullwidth  # noqa: SLF001 - pytest offers no other way to its width
+    for line in controller.summary(colour=terminalreporter.hasmarkup, width=width):
+        terminalreporter.write_line(line)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The last chance to leave nothing behind, when the session never came to its end."""
+    controller = config.stash.get(CONTROLLER, None)
+    if controller:
+        controller.stop()

@@ -1,0 +1,85 @@
+"""Which collected tests run, in which order, and what a collection must never lack."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import pytest
+
+from conformance.harness.asked import Options, on_each_store
+from conformance.harness.items import rule_id, rule_of, store_of
+from conformance.harness.schedule import waits
+from conformance.spec import Spec
+
+
+def check(items: Collection[pytest.Item], spec: Spec, *, whole: bool) -> None:
+    """Refuse a test without a known rule and, where the `whole` suite was collected, a MUST without a test on a store.
+
+    Such a pair would be left out of every run, and its profile never be complete.
+    """
+    for item in items:
+        name = rule_id(item)
+        if name is None:
+            raise pytest.UsageError(f"{item.nodeid} has no @rule(...): say which rule of the spec it checks")
+        if name not in spec.rules:
+            raise pytest.UsageError(f"{item.nodeid} checks {name}, which the spec does not have")
+    untested = sorted({(rule.id, store) for rule, store in spec.musts()} - pairs(items))
+    if whole and untested:
+        names = ", ".join(f"{rule} on {store}" if store else rule for rule, store in untested)
+        raise pytest.UsageError(f"no test checks {names}")
+
+
+def is_partial(config: pytest.Config) -> bool:
+    """Whether the command line names less than the whole folder of tests."""
+    return not any((Path(arg) / "spec" / "spec.yaml").exists() for arg in config.args)
+
+
+def by_pytest(config: pytest.Config) -> tuple[str, ...]:
+    """The options of pytest's own, and the paths, that choose among the tests, as they are given on a command line."""
+    paths = [shlex.quote(str(arg)) for arg in config.args] if is_partial(config) else []
+    return (*_expressions(config), *paths)
+
+
+def _expressions(config: pytest.Config) -> list[str]:
+    option = config.option
+    values = [("-k", option.keyword), ("-m", option.markexpr), *(("--deselect", one) for one in option.deselect or ())]
+    flags = [("--last-failed", "lf"), ("--stepwise", "stepwise")]
+    return [
+        *(f"{name} {shlex.quote(value)}" for name, value in values if value),
+        *(name for name, attribute in flags if getattr(option, attribute, False)),  # of a plugin that can be off
+    ]
+
+
+def why_nothing(config: pytest.Config, asked: Options, spec: Spec) -> str:
+    """Why a run has no case at all, and what to do."""
+    wanted = [pair for pair in on_each_store(spec) if asked.wants(*pair)]
+    if not wanted:
+        named = {store for rule in spec if asked.names(rule) for store in rule.stores}
+        if asked.rules and asked.stores and not named & set(asked.stores):
+            about = f"not about {', '.join(asked.stores)}, but about {', '.join(sorted(named))}"
+            return f"{', '.join(asked.rules)} is {about}; choose with --store"
+        return f"no rule fits {asked.selection} together; leave one of these out"
+    if remedy := asked.elsewhere(wanted):
+        return f"{asked.selection} needs {remedy}"
+    if not any(asked.judges(*pair) for pair in wanted):
+        return f"{asked.selection} is not in force for KServe {asked.kserve}; choose another with --kserve"
+    given = [*_expressions(config), *(["--smoke"] if asked.smoke else [])]
+    fits = " ".join([*given, asked.selection]).strip()
+    return f"no test in {' '.join(config.args)}{f' fits {fits}' if fits else ''}; --collect-only shows those there are"
+
+
+def pairs(items: Iterable[pytest.Item]) -> set[tuple[str, str]]:
+    """(rule, store) of each item, store "" where it needs none."""
+    return {(rule_id(item) or "", store_of(item) or "") for item in items}
+
+
+def smoke(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """The first item of each area on each store, without those that wait for time limits."""
+    first: dict[tuple[str, str | None], pytest.Item] = {}
+    for item in items:
+        rule = rule_of(item)
+        if not waits(rule):
+            first.setdefault((rule.area, store_of(item)), item)
+    return list(first.values())

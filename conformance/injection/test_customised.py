@@ -1,0 +1,221 @@
+"""The default initializer, customised: what of KServe's ConfigMap reaches new pods, and what stops them."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance import rule
+from conformance.api.admission import Admission
+from conformance.api.pod import Container
+from scenarios.cluster.configuration import Configuration
+from scenarios.cluster.kubernetes import STORAGE_CONTAINER, Object, secret, service_account, storage_container
+
+MOUNT = "/etc/ssl/custom-certs"
+QUANTITIES = ("memoryRequest", "memoryLimit", "cpuRequest", "cpuLimit")
+
+
+def _initializer(admission: Admission, **pod: object) -> Container:
+    """The initializer for a URI that no storage container knows: KServe's ConfigMap alone decides."""
+    return admission.inject(f"{admission.scheme()}://model", **pod).initializer
+
+
+@rule("CFG-001")
+@pytest.mark.parametrize(
+    "image",
+    ["registry.example:5000/team/initializer:v9", f"registry.example/initializer@sha256:{'0123abcd' * 8}"],
+    ids=["tag", "digest"],
+)
+def test_the_image_of_the_configmap(admission: Admission, kserve_config: Configuration, image: str) -> None:
+    """A mirror, or a build of one's own."""
+    kserve_config.change(storageInitializer={"image": image})
+    assert _initializer(admission).image == image
+
+
+@rule("CFG-002")
+def test_the_default_image(admission: Admission, kserve_config: Configuration) -> None:
+    """An empty setting."""
+    kserve_config.change(storageInitializer={"image": ""})
+    assert _initializer(admission).image == "kserve/storage-initializer:latest"
+
+
+@rule("CFG-003")
+def test_requests_and_limits(admission: Admission, kserve_config: Configuration) -> None:
+    """A large model needs more than the defaults."""
+    settings = {"memoryRequest": "300Mi", "memoryLimit": "9Gi", "cpuRequest": "250m", "cpuLimit": "3"}
+    kserve_config.change(storageInitializer=settings)
+    initializer = _initializer(admission)
+    assert initializer.requests == {"memory": "300Mi", "cpu": "250m"}
+    assert initializer.limits == {"memory": "9Gi", "cpu": "3"}
+
+
+@rule("CFG-004")
+def test_the_former_image(admission: Admission, kserve_config: Configuration) -> None:
+    """The new one did not work out."""
+    former = _initializer(admission).image
+    kserve_config.change(storageInitializer={"image": "registry.example/broken:1"})
+    assert _initializer(admission).image == "registry.example/broken:1"
+    kserve_config.restore()
+    assert _initializer(admission).image == former
+
+
+@rule("CFG-005")
+@pytest.mark.parametrize("key", QUANTITIES)
+@pytest.mark.parametrize("value", ["much", "", None], ids=["word", "empty", "missing"])
+def test_a_quantity_that_cannot_be_read(
+    admission: Admission, kserve_config: Configuration, key: str, value: str | None
+) -> None:
+    """A typing error of the cluster's administrator, who looks into events of pods that do not come."""
+    kserve_config.change(storageInitializer={key: value})
+    admission.assert_words(admission.refusal(f"{admission.scheme()}://model"), "storageInitializer", key=key)
+
+
+@rule("CFG-006")
+@pytest.mark.parametrize("section", ["storageInitializer", "credentials"])
+def test_a_configmap_that_is_no_json(admission: Admission, kserve_config: Configuration, section: str) -> None:
+    """A comma too many."""
+    kserve_config.write(**{section: '{"image": "x",}'})
+    refusal = admission.refusal(f"{admission.scheme()}://model")
+    assert section.rstrip("s") in refusal, f"the refusal tells nothing of the section {section}: {refusal}"
+
+
+@rule("CFG-007")
+def test_a_configmap_of_an_older_release(admission: Admission, kserve_config: Configuration) -> None:
+    """An upgrade that left the ConfigMap alone: it has what 0.7 had."""
+    now = kserve_config.section("storageInitializer")
+    kserve_config.change(storageInitializer={key: None for key in now if key not in {"image", *QUANTITIES}})
+    assert _initializer(admission).image == now["image"]
+
+
+@rule("CFG-008")
+def test_without_the_configmap(admission: Admission, kserve_config: Configuration) -> None:
+    """It was deleted by mistake."""
+    kserve_config.remove()
+    assert "inferenceservice-config" in admission.refusal(f"{admission.scheme()}://model")
+
+
+@rule("CFG-009")
+def test_the_storage_container_wins(admission: Admission, kserve_config: Configuration) -> None:
+    """Which surprises those who changed the ConfigMap alone."""
+    default = admission.workspace.client.get(STORAGE_CONTAINER, "default")["spec"]["container"]
+    kserve_config.switch("default", disabled=False)
+    kserve_config.change(storageInitializer={"image": "registry.example/mine:1"})
+    assert _initializer(admission).image == "registry.example/mine:1"
+    assert admission.inject("s3://bucket/model").initializer.image == default["image"]
+
+
+def _has_bundle(admission: Admission, name: str, path: str, **pod: object) -> bool:
+    made = admission.inject(f"{admission.scheme()}://model", **pod)
+    mount = made.initializer.mounts[path]
+    volume = made.volumes[mount.volume]["configMap"]["name"]
+    told = {"CA_BUNDLE_CONFIGMAP_NAME": name, "CA_BUNDLE_VOLUME_MOUNT_POINT": path}
+    return volume == name and mount.read_only and told.items() <= made.initializer.environment.items()
+
+
+@rule("CFG-010")
+def test_the_ca_bundle_of_the_cluster(admission: Admission, kserve_config: Configuration) -> None:
+    """KServe copies the bundle into each namespace under a name of its own."""
+    kserve_config.change(storageInitializer={"caBundleConfigMapName": "our-authorities"})
+    assert _has_bundle(admission, "global-ca-bundle", MOUNT)
+
+
+@rule("CFG-010")
+def test_the_ca_bundle_in_kserves_own_namespace(admission: Admission, kserve_config: Configuration) -> None:
+    """There it has the name that was set; where that namespace is left alone, no pod gets anything."""
+    own = admission.workspace.system
+    if not admission.serves(own):
+        assert admission.inject(namespace=own).init_names == []
+        return
+    kserve_config.change(storageInitializer={"caBundleConfigMapName": "our-authorities"})
+    assert _has_bundle(admission, "our-authorities", MOUNT, namespace=own)
+
+
+@rule("CFG-011")
+def test_the_place_of_the_ca_bundle(admission: Admission, kserve_config: Configuration) -> None:
+    """An image that looks elsewhere."""
+    kserve_config.change(
+        storageInitializer={"caBundleConfigMapName": "our-authorities", "caBundleVolumeMountPath": "/etc/own"}
+    )
+    assert _has_bundle(admission, "global-ca-bundle", "/etc/own")
+
+
+def _account(admission: Admission, annotations: dict[str, str]) -> str:
+    keys, account = admission.name("keys"), admission.name("account")
+    data = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}
+    admission.create(secret(keys, data, {f"serving.kserve.io/{key}": value for key, value in annotations.items()}))
+    admission.create(service_account(account, [keys]))
+    return account
+
+
+@rule("CFG-012")
+@pytest.mark.parametrize("path", [None, "/etc/own/cabundle.crt"], ids=["default-path", "own-path"])
+def test_a_secret_with_its_own_ca_bundle(admission: Admission, path: str | None) -> None:
+    """One store has a private authority, the cluster has none."""
+    annotations = {"s3-cabundle-configmap": "store-authority", **({"s3-cabundle": path} if path else {})}
+    account = _account(admission, annotations)
+    assert _has_bundle(admission, "store-authority", "/etc/own" if path else MOUNT, serviceAccountName=account)
+
+
+@rule("CFG-012")
+def test_a_secrets_ca_bundle_wins(admission: Admission, kserve_config: Configuration) -> None:
+    """Both the cluster and the Secret have one."""
+    kserve_config.change(storageInitializer={"caBundleConfigMapName": "our-authorities"})
+    account = _account(admission, {"s3-cabundle-configmap": "store-authority"})
+    assert _has_bundle(admission, "store-authority", MOUNT, serviceAccountName=account)
+
+
+@rule("CFG-013")
+def test_no_ca_bundle_for_claims(admission: Admission, kserve_config: Configuration) -> None:
+    """Nothing is downloaded."""
+    kserve_config.change(storageInitializer={"caBundleConfigMapName": "our-authorities"})
+    pod = admission.inject("pvc://claim/model")
+    assert not any("configMap" in source for source in pod.volumes.values())
+
+
+@rule("CFG-014")
+def test_the_image_fits_the_controller(admission: Admission) -> None:
+    """As the release was installed; a newer controller speaks of arguments that an older image does not know."""
+    configured = str(Configuration(admission.workspace).section("storageInitializer")["image"])
+    default = str(admission.workspace.client.get(STORAGE_CONTAINER, "default")["spec"]["container"]["image"])
+    assert default == configured
+    assert configured.endswith(f":v{admission.release}"), f"{configured} with a controller of {admission.release}"
+
+
+@rule("CFG-015")
+def test_a_storage_container_with_its_own_bundle(admission: Admission, kserve_config: Configuration) -> None:
+    """The vendor's container looks at another place."""
+    name = "CA_BUNDLE_VOLUME_MOUNT_POINT"
+    kserve_config.change(storageInitializer={"caBundleConfigMapName": "our-authorities"})
+    admission.create(_with_variable(admission, name))
+    initializer = _initializer(admission)
+    assert initializer.variables.count(name) == 1
+    assert initializer.environment[name] == "/own"
+
+
+@rule("CFG-016")
+def test_an_image_given_to_the_chart(admission: Admission, kserve_config: Configuration) -> None:
+    """`helm upgrade` with an image of one's own."""
+    kserve_config.take_from_chart(admission.release, image="registry.example/team/initializer", tag="v9")
+    assert _initializer(admission).image == "registry.example/team/initializer:v9"
+
+
+@rule("CFG-017")
+def test_a_ca_bundle_given_to_the_chart(admission: Admission, kserve_config: Configuration) -> None:
+    """A company's MinIO, and everything installed by Helm."""
+    bundle = {"caBundleConfigMapName": "our-authorities", "caBundleVolumeMountPath": "/etc/own"}
+    kserve_config.take_from_chart(admission.release, **bundle)
+    assert _has_bundle(admission, "global-ca-bundle", "/etc/own")
+
+
+@rule("CFG-018")
+def test_limits_given_to_the_chart(admission: Admission, kserve_config: Configuration) -> None:
+    """A large model, and everything installed by Helm."""
+    asked = {"requests": {"memory": "300Mi", "cpu": "250m"}, "limits": {"memory": "9Gi", "cpu": "3"}}
+    kserve_config.take_from_chart(admission.release, resources=asked)
+    initializer = _initializer(admission)
+    assert initializer.requests == asked["requests"]
+    assert initializer.limits == asked["limits"]
+
+
+def _with_variable(admission: Admission, name: str) -> Object:
+    declared = {"env": [{"name": name, "value": "/own"}]}
+    return storage_container(admission.name("csc"), [{"prefix": f"{admission.scheme()}://"}], declared)

@@ -1,0 +1,84 @@
+"""Namespaces: where pods are injected, and why elsewhere they are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance import rule
+from conformance.api.admission import Admission
+from scenarios.cluster.kubernetes import INITIALIZER, MODELS, container, secret
+
+#: A pod's and a container's settings that Pod Security `restricted` asks for.
+RESTRICTED = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+@rule("NS-001")
+def test_an_ordinary_namespace(admission: Admission) -> None:
+    """No label but those that Kubernetes and the suite give."""
+    assert admission.inject(namespace=admission.namespace()).init_names == [INITIALIZER]
+
+
+@rule("NS-002")
+@pytest.mark.parametrize("value", ["kserve-controller-manager", "other", ""], ids=["kserve", "other", "empty"])
+def test_the_label_keeps_the_webhook_away(admission: Admission, value: str) -> None:
+    """Somebody deployed a model where an operator runs."""
+    namespace = admission.namespace({"control-plane": value})
+    pod = admission.inject(namespace=namespace)
+    assert pod.init_names == [], f"injected although {namespace} carries control-plane={value}"
+    assert "namespaceSelector" in pod.why_not()
+
+
+@rule("NS-003")
+def test_the_name_does_not_decide(admission: Admission) -> None:
+    """A namespace whose name starts like that of KServe."""
+    assert admission.inject(namespace=admission.namespace(prefix="kserve")).init_names == [INITIALIZER]
+
+
+@rule("NS-003")
+def test_in_kserves_own_namespace_the_label_decides(admission: Admission) -> None:
+    """Some ways to install KServe label its namespace, others do not; and some charts do not look at labels at all."""
+    own = admission.workspace.system
+    excluded = "control-plane" in admission.workspace.labels(own) and bool(
+        admission.pod_webhook().get("namespaceSelector")
+    )
+    pod = admission.inject(namespace=own)
+    assert pod.init_names == ([] if excluded else [INITIALIZER]), f"{own} is labelled {admission.workspace.labels(own)}"
+
+
+@rule("NS-004")
+def test_without_the_label_new_pods_are_injected(admission: Admission) -> None:
+    """The cure: take the label away, and delete the pod."""
+    namespace = admission.namespace({"control-plane": "kserve-controller-manager"})
+    admission.workspace.label(namespace, {"control-plane": None})
+    assert admission.workspace.until(lambda: admission.inject(namespace=namespace).init_names == [INITIALIZER])
+
+
+@rule("NS-005")
+def test_a_restricted_namespace(admission: Admission) -> None:
+    """The pod's own containers keep to it; the one that KServe adds has to as well."""
+    namespace = admission.namespace({"pod-security.kubernetes.io/enforce": "restricted"})
+    pod = admission.inject(namespace=namespace, containers=[container(securityContext=RESTRICTED)])
+    assert MODELS in pod.initializer.mounts
+
+
+@rule("NS-006")
+def test_secrets_of_another_tenant(admission: Admission) -> None:
+    """Named by annotation, but only another namespace has it."""
+    theirs, ours = admission.namespace(), admission.namespace()
+    name = admission.name("keys")
+    admission.create(secret(name, {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}), namespace=theirs)
+    assert admission.inject(namespace=theirs, annotations=admission.naming(name)).initializer.references
+    assert name in admission.refusal(namespace=ours, annotations=admission.naming(name))
+
+
+@rule("NS-007")
+def test_a_service_is_injected_through_its_controller(admission: Admission) -> None:
+    """From the user's manifest to the pod: controller, then webhook."""
+    pod = admission.serve("s3://bucket/model")
+    assert pod.initializer.args == ["s3://bucket/model", MODELS]
+    assert pod.model_server.mounts[MODELS].read_only

@@ -1,0 +1,25 @@
+"""Git repositories that mean harm: whoever can push to one writes what its trees say."""
+
+import pytest
+
+from conformance import rule
+from conformance.api.containment import assert_contained
+from conformance.api.fetch import Fetcher
+from scenarios.content.hostile import GOOD, HOOK, git_trees
+from scenarios.initializers.base import DEST
+from scenarios.stores import Git
+
+
+@rule("SEC-017")
+@pytest.mark.parametrize("case", git_trees(""))
+def test_no_tree_of_git_leads_out_or_runs(store: Git, initializer: Fetcher, case: str) -> None:
+    """Entries that git refuses to write, and serves: nothing lies outside, no hook is installed, nothing runs."""
+    initializer.needs_sandbox()
+    store.put_entries("model", git_trees(store.case)[case])
+    run = initializer.fetch(store.uri("model"), access=store.access("anonymous"))
+    assert_contained(run, whole=GOOD)
+    folders = run.outcome.trees[DEST].items()
+    hooks = [path for path, entry in folders if path.startswith(".git/hooks/") and entry.content == HOOK]
+    assert not hooks, f"a hook was installed: {', '.join(hooks)}"
+    asked = {request.host for request in store.requests() if request.host.endswith("attacker.example")}
+    assert not asked, f"a host that the repository names was asked: {', '.join(asked)}"

@@ -1,0 +1,58 @@
+"""Redirects and certificates that mean harm; what is sent to another host, see CRED-018."""
+
+from pathlib import Path
+
+import pytest
+
+from conformance import rule
+from conformance.api.fetch import Fetcher
+from conformance.api.samples import Sample
+from conformance.download.test_tls import CONFIGMAP, CUSTOM_CERTS
+from scenarios.servers.hub import CDN
+from scenarios.stores import HTTP, HuggingFace
+from scenarios.stores.base import Store
+from scenarios.stores.http import OTHER_HOST
+
+_GARBAGE = {"words": b"not a certificate\n", "cut": b"-----BEGIN CERTIFICATE-----\nMIIB", "empty": b""}
+
+
+@rule("SEC-013")
+def test_a_redirect_to_plain_http_is_refused(store: HTTP, initializer: Fetcher) -> None:
+    """The model was asked for with TLS; what comes without it may be anybody's."""
+    store.put({"far/m.bin": b"m"})
+    uri = store.serve("model/m.bin", redirect_to=store.url("far/m.bin", scheme="http", host=OTHER_HOST))
+    run = initializer.fetch(uri)
+    assert not [request for request in store.requests() if request.host == OTHER_HOST], "followed to plain HTTP"
+    run.assert_failed()
+
+
+@rule("SEC-014")
+def test_an_endless_redirect_ends(store: HTTP, initializer: Fetcher) -> None:
+    """Two locations that lead to each other."""
+    store.serve("model/back.bin", redirect_to=store.url("model/m.bin"))
+    uri = store.serve("model/m.bin", redirect_to=store.url("model/back.bin"))
+    initializer.fetch(uri, timeout_s=30).assert_refused()
+
+
+@rule("SEC-015")
+def test_the_token_of_a_hub_stays_there(store: HuggingFace, initializer: Fetcher) -> None:
+    """Large files come from a delivery network, whose URLs are signed; it has no business with the token."""
+    store.put({"model/weights.safetensors": b"w" * 64})
+    assert initializer.fetch(store.uri("model"), access=store.access("valid")).tree
+    delivered = [request for request in store.requests() if request.host == CDN]
+    assert delivered, "the delivery network was not asked"
+    assert not [request for request in delivered if "authorization" in request.headers], "the token went along"
+
+
+@rule("SEC-016")
+@pytest.mark.parametrize("content", [*_GARBAGE.values(), None], ids=[*_GARBAGE, "missing"])
+def test_a_bundle_that_is_none_is_an_error(
+    store: Store, initializer: Fetcher, sample: Sample, tmp_path: Path, content: bytes | None
+) -> None:
+    """The ConfigMap has a typing error; the machine's own authorities are no substitute that anybody asked for."""
+    mounts = {}
+    if content is not None:
+        (tmp_path / "cabundle.crt").write_bytes(content)
+        mounts[f"{CUSTOM_CERTS}/cabundle.crt"] = tmp_path / "cabundle.crt"
+    run = initializer.fetch(sample.uri, access=store.over_tls(), environment=CONFIGMAP, mounts=mounts, way="tls")
+    run.assert_refused(names="cabundle.crt")

@@ -1,0 +1,1 @@
+"""Objects on a Kubernetes cluster: namespaces, InferenceServices, pods, KServe's configuration."""

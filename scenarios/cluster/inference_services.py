@@ -1,0 +1,277 @@
+"""One InferenceService that really runs: its pods, their initializer, and what the inspector sees in their place."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from lightkube import ApiError
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import Pod
+from lightkube.types import PatchType
+
+from scenarios.cluster import kubernetes
+from scenarios.cluster.admission import Workspace
+from scenarios.cluster.inspection import Inspection
+from scenarios.cluster.kubernetes import INITIALIZER, MODEL_SERVER, SERVICE_LABEL, Object
+from scenarios.cluster.pods import (
+    Ended,
+    NeverReady,
+    Pods,
+    events,
+    first_end,
+    log_of,
+    meta,
+    running,
+    started,
+)
+from scenarios.cluster.waiting import wait
+from scenarios.initializers.delivery import delivery
+from scenarios.initializers.injected import POD_WITHIN_S, RUNTIME, Injected
+from scenarios.stores.base import Access, NotOffered
+
+GONE_WITHIN_S = 30.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """A pod that came to its end, well or badly.
+
+    initializer  how it ended; None where it never ran.
+    inspection   what the model server's place shows; None where it never started.
+    stands_still why the pod will never be ready; "" for one whose model server started or initializer ended.
+    late         whether the cluster gives no reason for that, and merely the time was up.
+    log          of the initializer.
+    """
+
+    service: str
+    namespace: str
+    pod: Pod | None
+    initializer: Ended | None = None
+    inspection: Inspection | None = None
+    stands_still: str = ""
+    late: bool = False
+    log: str = ""
+
+    @property
+    def image(self) -> str:
+        """The image of the initializer."""
+        spec = self.pod.spec if self.pod else None
+        return next((one.image or "" for one in (spec and spec.initContainers) or () if one.name == INITIALIZER), "")
+
+    @property
+    def injected(self) -> bool:
+        """Whether the pod has the initializer."""
+        return bool(self.image)
+
+
+class Theatre:
+    """What one test has on the cluster to run InferenceServices; everything is removed with its workspace."""
+
+    def __init__(self, workspace: Workspace, injected: Injected, folder: Path) -> None:
+        self.workspace = workspace
+        self.image = injected.image
+        self.greeter = injected.place.greeter
+        self._place = injected.place
+        self._folder = folder
+        self._watched: dict[str, Pods] = {}
+        self._numbers = itertools.count(1)
+
+    def runtime(self, namespace: str) -> None:
+        """Have the inspector as a runtime in a namespace."""
+        try:
+            self.workspace.create(self._place.runtime(), namespace=namespace)
+        except ApiError as error:
+            if error.status.code != 409:
+                raise
+
+    @property
+    def modelcar(self) -> str:
+        """The image with `scenarios.content.models.MODEL` in it. Raises NotOffered."""
+        if not self._place.modelcar:
+            raise NotOffered("the image with a model in it is made of Debian packages: run with --images assembled")
+        return self._place.modelcar
+
+    def claim(self, tree: Mapping[str, bytes]) -> str:
+        """A volume claim, ReadWriteMany, with `tree` in it; its name."""
+        name = self.workspace.name("claim")
+        folder = self._folder / name
+        folder.mkdir(parents=True)
+        for path, content in tree.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        for one in (folder, *folder.rglob("*")):
+            one.chmod(0o777 if one.is_dir() else 0o666)
+        common = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
+        self.workspace.create(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolume",
+                "metadata": {"name": name},
+                "spec": {
+                    **common,
+                    "capacity": {"storage": "1Gi"},
+                    "hostPath": {"path": str(folder)},
+                    "persistentVolumeReclaimPolicy": "Retain",
+                    "claimRef": {"name": name, "namespace": self.workspace.ordinary},
+                },
+            },
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": name},
+                "spec": {**common, "volumeName": name, "resources": {"requests": {"storage": "1Gi"}}},
+            },
+        )
+        return name
+
+    def content(self, claim: str) -> dict[str, bytes]:
+        """The files that a claim has now, by their path in it."""
+        folder = self._folder / claim
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def storage_container(self, uri: str, *, image: str | None = None, **container: object) -> str:
+        """A ClusterStorageContainer for this URI alone, with the initializer under test; its name."""
+        name = self.workspace.name("container")
+        wanted = {"image": image or self.image, "imagePullPolicy": "IfNotPresent", **container}
+        self.workspace.create(kubernetes.storage_container(name, [{"prefix": uri}], wanted))
+        return name
+
+    def change_image(self, storage_container: str, image: str) -> None:
+        """Give a ClusterStorageContainer of the test's own another image, and wait until KServe goes by it."""
+        change = {"spec": {"container": {"image": image}}}
+        self.workspace.client.patch(kubernetes.STORAGE_CONTAINER, storage_container, change, patch_type=PatchType.MERGE)
+        self.workspace.settle_storage_containers()
+
+    def admit(self, access: Access, namespace: str | None = None) -> Object:
+        """Make a Secret of what lets an initializer in, and a ServiceAccount that names it; fields of a predictor."""
+        ways, name = delivery(access.environment, access.mounts, self._place.release), self.workspace.name("account")
+        self.workspace.create(
+            kubernetes.secret(name, ways.secret, ways.annotations),
+            kubernetes.service_account(name, [name]),
+            namespace=namespace,
+        )
+        return {"serviceAccountName": name}
+
+    def pull_secret(self, login: str) -> Object:
+        """Make the Secret with which a node logs in to a registry; fields of a predictor that name it."""
+        name = self.workspace.name("pull")
+        kind = {"type": "kubernetes.io/dockerconfigjson"}
+        self.workspace.create({**kubernetes.secret(name, {".dockerconfigjson": login}), **kind})
+        return {"imagePullSecrets": [{"name": name}]}
+
+    def pause(self, time: str) -> Object:
+        """An init container before the initializer that takes `time`, such as 15s; fields of a predictor."""
+        container = {"name": "pause", "image": self._place.inspector, "args": [f"--pause={time}"]}
+        return {"initContainers": [{**container, "imagePullPolicy": "IfNotPresent"}]}
+
+    def storage_secret(self, key: str, config: Mapping[str, str]) -> None:
+        """Make the Secret that `storage.key` leads to, under KServe's default name."""
+        self.workspace.create(kubernetes.secret("storage-config", {key: json.dumps(config)}))
+
+    def serve(
+        self,
+        uri: str | None = None,
+        *,
+        namespace: str | None = None,
+        annotations: Mapping[str, str] | None = None,
+        model: Mapping[str, object] | None = None,
+        predictor: Mapping[str, object] | None = None,
+        look_at: Sequence[str] = ("/mnt/models",),
+        write: Mapping[str, str] | None = None,
+        initializer_s: float = 60.0,
+    ) -> Served:
+        """Run an InferenceService until its model server has started or it is clear that it never will.
+
+        write  files that the model server tries to write below every place it looks at, with their content.
+        """
+        where = namespace or self.workspace.ordinary
+        self.runtime(where)
+        name = self.workspace.name(f"service{next(self._numbers)}")
+        arguments = [*(f"--write={file}={content}" for file, content in (write or {}).items()), *look_at]
+        source = {"storageUri": uri} if uri is not None else {}
+        described = {"args": arguments, **source, **(model or {})}
+        service = kubernetes.running_service(name, RUNTIME, described, predictor or {}, annotations)
+        self.workspace.create(service, namespace=where)
+        return self.outcome(name, where, initializer_s=initializer_s)
+
+    def outcome(self, service: str, namespace: str, *, initializer_s: float = 60.0) -> Served:
+        """What became of the newest pod of a service."""
+        client = self.workspace.client
+        pods = self._watched.setdefault(namespace, Pods(client, namespace))
+        try:
+            pods.await_pod(service, within_s=POD_WITHIN_S)
+            pod = pods.await_model_server(service, within_s=POD_WITHIN_S, initializer_s=initializer_s)
+        except NeverReady as reason:
+            self._remember(reason.pod, str(reason))
+            return Served(service, namespace, reason.pod, stands_still=str(reason), late=reason.late)
+        name, end = str(meta(pod).name), first_end(pod, INITIALIZER)
+        inspection = Inspection.of(client, namespace, name, MODEL_SERVER) if started(pod, MODEL_SERVER) else None
+        log = log_of(client, namespace, name, INITIALIZER)
+        self._remember(pod, log)
+        return Served(service, namespace, pod, end, inspection, log=log)
+
+    def status(self, served: Served) -> Mapping[str, Any]:
+        """The status of the InferenceService now."""
+        found = self.workspace.client.get(kubernetes.INFERENCE_SERVICE, served.service, namespace=served.namespace)
+        return cast("Mapping[str, Any]", found.get("status") or {})
+
+    def failure_told(self, served: Served) -> str:
+        """What the status of the InferenceService says of a failed load; "" for nothing."""
+        told = self.status(served).get("modelStatus") or {}
+        failed = told.get("transitionStatus") in {"BlockedByFailedLoad", "InvalidSpec"}
+        return json.dumps(told) if failed or told.get("lastFailureInfo") else ""
+
+    def look_again(self, served: Served) -> Served:
+        """The same pod as it is now."""
+        name = str(meta(served.pod).name) if served.pod else ""
+        pod = self.workspace.client.get(Pod, name, namespace=served.namespace)
+        return replace(served, pod=pod, initializer=first_end(pod, INITIALIZER))
+
+    def replace_pod(self, served: Served) -> Served:
+        """Delete the pod; what becomes of the one that takes its place."""
+        self.end_pod(served)
+        return self.outcome(served.service, served.namespace)
+
+    def end_pod(self, served: Served) -> None:
+        """Delete the pod, and wait until it is gone."""
+        client, name = self.workspace.client, str(meta(served.pod).name) if served.pod else ""
+        client.delete(Pod, name, namespace=served.namespace, grace_period=0)
+        self.workspace.until(lambda: not _exists(self.workspace, served.namespace, name), GONE_WITHIN_S)
+        self._watched[served.namespace].forget(name)
+
+    def scale(self, served: Served, replicas: int) -> list[Inspection]:
+        """What each of `replicas` pods of the service's Deployment sees."""
+        client = self.workspace.client
+        change = {"spec": {"replicas": replicas}}
+        client.patch(Deployment, f"{served.service}-predictor", change, namespace=served.namespace)
+
+        def all_started() -> list[Pod] | None:
+            pods = list(client.list(Pod, namespace=served.namespace, labels={SERVICE_LABEL: served.service}))
+            up = [pod for pod in pods if running(pod, MODEL_SERVER)]
+            return up if len(up) >= replicas else None
+
+        pods = wait(all_started, f"{replicas} pods of {served.service}", seconds=POD_WITHIN_S)
+        return [Inspection.of(client, served.namespace, str(meta(pod).name), MODEL_SERVER) for pod in pods]
+
+    def _remember(self, pod: Pod | None, said: str) -> None:
+        client = self.workspace.client
+        if pod is not None:
+            lines = events(client, str(meta(pod).namespace), str(meta(pod).name))
+            self.workspace.transcript.append(("events of the pod", "\n".join(lines)))
+        self.workspace.transcript.append(("outcome", said))
+
+
+def _exists(workspace: Workspace, namespace: str, name: str) -> bool:
+    try:
+        workspace.client.get(Pod, name, namespace=namespace)
+    except ApiError as error:
+        if error.status.code == 404:
+            return False
+        raise
+    return True

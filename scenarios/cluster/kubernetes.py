@@ -1,0 +1,192 @@
+"""Objects of Kubernetes and KServe that scenarios are built of, as plain data, and how they are sent."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import lightkube
+from lightkube import codecs
+from lightkube.generic_resource import create_global_resource, create_namespaced_resource
+from lightkube.resources.core_v1 import Event
+
+from scenarios.cluster.waiting import wait
+
+Object = dict[str, Any]
+T = TypeVar("T")
+
+GROUP = "serving.kserve.io"
+STORAGE_CONTAINER = create_global_resource(GROUP, "v1alpha1", "ClusterStorageContainer", "clusterstoragecontainers")
+SERVING_RUNTIME = create_namespaced_resource(GROUP, "v1alpha1", "ServingRuntime", "servingruntimes")
+INFERENCE_SERVICE = create_namespaced_resource(GROUP, "v1beta1", "InferenceService", "inferenceservices")
+
+#: KServe's controller marks the pods of an InferenceService with these (pkg/constants/constants.go).
+SERVICE_LABEL = "serving.kserve.io/inferenceservice"
+INTERNAL = "internal.serving.kserve.io"
+SOURCE_URI = f"{INTERNAL}/storage-initializer-sourceuri"
+#: The containers that KServe's webhook adds, and looks for.
+INITIALIZER, MODEL_SERVER = "storage-initializer", "kserve-container"
+#: Where a model lies in a model server's container.
+MODELS = "/mnt/models"
+TOO_MANY_REQUESTS = 429
+#: KServe's own ConfigMap, in the namespace that it is installed in.
+CONFIGURATION = "inferenceservice-config"
+#: What KServe's controller reports of an object that changed under its hands; it tries again.
+_CONFLICT = "the object has been modified"
+#: An image that is named but never run: pods of the admission route exist on paper only.
+NEVER_RUN = "conformance.invalid/never-run:1"
+
+
+def patiently(call: Callable[[], T]) -> T:
+    """The answer of a call; the first one for a kind makes the API server set up its storage, and ask for patience."""
+
+    def answer() -> T | None:
+        try:
+            return call()
+        except lightkube.ApiError as error:
+            if error.status.code == TOO_MANY_REQUESTS:
+                return None
+            raise
+
+    return wait(answer, "the API server is ready for this kind")
+
+
+def client_create(client: lightkube.Client, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Object:
+    """Create an object and return what the API server made of it. Raises lightkube.ApiError."""
+
+    made: Any = patiently(lambda: client.create(codecs.from_dict(dict(manifest)), dry_run=dry_run))
+    return {**made.to_dict(), "apiVersion": manifest["apiVersion"], "kind": manifest["kind"]}
+
+
+def complaint(event: Event) -> str:
+    """What KServe's controller says that it cannot do; "" for any other event."""
+    said = event.message or ""
+    return said if event.reason == "InternalError" and _CONFLICT not in said else ""
+
+
+def client_delete(client: lightkube.Client, manifest: Mapping[str, Any]) -> None:
+    """Ask for the removal of an object; nothing is waited for, and one that is gone already is fine."""
+    resource = type(codecs.from_dict(dict(manifest)))
+    metadata = manifest["metadata"]
+    where = {"namespace": metadata["namespace"]} if "namespace" in metadata else {}
+    try:
+        client.delete(resource, metadata["name"], **where)
+    except lightkube.ApiError as error:
+        if error.status.code != 404:
+            raise
+
+
+def container(name: str = MODEL_SERVER, **fields: object) -> Object:
+    """A container of a pod; `env` may be given as a mapping."""
+    env = fields.get("env")
+    if isinstance(env, Mapping):
+        fields["env"] = [{"name": key, "value": value} for key, value in env.items()]
+    return {"name": name, "image": NEVER_RUN, **fields}
+
+
+def pod(
+    uri: str | None,
+    *,
+    namespace: str,
+    annotations: Mapping[str, str],
+    labels: Mapping[str, str] | None,
+    containers: Sequence[Object],
+    **spec: object,
+) -> Object:
+    """A pod as KServe's controller makes it for an InferenceService with a `storageUri`."""
+    source = {SOURCE_URI: uri} if uri is not None else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "generateName": "model-predictor-",
+            "namespace": namespace,
+            "labels": {SERVICE_LABEL: "model"} if labels is None else dict(labels),
+            "annotations": {**source, **annotations},
+        },
+        "spec": {"containers": list(containers), **spec},
+    }
+
+
+def secret(name: str, data: Mapping[str, str], annotations: Mapping[str, str] | None = None) -> Object:
+    """A Secret with `data` as text."""
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    metadata = {"name": name, "annotations": dict(annotations or {})}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded}
+
+
+def service_account(name: str, secrets: Sequence[str], annotations: Mapping[str, str] | None = None) -> Object:
+    """A ServiceAccount with `secrets` attached: how KServe is given credentials."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": name, "annotations": dict(annotations or {})},
+        "secrets": [{"name": one} for one in secrets],
+    }
+
+
+def storage_container(
+    name: str, formats: Sequence[Mapping[str, str]], container: Mapping[str, object] | None = None, **fields: object
+) -> Object:
+    """A ClusterStorageContainer for URIs of `formats` (`{"prefix": ...}` or `{"regex": ...}`).
+
+    `disabled` lies beside its spec, all other `fields` in it.
+    """
+    beside = {"disabled": fields.pop("disabled")} if "disabled" in fields else {}
+    wanted = {"name": INITIALIZER, "image": NEVER_RUN, **(container or {})}
+    return {
+        "apiVersion": f"{GROUP}/v1alpha1",
+        "kind": "ClusterStorageContainer",
+        "metadata": {"name": name},
+        "spec": {"container": wanted, "supportedUriFormats": [dict(one) for one in formats], **fields},
+        **beside,
+    }
+
+
+def serving_runtime(name: str, **spec: object) -> Object:
+    """A ServingRuntime for models of the format `conformance`, whose server is never run."""
+    return {
+        "apiVersion": f"{GROUP}/v1alpha1",
+        "kind": "ServingRuntime",
+        "metadata": {"name": name},
+        "spec": {"supportedModelFormats": [{"name": "conformance"}], "containers": [container()], **spec},
+    }
+
+
+def inference_service(name: str, runtime: str, model: Mapping[str, object], predictor: Mapping[str, object]) -> Object:
+    """An InferenceService without Knative, whose pods fit on no node."""
+    return {
+        "apiVersion": f"{GROUP}/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {
+            "name": name,
+            "annotations": {"serving.kserve.io/deploymentMode": "RawDeployment"},
+        },
+        "spec": {
+            "predictor": {
+                "nodeSelector": {"conformance.kserve.io/never": "run"},
+                "model": {"modelFormat": {"name": "conformance"}, "runtime": runtime, **model},
+                **predictor,
+            }
+        },
+    }
+
+
+def running_service(
+    name: str,
+    runtime: str,
+    model: Mapping[str, object],
+    predictor: Mapping[str, object],
+    annotations: Mapping[str, str] | None = None,
+) -> Object:
+    """An InferenceService with one pod that runs, and that is gone soon after it is told to."""
+    small = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
+    described = {"modelFormat": {"name": "conformance"}, "runtime": runtime, "resources": small, **model}
+    alone = {"minReplicas": 1, "maxReplicas": 1, "terminationGracePeriodSeconds": 1}
+    return {
+        "apiVersion": f"{GROUP}/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": name, "annotations": dict(annotations or {})},
+        "spec": {"predictor": {**alone, **predictor, "model": described}},
+    }

@@ -1,0 +1,55 @@
+"""Namespaces on a cluster for the length of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import lightkube
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Namespace, ServiceAccount
+
+from clusters.base import RUN_LABEL, Cluster
+from scenarios.cluster import kubernetes
+from scenarios.cluster.kubernetes import client_create
+from scenarios.cluster.waiting import wait
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A namespace that the tests of one process share, with a ServingRuntime `conformance`."""
+
+    cluster: Cluster
+    namespace: str
+    run: str
+
+    @classmethod
+    def move_in(cls, cluster: Cluster, run: str, worker: str) -> Tenant:
+        """Make the namespace of process `worker` in the run with id `run`."""
+        tenant = cls(cluster, f"conformance-{run}-{worker}", run)
+        open_namespace(cluster, tenant.namespace, {RUN_LABEL: run})
+        runtime = kubernetes.serving_runtime("conformance")
+        runtime["metadata"]["namespace"] = tenant.namespace
+        client_create(cluster.client(), runtime)
+        return tenant
+
+    def move_out(self) -> None:
+        """Have the namespace removed, without waiting for it."""
+        self.cluster.client().delete(Namespace, self.namespace)
+
+
+def open_namespace(cluster: Cluster, name: str, labels: Mapping[str, str]) -> None:
+    """Make a namespace in which pods can be made: its ServiceAccount `default` arrives a moment later."""
+    client = cluster.client()
+    client.create(Namespace(metadata=ObjectMeta(name=name, labels=dict(labels))))
+
+    def account() -> bool | None:
+        try:
+            client.get(ServiceAccount, "default", namespace=name)
+        except lightkube.ApiError as error:
+            if error.status.code == 404:
+                return None
+            raise
+        return True
+
+    wait(account, f"the ServiceAccount of the new namespace {name}")

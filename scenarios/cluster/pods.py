@@ -1,0 +1,260 @@
+"""Pods, watched until it is known what became of them: from events and container states, never by waiting a while."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import dataclass
+
+import httpx
+from lightkube import Client
+from lightkube.models.core_v1 import ContainerState, ContainerStateTerminated, ContainerStatus
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Event, Pod, PodLog
+from lightkube.types import on_error_retry
+
+from scenarios.cluster.kubernetes import INITIALIZER, MODEL_SERVER, SERVICE_LABEL, complaint
+from scenarios.cluster.waiting import wait
+
+#: Waiting reasons that no patience cures.
+HOPELESS = {
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "ErrImageNeverPull",
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "RunContainerError",
+}
+#: How often, and how many seconds apart, an API server that does not answer is asked again.
+_AWAY_AT_MOST, _BETWEEN_TRIES_S = 20, 1.0
+#: What a busy kubelet says of a Secret that it has not seen yet; it tries again.
+_NOT_YET = "failed to sync"
+#: How often the events are looked at while there is no pod, in seconds.
+_LOOK_AT_EVENTS_S = 2.0
+#: Seconds until a log can be read that the kubelet is just removing, and what it answers meanwhile, with status 200.
+_LOG_WITHIN_S = 15.0
+_GONE = re.compile(r"unable to retrieve container logs for |failed to try resolving symlinks in path ")
+
+
+class NeverReady(Exception):
+    """A pod that will not come to its end by waiting; the text says what stands in its way.
+
+    late  nothing does, as far as the cluster tells: the time was up.
+    """
+
+    def __init__(self, reason: str, pod: Pod | None = None, *, late: bool = False) -> None:
+        super().__init__(reason)
+        self.pod = pod
+        self.late = late
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A container that ended for the first time. `seconds` it ran, by the kubelet's clock (whole seconds)."""
+
+    exit_code: int
+    reason: str
+    message: str
+    seconds: float
+
+
+class Pods:
+    """The pods of one namespace as the API server tells of them, kept by a watch in the background."""
+
+    def __init__(self, client: Client, namespace: str) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._pods: dict[str, Pod] = {}
+        self._gone: set[str] = set()
+        self._changed = threading.Condition()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def await_pod(self, service: str, *, within_s: float) -> Pod:
+        """The pod of InferenceService `service`, once it exists: the webhook has seen it then. Raises NeverReady."""
+        deadline = time.monotonic() + within_s
+        while (left := deadline - time.monotonic()) > 0:
+            if pod := self._next(service, None, min(left, _LOOK_AT_EVENTS_S)):
+                return pod
+            if refusal := refused(self._client, self._namespace, service):
+                raise NeverReady(refusal)
+        raise NeverReady(f"no pod was made within {within_s:g} s", late=True)
+
+    def await_model_server(self, service: str, *, within_s: float, initializer_s: float) -> Pod:
+        """The pod, once its initializer has failed or its model server has started.
+
+        within_s       how long it may take beside the initializer.
+        initializer_s  how long the initializer may run; then the pod is returned as it is.
+        Raises NeverReady as soon as waiting is in vain, at the latest after that time.
+        """
+        deadline, runs = time.monotonic() + within_s, False
+        pod: Pod | None = None
+        while (left := deadline - time.monotonic()) > 0:
+            pod = self._next(service, pod, left)
+            if pod is None:
+                continue
+            if first_end(pod, INITIALIZER, failed=True) or started(pod, MODEL_SERVER):
+                return pod
+            if hopeless := _hopeless(pod):
+                raise NeverReady(hopeless, pod)
+            if running(pod, INITIALIZER) and not runs:
+                deadline, runs = time.monotonic() + initializer_s, True
+            elif runs and not running(pod, INITIALIZER):
+                deadline, runs = time.monotonic() + within_s, False
+        if pod is not None and runs:
+            return pod
+        raise NeverReady(f"the pod did not come to its end in time; last seen: {describe(pod)}", pod, late=True)
+
+    def forget(self, pod: str) -> None:
+        """The pod of that name is gone, whatever the watch may still tell of it."""
+        with self._changed:
+            self._gone.add(pod)
+            self._pods.pop(pod, None)
+
+    def _next(self, service: str, last: Pod | None, wait_s: float) -> Pod | None:
+        """The newest pod, after the first change since `last` or after `wait_s` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._newest(service) is not last, wait_s)
+            return self._newest(service)
+
+    def _newest(self, service: str) -> Pod | None:
+        mine = [pod for pod in self._pods.values() if (meta(pod).labels or {}).get(SERVICE_LABEL) == service]
+        return max(mine, key=lambda pod: str(meta(pod).creationTimestamp), default=None)
+
+    def _watch(self) -> None:
+        """Follow the API server until it stays away: the cluster is gone then, and with it the need."""
+        away = 0
+        while away < _AWAY_AT_MOST:
+            try:
+                for change, pod in self._client.watch(Pod, namespace=self._namespace, on_error=on_error_retry):
+                    away = 0
+                    self._take(change, pod)
+            except httpx.HTTPError:
+                away += 1
+                time.sleep(_BETWEEN_TRIES_S)
+
+    def _take(self, change: str, pod: Pod) -> None:
+        with self._changed:
+            name = str(meta(pod).name)
+            if change == "DELETED" or meta(pod).deletionTimestamp or name in self._gone:
+                self._pods.pop(name, None)
+            else:
+                self._pods[name] = pod
+            self._changed.notify_all()
+
+
+def meta(thing: Pod) -> ObjectMeta:
+    """The metadata of an object that the API server gave; it always has some."""
+    return thing.metadata or ObjectMeta()
+
+
+def status_of(pod: Pod, container: str) -> ContainerStatus | None:
+    """The status of a container or init container, by name."""
+    if not pod.status:
+        return None
+    known = [*(pod.status.initContainerStatuses or []), *(pod.status.containerStatuses or [])]
+    return next((status for status in known if status.name == container), None)
+
+
+def first_end(pod: Pod, container: str, *, failed: bool = False) -> Ended | None:
+    """How the container ended, the first time that is still known; with `failed`, only other than by exit code 0."""
+    status = status_of(pod, container)
+    if status is None:
+        return None
+    end = _terminated(status.lastState) or _terminated(status.state)
+    if end is None or (failed and end.exitCode == 0):
+        return None
+    ran = (end.finishedAt - end.startedAt).total_seconds() if end.finishedAt and end.startedAt else 0.0
+    return Ended(end.exitCode, end.reason or "", end.message or "", ran)
+
+
+def running(pod: Pod, container: str) -> bool:
+    """Whether the container runs now."""
+    status = status_of(pod, container)
+    return bool(status and status.state and status.state.running)
+
+
+def started(pod: Pod, container: str) -> bool:
+    """Whether the container runs or has run."""
+    return running(pod, container) or first_end(pod, container) is not None
+
+
+def log_of(client: Client, namespace: str, pod: str, container: str) -> str:
+    """What the container printed the first time, both streams as the kubelet keeps them.
+
+    A container that failed is started again at once: its log is the previous one from one moment to the next, and the
+    one before goes, also between the question and the answer. Raises Unsettled.
+    """
+
+    def look() -> str | None:
+        current = ""
+        for previous in (True, False, True):
+            text = _log(client, namespace, pod, container, previous=previous)
+            if _GONE.match(text):
+                return None
+            if text and previous:
+                return text
+            current = current or text
+        return current
+
+    return wait(look, f"the log of {container} in pod {pod}", seconds=_LOG_WITHIN_S)
+
+
+def _log(client: Client, namespace: str, pod: str, container: str, *, previous: bool = False) -> str:
+    """One of the two logs that the kubelet keeps; "" when it has none."""
+    inner = client._client  # noqa: SLF001 -- lightkube's own `log` cannot ask for the previous container
+    asked = inner.prepare_request(
+        "get", PodLog, name=pod, namespace=namespace, params={"container": container, "previous": previous}
+    )
+    answer = inner.send(inner.build_adapter_request(asked))
+    return str(answer.text) if answer.status_code == 200 else ""
+
+
+def refused(client: Client, namespace: str, service: str) -> str | None:
+    """Why no pod of an InferenceService was made, from the events of what should have made it."""
+    for event in client.list(Event, namespace=namespace):
+        about = event.involvedObject.name or ""
+        if event.reason == "FailedCreate" and about.startswith(f"{service}-predictor"):
+            return f"no pod is made: {event.message}"
+        if about == service and (said := complaint(event)):
+            return f"the InferenceService is refused: {said}"
+    return None
+
+
+def events(client: Client, namespace: str, pod: str) -> list[str]:
+    """The events of a pod, a line each."""
+    found = client.list(Event, namespace=namespace, fields={"involvedObject.name": pod})
+    return [f"{event.type} {event.reason}: {event.message}" for event in found]
+
+
+def describe(pod: Pod | None) -> str:
+    """The state of a pod in one line."""
+    if pod is None or pod.status is None:
+        return "no pod"
+    known = [*(pod.status.initContainerStatuses or []), *(pod.status.containerStatuses or [])]
+    parts = [f"{status.name} {_state(status.state)}" for status in known]
+    parts += [f"{c.reason}: {c.message}" for c in pod.status.conditions or [] if c.reason == "Unschedulable"]
+    return f"{pod.status.phase}; {', '.join(parts) or 'no container yet'}"
+
+
+def _hopeless(pod: Pod) -> str | None:
+    known = [*((pod.status and pod.status.initContainerStatuses) or [])]
+    known += [*((pod.status and pod.status.containerStatuses) or [])]
+    for status in known:
+        waiting = status.state.waiting if status.state else None
+        if waiting and waiting.reason in HOPELESS and _NOT_YET not in (waiting.message or ""):
+            return f"{status.name} waits: {waiting.reason}: {waiting.message}"
+    return None
+
+
+def _terminated(state: ContainerState | None) -> ContainerStateTerminated | None:
+    return state.terminated if state else None
+
+
+def _state(state: ContainerState | None) -> str:
+    if state and state.waiting:
+        return f"waits ({state.waiting.reason})"
+    if state and state.terminated:
+        return f"ended with {state.terminated.exitCode} ({state.terminated.reason})"
+    return "runs" if state and state.running else "unknown"

@@ -1,0 +1,1 @@
+"""The content of stores: sample models and hostile ones."""

@@ -1,0 +1,128 @@
+"""The gateway between initializers and servers: one mitmdump with forward proxies and a reverse listener per server.
+
+Of the forward proxies one is sound, and one for each way in which certificates can be wrong.
+
+What leaves it is plain HTTP to a server of this run; every other host is answered 502 by the gateway itself.
+Each listener speaks http and https on the same port, with certificates of the suite's own authority.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from scenarios.network.view import CROOKED, LOOPBACK, Gateway, interference_beside
+from scenarios.servers.base import Unavailable, require_packages
+from scenarios.servers.process import PORT_ATTEMPTS, Process, free_ports, is_free, launch, wait_until_ready
+
+READY_WITHIN_S = 30.0
+_EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 -- of a pod
+_ADDON = Path(__file__).with_name("addon.py")
+_MITMDUMP = "from mitmproxy.tools.main import mitmdump; mitmdump()"
+_OPTIONS = {
+    "connection_strategy": "lazy",
+    "upstream_cert": "false",
+    "keep_host_header": "true",
+    # Requests pass as they are, also malformed ones; and HTTP/1 only, as the servers speak.
+    "validate_inbound_headers": "false",
+    "http2": "false",
+    "http3": "false",
+    "block_global": "false",
+    "rawtcp": "false",
+    "websocket": "false",
+    "show_ignored_hosts": "false",
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """A server behind the gateway: where it answers, and the host names (or `*.suffix` patterns) that lead to it.
+
+    authority, state: see `Server.authority`, and the folder where that authority finds its accounts.
+    """
+
+    server: str
+    direct_url: str
+    hosts: Sequence[str]
+    authority: str
+    state: Path
+
+
+@dataclass(frozen=True)
+class StartedGateway:
+    """A running gateway; `urls` are its reverse listeners by server."""
+
+    process: Process
+    gateway: Gateway
+    urls: Mapping[str, str]
+
+
+def start(routes: Sequence[Route], folder: Path, host: str = LOOPBACK) -> StartedGateway:
+    """Start the gateway for `routes` with its log and its authority below `folder`. Raises Unavailable.
+
+    host  the name by which initializers reach it. Any but the loopback address means: from elsewhere.
+    """
+    require_packages("mitmproxy")
+    home = folder / "gateway"
+    home.mkdir(parents=True)
+    for attempt in range(1, PORT_ATTEMPTS + 1):
+        forward, *others = ports = free_ports(1 + len(CROOKED) + len(routes))
+        crooked = dict(zip(CROOKED, others, strict=False))
+        reverse = others[len(CROOKED) :]
+        listeners = dict(zip((route.server for route in routes), reverse, strict=True))
+        requests = home / "requests.jsonl"
+        (home / "routes.json").write_text(json.dumps(_table(routes, listeners)))
+        argv = _command(home, _modes(host, [forward, *crooked.values()], routes, listeners), requests, crooked)
+        process = launch(argv, folder / "gateway.log", home)
+        try:
+            wait_until_ready("the gateway", process, requests.exists, READY_WITHIN_S)
+        except Unavailable:
+            if attempt < PORT_ATTEMPTS and not all(map(is_free, ports)):
+                continue
+            raise
+        urls = {server: f"http://{host}:{port}" for server, port in listeners.items()}
+        proxies = {wrong: f"http://{host}:{port}" for wrong, port in crooked.items()}
+        gateway = Gateway(f"http://{host}:{forward}", home / "mitmproxy-ca-cert.pem", requests, proxies)
+        return StartedGateway(process, gateway, urls)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _modes(host: str, forward: Sequence[int], routes: Sequence[Route], listeners: Mapping[str, int]) -> list[str]:
+    address = host if host == LOOPBACK else _EVERY_ADDRESS
+    reverse = [f"reverse:{route.direct_url}@{address}:{listeners[route.server]}" for route in routes]
+    return [*(f"regular@{address}:{port}" for port in forward), *reverse]
+
+
+def _command(home: Path, modes: Sequence[str], requests: Path, crooked: Mapping[str, int]) -> list[str]:
+    options = {
+        **_OPTIONS,
+        "confdir": str(home),
+        "suite_routes": str(home / "routes.json"),
+        "suite_log": str(requests),
+        "suite_interference": str(interference_beside(requests)),
+        "suite_crooked": json.dumps({port: wrong for wrong, port in crooked.items()}),
+    }
+    argv = [sys.executable, "-c", _MITMDUMP, "--quiet", "--scripts", str(_ADDON)]
+    for mode in modes:
+        argv += ["--mode", mode]
+    for name, value in options.items():
+        argv += ["--set", f"{name}={value}"]
+    return argv
+
+
+def _table(routes: Sequence[Route], listeners: Mapping[str, int]) -> list[dict[str, object]]:
+    return [
+        {
+            "server": route.server,
+            "port": urlsplit(route.direct_url).port,
+            "listener": listeners[route.server],
+            "hosts": list(route.hosts),
+            "authority": route.authority,
+            "state": str(route.state),
+        }
+        for route in routes
+    ]

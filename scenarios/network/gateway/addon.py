@@ -1,0 +1,227 @@
+"""mitmproxy add-on: leads each request to its server, refuses every other host, and logs one JSON line a request.
+
+Before a server that checks no credentials it stands in for the authority that would.
+
+Runs inside mitmdump. Bodies are passed on as they arrive, so that a server's stalls and cut-offs reach the initializer;
+the line is written before the last byte of the response leaves.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mitmproxy import connection, ctx, http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy.mode_specs import ReverseMode
+from mitmproxy.tls import TlsData
+
+from scenarios.network.faults import Fault
+from scenarios.network.gateway import faults
+from scenarios.network.gateway.certificates import Crooked
+from scenarios.network.gateway.interference import Interference, Plan
+from scenarios.network.gateway.paging import divided, shortened
+from scenarios.servers.google_accounts import TOKEN_HOST, Authority
+
+
+class Passage:
+    """What is known of one request so far: whom it is for, bytes of the bodies, what struck it."""
+
+    # No dataclass: mitmproxy loads this file without entering it in sys.modules.
+    def __init__(self) -> None:
+        self.began = time.monotonic()  # the clock that no one sets, and that all processes of a machine share
+        self.server: str | None = None
+        self.host = ""
+        self.request_bytes = 0
+        self.response_bytes = 0
+        self.struck = ""
+        self.logged = False
+        self.authority: Authority | None = None
+        self.plan: Plan | None = None
+        self.first: int | None = None
+
+
+class Addon:
+    """The hooks, in the order mitmproxy calls them."""
+
+    def load(self, loader: Loader) -> None:
+        loader.add_option("suite_routes", str, "", "JSON file: a list of server, port, listener, hosts")
+        loader.add_option("suite_log", str, "", "where to log requests, as JSON lines")
+        loader.add_option("suite_interference", str, "", "folder with a JSON file for each case that has plans")
+        loader.add_option("suite_crooked", str, "{}", "JSON: port of a listener -> what is wrong with its certificates")
+
+    def running(self) -> None:
+        self.routes: list[dict[str, Any]] = json.loads(Path(ctx.options.suite_routes).read_text())
+        self.authorities = {
+            route["server"]: Authority(Path(route["state"])) for route in self.routes if route["authority"]
+        }
+        self.callers: dict[str, str] = {}
+        self.interference = Interference(Path(ctx.options.suite_interference))
+        self.crooked = Crooked(Path(ctx.options.confdir), json.loads(ctx.options.suite_crooked))
+        self.log = Path(ctx.options.suite_log).open("ab", buffering=0)  # noqa: SIM115 -- open as long as the process
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        self.callers.pop(client.id, None)
+
+    def tls_start_client(self, data: TlsData) -> None:
+        self.crooked.present(data)
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        self.callers[flow.client_conn.id] = _caller(flow)
+        if self._named(flow.request.host) is None:
+            self._refuse(flow)
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        request = flow.request
+        route = self._route(flow)
+        if route is None:
+            self._refuse(flow)
+            return
+        passage = self._passage(flow)
+        passage.server = route["server"]
+        passage.host = request.host_header or request.host
+        passage.plan = self.interference.plan(passage.host + request.path)
+        if authority := self.authorities.get(passage.server):
+            if request.pretty_host == TOKEN_HOST:
+                passage.authority = authority  # it needs the body, so `request` answers
+                return
+            if refusal := authority.refusal(request.path, request.headers.get("authorization", "")):
+                self._answer(flow, refusal.status, json.dumps(refusal.body), "application/json")
+                return
+        if passage.plan and passage.plan.renaming:
+            request.path = passage.plan.renaming.restored(request.path)
+        if passage.plan and passage.plan.entries and request.method == "GET":
+            request.path, passage.first = shortened(request.path, passage.plan.entries)
+        request.scheme, request.host, request.port = "http", "127.0.0.1", route["port"]
+        request.host_header = passage.host  # the assignment above has changed it
+        request.stream = self._count_request(passage)
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        passage = self._passage(flow)
+        if passage.authority:
+            body = flow.request.raw_content or b""
+            passage.request_bytes = len(body)
+            answer = passage.authority.token(body)
+            self._answer(flow, answer.status, json.dumps(answer.body), "application/json")
+
+    async def responseheaders(self, flow: http.HTTPFlow) -> None:
+        passage = self._passage(flow)
+        if flow.response and not passage.logged:
+            if passage.plan and (fault := await faults.before_body(passage.plan, flow)):
+                passage.struck = fault.kind
+                if fault.kind == "answer":
+                    passage.response_bytes = int(flow.response.headers["content-length"])
+                    self._write(flow)
+                    return
+            if passage.plan and passage.plan.renaming and passage.plan.renaming.concerns(flow.response):
+                return  # it has to be here as a whole, so `response` shows it
+            if passage.first is not None:
+                return
+            stream: faults.Stream = self._count_response(flow, flow.response.headers.get("content-length"))
+            if passage.plan:
+                stream = faults.in_body(passage.plan, flow, stream, partial(self._strike, flow))
+            flow.response.stream = stream
+            if flow.response.headers.get("content-length") == "0":
+                self._write(flow)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        passage = self._passage(flow)
+        plan = passage.plan
+        if plan and plan.renaming and flow.response and plan.renaming.concerns(flow.response):
+            plan.renaming.show(flow.response)
+        elif plan and plan.entries and passage.first is not None and flow.response and flow.response.status_code == 200:
+            flow.response.content = divided(flow.response.content or b"{}", passage.first, plan.entries)
+        else:
+            self._write(flow)
+            return
+        passage.response_bytes = len(flow.response.raw_content or b"")
+        self._write(flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self._write(flow)
+
+    def _route(self, flow: http.HTTPFlow) -> dict[str, Any] | None:
+        if isinstance(flow.client_conn.proxy_mode, ReverseMode):
+            listener = flow.client_conn.sockname[1]
+            return next(route for route in self.routes if route["listener"] == listener)
+        return self._named(flow.request.pretty_host)
+
+    def _named(self, host: str) -> dict[str, Any] | None:
+        for route in self.routes:
+            if any(fnmatch(host, pattern) for pattern in route["hosts"]):
+                return route
+        return None
+
+    def _refuse(self, flow: http.HTTPFlow) -> None:
+        host = flow.request.pretty_host
+        self._passage(flow).host = host
+        text = f"The conformance suite serves no host {host}; the gateway lets nothing out to the network.\n"
+        self._answer(flow, 502, text, "text/plain")
+
+    def _answer(self, flow: http.HTTPFlow, status: int, text: str, kind: str) -> None:
+        flow.response = http.Response.make(status, text, {"content-type": kind})
+        self._passage(flow).response_bytes = len(flow.response.raw_content or b"")
+        self._write(flow)
+
+    @staticmethod
+    def _count_request(passage: Passage) -> Callable[[bytes], bytes]:
+        def count(chunk: bytes) -> bytes:
+            passage.request_bytes += len(chunk)
+            return chunk
+
+        return count
+
+    def _count_response(self, flow: http.HTTPFlow, length: str | None) -> Callable[[bytes], bytes]:
+        passage = self._passage(flow)
+
+        def count(chunk: bytes) -> bytes:
+            passage.response_bytes += len(chunk)
+            if not chunk or str(passage.response_bytes) == length:
+                self._write(flow)
+            return chunk
+
+        return count
+
+    @staticmethod
+    def _passage(flow: http.HTTPFlow) -> Passage:
+        passage: Passage = flow.metadata.setdefault("suite", Passage())
+        return passage
+
+    def _strike(self, flow: http.HTTPFlow, fault: Fault) -> None:
+        self._passage(flow).struck = fault.kind
+        self._write(flow)
+
+    def _write(self, flow: http.HTTPFlow) -> None:
+        passage = self._passage(flow)
+        if passage.logged:
+            return
+        passage.logged = True
+        line = {
+            "time": passage.began,
+            "server": passage.server,
+            "host": passage.host,
+            "method": flow.request.method,
+            "path": flow.request.path,
+            "status": flow.response.status_code if flow.response else None,
+            "request_bytes": passage.request_bytes,
+            "response_bytes": passage.response_bytes,
+            "struck": passage.struck,
+            "caller": _caller(flow) or self.callers.get(flow.client_conn.id, ""),
+            "headers": {name.lower(): flow.request.headers[name] for name in flow.request.headers},
+        }
+        self.log.write(json.dumps(line).encode() + b"\n")
+
+
+def _caller(flow: http.HTTPFlow) -> str:
+    """The user that the client gave to the forward proxy; "" for none."""
+    kind, _, given = flow.request.headers.get("proxy-authorization", "").partition(" ")
+    return base64.b64decode(given).decode().partition(":")[0] if kind.lower() == "basic" else ""
+
+
+addons = [Addon()]

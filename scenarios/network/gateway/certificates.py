@@ -1,0 +1,54 @@
+"""Certificates that are wrong in one way each, for the listeners that present them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from mitmproxy import ctx
+from mitmproxy.tls import TlsData
+
+OTHER_HOST = "other-host.example"
+_DAY = timedelta(days=1)
+
+
+class Crooked:
+    """Listeners with a bad certificate.
+
+    listeners  port -> one of `scenarios.network.view.CROOKED`.
+    confdir    the folder of mitmproxy's authority.
+    """
+
+    def __init__(self, confdir: Path, listeners: Mapping[str, str]) -> None:
+        self._listeners = listeners
+        self._pem = confdir / "mitmproxy-ca.pem"
+        self._issue = cache(self._new)
+
+    def present(self, data: TlsData) -> None:
+        """Put a wrong certificate in the place of the one that mitmproxy chooses, on a listener that shall."""
+        wrong = self._listeners.get(str(data.context.client.sockname[1]))
+        if wrong is None:
+            return
+        ctx.master.addons.get("tlsconfig").tls_start_client(data)  # type: ignore[no-untyped-call]
+        assert data.ssl_conn, "mitmproxy has just made it"  # noqa: S101
+        # A client names no host that it reaches by its address.
+        host = data.context.client.sni or str(data.context.client.sockname[0])
+        certificate, key = self._issue(wrong, host)
+        data.ssl_conn.use_certificate(certificate)
+        data.ssl_conn.use_privatekey(key)
+
+    def _new(self, wrong: str, host: str) -> tuple[x509.Certificate, Any]:
+        pem = self._pem.read_bytes()
+        authority = trustme.CA.from_pem(pem, pem)
+        until = datetime.now(UTC) + (-_DAY if wrong == "expired" else _DAY)
+        leaf = authority.issue_cert(
+            OTHER_HOST if wrong == "other-host" else host, not_before=until - 30 * _DAY, not_after=until
+        )
+        certificate = x509.load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes())
+        return certificate, load_pem_private_key(leaf.private_key_pem.bytes(), None)

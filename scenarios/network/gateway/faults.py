@@ -1,0 +1,118 @@
+"""Faults as mitmproxy can play them: other answers and late ones by its hooks, the rest on the client's connection."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import math
+import socket
+import struct
+import termios
+import time
+from collections.abc import Callable, Iterable
+
+from mitmproxy import ctx, http
+
+from scenarios.network.faults import Fault
+from scenarios.network.gateway.interference import Plan
+
+Stream = Callable[[bytes], bytes | Iterable[bytes]]
+#: SO_LINGER: closing sends a reset.
+_AT_ONCE = struct.pack("ii", 1, 0)
+#: Seconds that a client has to take what it is sent before its connection breaks.
+_SENT_WITHIN_S = 30.0
+_ENDING: set[asyncio.Task[None]] = set()
+
+
+async def before_body(plan: Plan, flow: http.HTTPFlow) -> Fault | None:
+    """Strike a response whose headers have come: wait, or put another answer in its place. Returns what struck."""
+    assert flow.response, "the headers have come"  # noqa: S101
+    length = _length(flow.request, flow.response)
+    for fault in plan.faults:
+        if fault.kind in {"answer", "slow"} and length >= fault.least and plan.strikes(fault):
+            if fault.kind == "slow":
+                await asyncio.sleep(fault.delay_s)
+            else:
+                _replace(flow, flow.response, fault)
+            return fault
+    return None
+
+
+def _length(request: http.Request, response: http.Response) -> float:
+    """Bytes of a body. Git sends its packs, which are asked for by POST, without telling."""
+    unknown = math.inf if request.method == "POST" else 0
+    return 0 if request.method == "HEAD" else int(response.headers.get("content-length", 0)) or unknown
+
+
+def _replace(flow: http.HTTPFlow, response: http.Response, fault: Fault) -> None:
+    """Another answer; `stream` swallows the body that it comes instead of."""
+    bodiless = flow.request.method == "HEAD" or response.headers.get("content-length") == "0"
+    text = b"" if bodiless else fault.text.encode()
+    pending = [text] if text else []
+
+    def swallow(_: bytes) -> Iterable[bytes]:
+        return [pending.pop()] if pending else []
+
+    flow.response = http.Response.make(fault.status, b"", dict(fault.headers))
+    flow.response.headers["content-length"] = str(len(text))
+    flow.response.stream = swallow
+
+
+def in_body(plan: Plan, flow: http.HTTPFlow, passed: Stream, struck: Callable[[Fault], None]) -> Stream:
+    """`passed` until a fault strikes the body; then no more of it, and `struck` is called with the fault."""
+    faults = [fault for fault in plan.faults if fault.kind in {"stall", "reset", "cut"}]
+    seen, over = 0, False
+
+    def stream(chunk: bytes) -> bytes | Iterable[bytes]:
+        nonlocal seen, over
+        if over:
+            return []
+        seen, before = seen + len(chunk), seen
+        for fault in faults:
+            if before < fault.after <= seen and plan.strikes(fault):
+                over = True
+                part = passed(chunk[: fault.after - before])
+                struck(fault)
+                _end(flow, fault)
+                return part
+        return passed(chunk)
+
+    return stream
+
+
+def _end(flow: http.HTTPFlow, fault: Fault) -> None:
+    """Let nothing more reach the client, as the fault says."""
+    servers = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
+    writer = servers.connections[flow.client_conn.id].transports[flow.client_conn].writer
+    if fault.kind == "stall":
+        # mitmproxy reads on when its writers are drained, and this one never is again.
+        writer.transport.set_write_buffer_limits(high=1 << 30)
+        writer.transport.get_protocol().pause_writing()
+        return
+    if fault.kind == "reset":
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    end = writer.transport.abort if fault.kind == "reset" else writer.close
+    ending = asyncio.get_running_loop().create_task(_once_sent(writer, end))
+    _ENDING.add(ending)
+    ending.add_done_callback(_ENDING.discard)
+
+
+async def _once_sent(writer: asyncio.StreamWriter, end: Callable[[], None]) -> None:
+    """End a connection when the client's machine has all that was written: a reset throws the rest away."""
+    await asyncio.sleep(0)  # the last part is written when the hook that called has returned
+    writer.write = lambda data: None  # type: ignore[method-assign]  # noqa: ARG005 -- a body in chunks has an end
+    transport = writer.transport
+    deadline = time.monotonic() + _SENT_WITHIN_S
+    while time.monotonic() < deadline and (transport.get_write_buffer_size() or _on_the_way(transport)):
+        await asyncio.sleep(0.005)
+    end()
+
+
+def _on_the_way(transport: asyncio.WriteTransport) -> int:
+    """Bytes that the kernel has and the client's has not acknowledged; 0 where nobody counts."""
+    connection = transport.get_extra_info("socket")
+    try:
+        (waiting,) = struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)))
+    except OSError:
+        return 0
+    return int(waiting)

@@ -1,0 +1,107 @@
+"""A line of a known speed between an initializer and its stores, drawn by toxiproxy.
+
+It bounds every connection by itself, as cloud stores do, so that what many connections gain over one is the same on
+every machine. It lies before the gateway: the gateway's log has all that crosses it.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from clusters.toolchain.cache import ToolFailed
+from clusters.toolchain.go import go_binary
+from scenarios.network.view import LOOPBACK
+from scenarios.servers.base import DIRECT, Unavailable
+from scenarios.servers.process import free_ports, launch, wait_until_ready
+
+VERSION = "v2.5.0"
+READY_WITHIN_S = 20.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """How fast it is.
+
+    rate     bytes a second towards the initializer, on each connection.
+    delay_s  until the first of the bytes that are on their way to it arrives.
+    """
+
+    rate: int
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A line that is in place; `ends`: address behind it (`HOST:PORT`) -> its own."""
+
+    ends: Mapping[str, str]
+
+    def environment(self, given: Mapping[str, str]) -> dict[str, str]:
+        """The variables of a call, led over the line wherever they name an address behind it."""
+        return {name: self._led(value) for name, value in given.items()}
+
+    def _led(self, value: str) -> str:
+        for behind, before in self.ends.items():
+            value = value.replace(behind, before)
+        return value
+
+
+@contextmanager
+def draw(line: Line, addresses: set[str], folder: Path) -> Iterator[Drawn]:
+    """Draw a line to each of the `addresses` (`HOST:PORT`). Raises Unavailable."""
+    (port,) = free_ports(1)
+    api = f"http://{LOOPBACK}:{port}"
+    argv = [str(program()), "-host", LOOPBACK, "-port", str(port)]
+    process = launch(argv, folder / "toxiproxy.log", folder, {"LOG_LEVEL": "error"})
+    try:
+        wait_until_ready("toxiproxy", process, lambda: _answers(api), READY_WITHIN_S)
+        yield Drawn({address: _lead(api, address, line) for address in sorted(addresses)})
+    finally:
+        process.stop()
+
+
+def address(url: str) -> str:
+    """`HOST:PORT` of a URL."""
+    return urlsplit(url).netloc
+
+
+def program() -> Path:
+    """toxiproxy's server. Raises Unavailable."""
+    try:
+        return go_binary("github.com/Shopify/toxiproxy/v2/cmd/server", VERSION, "server")
+    except ToolFailed as failure:
+        raise Unavailable(str(failure)) from failure
+
+
+def _lead(api: str, behind: str, line: Line) -> str:
+    """A proxy to the address; its own address."""
+    name = behind.replace(":", "-")
+    made = _post(api, "/proxies", name=name, listen=f"{LOOPBACK}:0", upstream=behind, enabled=True)
+    speed = {"rate": line.rate // 1000}  # it counts bytes a millisecond
+    _post(api, f"/proxies/{name}/toxics", type="bandwidth", stream="downstream", attributes=speed)
+    if line.delay_s:
+        delay = {"latency": round(line.delay_s * 1000)}
+        _post(api, f"/proxies/{name}/toxics", type="latency", stream="downstream", attributes=delay)
+    return str(made["listen"])
+
+
+def _post(api: str, path: str, **content: object) -> dict[str, Any]:
+    request = urllib.request.Request(f"{api}{path}", json.dumps(content).encode())  # noqa: S310 - our own
+    with DIRECT.open(request, timeout=READY_WITHIN_S) as answer:
+        made: dict[str, Any] = json.load(answer)
+    return made
+
+
+def _answers(api: str) -> bool:
+    try:
+        DIRECT.open(f"{api}/version", timeout=2).close()
+    except OSError:
+        return False
+    return True

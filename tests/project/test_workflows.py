@@ -1,0 +1,68 @@
+"""The workflows: sound by actionlint, and about the releases and environments that there are."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from clusters.kserve import installable
+from clusters.toolchain.go import go_binary
+from scenarios.initializers import known_releases, newest
+
+HOUSE = Path(__file__).parents[2]
+WORKFLOWS = HOUSE / ".github" / "workflows"
+ACTIONLINT = "v1.7.12"
+
+
+def _problems(repository: Path) -> str:
+    program = go_binary("github.com/rhysd/actionlint/cmd/actionlint", ACTIONLINT, "actionlint")
+    # Shell and Python scripts in workflows are not checked: whether those programs are here must not matter.
+    command: list[str | Path] = [program, "-no-color", "-oneline", "-shellcheck=", "-pyflakes="]
+    return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False, timeout=60).stdout
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """What actionlint reads of a repository, to be changed."""
+    (tmp_path / ".git").mkdir()
+    shutil.copytree(HOUSE / ".github", tmp_path / ".github")
+    shutil.copy(HOUSE / "action.yml", tmp_path)
+    return tmp_path
+
+
+def _jobs(name: str) -> dict[str, Any]:
+    jobs: dict[str, Any] = yaml.safe_load((WORKFLOWS / name).read_text())["jobs"]
+    return jobs
+
+
+def test_actionlint_finds_no_problem(repository: Path) -> None:
+    assert _problems(repository) == ""
+
+
+def test_actionlint_compares_inputs_with_the_action(repository: Path) -> None:
+    """What the test above rests on: an input that the action does not have is a problem."""
+    workflow = repository / ".github" / "workflows" / "pull-request.yml"
+    workflow.write_text(workflow.read_text().replace("arguments:", "argument:"))
+    assert 'input "argument" is not defined in action' in _problems(repository)
+
+
+@pytest.mark.parametrize("path", sorted(WORKFLOWS.glob("*.yml")), ids=lambda path: path.name)
+def test_a_workflow_ends_and_may_only_read(path: Path) -> None:
+    assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
+    assert [name for name, job in _jobs(path.name).items() if "timeout-minutes" not in job] == []
+
+
+def test_the_night_has_every_release() -> None:
+    """Those that run as processes, and those that can be installed in a cluster."""
+    jobs = _jobs("nightly.yml")
+    assert jobs["download"]["strategy"]["matrix"]["release"] == list(known_releases())
+    numbers = [release.rpartition(".")[0] for release in installable()]
+    assert jobs["cluster"]["strategy"]["matrix"]["release"] == numbers
+
+
+def test_a_change_meets_the_newest_release() -> None:
+    uses = [step for step in _jobs("pull-request.yml")["smoke"]["steps"] if step.get("uses") == "./"]
+    assert [step["with"]["initializer"] for step in uses] == [f"kserve:{newest()}"]

@@ -1,0 +1,129 @@
+"""The pages made of the spec: up to date, complete, and strict about what does not fit together."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conformance import spec
+from tools import pages
+from tools.pages import FieldReports, Pages, PagesError, read_tests
+
+RULE: dict[str, object] = {
+    "id": "ERR-001",
+    "title": "A title",
+    "statement": "A sentence that says what must hold.",
+    "level": "MUST",
+    "stores": ["s3"],
+    "references": ["A01", "#7"],
+    "cause": "not-found",
+    "messages": [{"text": "two\nlines", "kserve": ">=0.17"}],
+}
+PARTS = {"faults": "Stores that stall"}
+
+
+def _pages(folder: Path, reports: dict[str, dict[str, str]], rule: dict[str, object] = RULE) -> Pages:
+    """Pages of one rule and one group of reports."""
+    head = {
+        "version": "1.0",
+        "stores": {"s3": []},
+        "groups": {},
+        "causes": {"not-found": ["no such", "missing"]},
+        "exclusive": {"disk": ["full"]},
+    }
+    (folder / "spec.yaml").write_text(yaml.safe_dump(head))
+    (folder / "errors.yaml").write_text(yaml.safe_dump({"area": "ERR", "title": "Errors", "rules": [rule]}))
+    (folder / "reports").write_text(yaml.safe_dump({"parts": PARTS, "groups": [{"title": "A", "reports": reports}]}))
+    (folder / "known").write_text("{initializer: kserve, entries: []}")
+    tests = {"ERR-001": ["test_errors.py::test_it"]}
+    return Pages(spec.load(folder), tests, FieldReports.load(folder / "reports"), folder / "known")
+
+
+def test_the_committed_pages_are_up_to_date() -> None:
+    """Whoever changes a rule or a test runs `python -m tools.pages`."""
+    assert pages.main(["--check"]) == 0
+
+
+def test_every_field_report_is_accounted_for() -> None:
+    """No id of the series is left out, and each is covered by a rule or belongs to a later part."""
+    series = {"S1.": 11, "S2.": 10, "S3.": 12, "S4.": 8, "S5.": 12, "P": 13, "MR": 20}
+    numbered = {"A": 19, "B": 56, "X": 20}
+    expected = {f"{name}{n}" for name, last in series.items() for n in range(1, last + 1)}
+    expected |= {f"{name}{n:02}" for name, last in numbered.items() for n in range(1, last + 1)}
+    expected |= {f"C{n}" for n in range(1, 17)}
+    assert {report.id for report in FieldReports.load()} == expected
+
+
+def test_every_rule_of_the_spec_has_a_test() -> None:
+    assert read_tests(pages.TESTS).keys() == spec.current().rules.keys()
+
+
+def test_out_of_date_pages_are_told_and_mended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--check` writes nothing."""
+    assert pages.main(["--check", "--out", str(tmp_path)]) == 1
+    assert "coverage.md is out of date" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+    assert pages.main(["--out", str(tmp_path)]) == 0
+    assert pages.main(["--check", "--out", str(tmp_path)]) == 0
+
+
+def test_a_rule_is_shown_with_everything_that_it_says(tmp_path: Path) -> None:
+    """The sentence, where it holds, the exact words, the references as links, the test."""
+    text = _pages(tmp_path, {"A01": {"says": "Nothing arrives"}}).files()["spec.md"]
+    assert "**MUST: A title.** A sentence that says what must hold." in text
+    assert "    two\n    lines" in text
+    assert "[A01](coverage.md#a01), [#7](https://github.com/kserve/kserve/issues/7)" in text
+    assert "`test_errors.py::test_it`" in text
+    assert "A refusal says, in any words: [not-found](#cause-not-found)" in text
+    assert "### Cause: not-found\n\n- `no such`\n- `missing`\n" in text
+    assert "- disk: `full`" in text
+
+
+def test_the_state_of_a_report(tmp_path: Path) -> None:
+    """Covered, covered in part, or left to a later part; the counts at the top say the same."""
+    made = _pages(
+        tmp_path,
+        {
+            "A01": {"says": "Nothing arrives"},
+            "A02": {"says": "It stalls", "later": "faults"},
+            "A03": {"says": "Half arrives", "later": "faults", "rest": "the other half"},
+        },
+        RULE | {"references": ["A01", "A03"]},
+    )
+    assert [made.state(report) for report in made.reports] == ["covered", "later", "in part"]
+    text = made.files()["coverage.md"]
+    assert "Of 3 reports, the rules of spec 1.0 cover **1**" in text
+    assert "| faults: Stores that stall | 2 | 1 |" in text
+    assert "faults: the other half |" in text
+
+
+@pytest.mark.parametrize(
+    ("reports", "complaint"),
+    [
+        ({}, "ERR-001 refers to A01"),
+        ({"A01": {"says": "x"}, "A02": {"says": "x"}}, "A02: no rule refers to it"),
+        ({"A01": {"says": "x", "later": "faults"}}, "A01: covered by ERR-001"),
+        ({"A01": {"says": "x", "later": "weather"}}, "unknown: A01"),
+        ({"A01": {"says": "x"}, "A02": {"says": "x", "later": "faults", "rest": "y"}}, "A02: has a `rest`"),
+    ],
+    ids=["unknown", "forgotten", "contradiction", "part", "rest"],
+)
+def test_what_does_not_fit_together_is_refused(
+    tmp_path: Path, reports: dict[str, dict[str, str]], complaint: str
+) -> None:
+    with pytest.raises(PagesError, match=complaint):
+        _pages(tmp_path, reports).files()
+
+
+def test_a_report_that_is_listed_twice_is_refused(tmp_path: Path) -> None:
+    """In two groups; within one, YAML itself keeps the last."""
+    group = {"title": "A", "reports": {"A01": {"says": "x", "later": "faults"}}}
+    (tmp_path / "reports").write_text(yaml.safe_dump({"parts": PARTS, "groups": [group, group | {"title": "B"}]}))
+    with pytest.raises(PagesError, match="used twice: A01"):
+        FieldReports.load(tmp_path / "reports")
+
+
+def test_a_test_of_an_unknown_rule_is_refused(tmp_path: Path) -> None:
+    made = _pages(tmp_path, {"A01": {"says": "x"}})
+    with pytest.raises(PagesError, match="ERR-999"):
+        Pages(made.spec, {"ERR-999": ["test_errors.py::test_it"]}, made.reports).files()
