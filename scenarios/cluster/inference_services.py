@@ -212,7 +212,7 @@ class Theatre:
             return Served(service, namespace, reason.pod, stands_still=str(reason), late=reason.late)
         name, end = str(meta(pod).name), first_end(pod, INITIALIZER)
         inspection = Inspection.of(client, namespace, name, MODEL_SERVER) if started(pod, MODEL_SERVER) else None
-        log = log_of(client, namespace, name, INITIALIZER)
+        log = log_of(client, namespace, name, INITIALIZER, ended=end is not None)
         self._remember(pod, log)
         return Served(service, namespace, pod, end, inspection, log=log)
 

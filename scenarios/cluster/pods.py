@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import httpx
 from lightkube import Client
@@ -33,8 +34,11 @@ _AWAY_AT_MOST, _BETWEEN_TRIES_S = 20, 1.0
 _NOT_YET = "failed to sync"
 #: How often the events are looked at while there is no pod, in seconds.
 _LOOK_AT_EVENTS_S = 2.0
-#: Seconds until a log can be read that the kubelet is just removing, and what it answers meanwhile, with status 200.
-_LOG_WITHIN_S = 15.0
+#: Seconds until a log can be read: where the kubelet has removed it, the next run must end first.
+_LOG_WITHIN_S = 150.0
+#: Bytes of a log that hold the timestamp of its first line.
+_STAMP_BYTES = 64
+#: The kubelet's answer, with status 200, for a log that it is removing.
 _GONE = re.compile(r"unable to retrieve container logs for |failed to try resolving symlinks in path ")
 
 
@@ -180,35 +184,51 @@ def started(pod: Pod, container: str) -> bool:
     return running(pod, container) or first_end(pod, container) is not None
 
 
-def log_of(client: Client, namespace: str, pod: str, container: str) -> str:
-    """What the container printed the first time, both streams as the kubelet keeps them.
+def log_of(client: Client, namespace: str, pod: str, container: str, *, ended: bool) -> str:
+    """The log of the container's last termination, or of its run when it has not `ended`; both streams in one.
 
-    A container that failed is started again at once: its log is the previous one from one moment to the next, and the
-    one before goes, also between the question and the answer. Raises Unsettled.
+    The kubelet starts a failed init container again at once and removes the log of the one before, sometimes before
+    the API server has heard of it. Then this waits for the end of the next run, which had the same arguments.
+    A pod without the container has an empty log. Raises Unsettled.
     """
 
     def look() -> str | None:
-        current = ""
-        for previous in (True, False, True):
-            text = _log(client, namespace, pod, container, previous=previous)
-            if _GONE.match(text):
+        before = status_of(client.get(Pod, pod, namespace=namespace), container)
+        if before is None:
+            return ""
+        now, last = _terminated(before.state), _terminated(before.lastState)
+        end = now or last
+        if ended and end is None:
+            return None
+        previous = now is None and last is not None
+        text = _log(client, namespace, pod, container, previous=previous)
+        if text is None:
+            return None
+        if text and end and end.finishedAt:
+            first = _log(client, namespace, pod, container, previous=previous, timestamps=True, limitBytes=_STAMP_BYTES)
+            if first is None or _stamp(first) >= end.finishedAt + timedelta(
+                seconds=1
+            ):  # the kubelet cuts fractions off
                 return None
-            if text and previous:
-                return text
-            current = current or text
-        return current
+        after = status_of(client.get(Pod, pod, namespace=namespace), container)
+        return text if after and after.restartCount == before.restartCount else None
 
     return wait(look, f"the log of {container} in pod {pod}", seconds=_LOG_WITHIN_S)
 
 
-def _log(client: Client, namespace: str, pod: str, container: str, *, previous: bool = False) -> str:
-    """One of the two logs that the kubelet keeps; "" when it has none."""
+def _stamp(log: str) -> datetime:
+    """The time of the first line of a log with timestamps, in UTC."""
+    return datetime.fromisoformat(log[: len("2026-01-01T00:00:00")]).replace(tzinfo=UTC)
+
+
+def _log(client: Client, namespace: str, pod: str, container: str, **options: object) -> str | None:
+    """One of the two logs that the kubelet keeps; None when it has none, or is removing it."""
     inner = client._client  # noqa: SLF001 -- lightkube's own `log` cannot ask for the previous container
     asked = inner.prepare_request(
-        "get", PodLog, name=pod, namespace=namespace, params={"container": container, "previous": previous}
+        "get", PodLog, name=pod, namespace=namespace, params={"container": container, **options}
     )
     answer = inner.send(inner.build_adapter_request(asked))
-    return str(answer.text) if answer.status_code == 200 else ""
+    return str(answer.text) if answer.status_code == 200 and not _GONE.match(answer.text) else None
 
 
 def refused(client: Client, namespace: str, service: str) -> str | None:

@@ -183,7 +183,7 @@ class Injected(Initializer):
         trees: Mapping[str, Mapping[str, Entry]] = {}
         if end is not None and not failed:
             trees = Inspection.of(client, self._namespace, name, MODEL_SERVER).trees
-        printed = log_of(client, self._namespace, name, INITIALIZER)
+        printed = log_of(client, self._namespace, name, INITIALIZER, ended=end is not None)
         manifests = yaml.safe_dump_all([without_values(one) for one in objects], sort_keys=False)
         return Outcome(
             ended="timeout" if end is None else "exit",

@@ -43,27 +43,61 @@ def test_the_first_end_is_told_although_the_container_runs_again() -> None:
     assert running(pod, INITIALIZER)
 
 
-GONE = "unable to retrieve container logs for containerd://0123"
+FIRST = f"{ENDED[:-1]}.4Z first"
+SECOND = "2026-01-31T12:00:08.2Z second"
+ONCE: dict[str, object] = {"state": _terminated(1)}
+AGAIN: dict[str, object] = {"state": {"running": {"startedAt": ENDED}}, "restartCount": 1}
+TWICE: dict[str, object] = {**AGAIN, "lastState": _terminated(1)}
+LATER: dict[str, object] = {
+    "state": {"terminated": {"exitCode": 1, "startedAt": ENDED, "finishedAt": "2026-01-31T12:00:12Z"}},
+    "restartCount": 1,
+}
 
 
 @pytest.mark.parametrize(
-    ("answers", "text"),
+    ("states", "logs", "text"),
     [
-        (["first"], "first"),
-        (["", "only", ""], "only"),
-        (["", "begins", "first"], "first"),
-        (["", "", ""], ""),
-        ([GONE, "", GONE, "next"], "next"),
+        ([ONCE], [(False, FIRST)], FIRST),
+        ([TWICE], [(True, FIRST)], FIRST),
+        ([ONCE], [(False, "")], ""),
+        ([ONCE, TWICE], [(False, FIRST), (True, FIRST)], FIRST),
+        ([ONCE, ONCE, AGAIN, LATER], [(False, None), (False, SECOND), (False, SECOND)], SECOND),
+        ([ONCE, LATER], [(False, SECOND), (False, SECOND)], SECOND),
     ],
-    ids=["previous", "current", "started-again", "mute", "just-removed"],
+    ids=["current", "previous", "mute", "restarted-meanwhile", "removed", "of-the-next-run"],
 )
 def test_the_log_of_a_container_that_starts_again(
-    monkeypatch: pytest.MonkeyPatch, answers: list[str], text: str
+    monkeypatch: pytest.MonkeyPatch,
+    states: list[dict[str, object]],
+    logs: list[tuple[bool, str | None]],
+    text: str,
 ) -> None:
-    """The kubelet answers with an excuse, and status 200, for a log that it is just removing."""
-    coming = iter(answers)
-    monkeypatch.setattr(pods, "_log", lambda *_, **__: next(coming))
-    assert pods.log_of(None, "n", "p", INITIALIZER) == text  # type: ignore[arg-type]
+    """The kubelet removes the log of a run before the API server has heard of the next one."""
+    coming, last = iter(states), states[-1]
+    answers = iter(logs)
+    read: str | None = None
+
+    def log(*_: object, previous: bool, timestamps: bool = False, **__: object) -> str | None:
+        nonlocal read
+        if not timestamps:
+            wanted, read = next(answers)
+            assert previous is wanted
+        return read
+
+    class _Client:
+        def get(self, *_: object, **__: object) -> Pod:
+            return _pod(storage_initializer=next(coming, last))
+
+    monkeypatch.setattr(pods, "_log", log)
+    assert pods.log_of(_Client(), "n", "p", INITIALIZER, ended=True) == text  # type: ignore[arg-type]
+
+
+def test_a_pod_without_the_container_has_no_log() -> None:
+    class _Client:
+        def get(self, *_: object, **__: object) -> Pod:
+            return _pod()
+
+    assert pods.log_of(_Client(), "n", "p", INITIALIZER, ended=False) == ""  # type: ignore[arg-type]
 
 
 def test_a_good_end_is_no_failure() -> None:
