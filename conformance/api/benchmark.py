@@ -18,7 +18,7 @@ from conformance.api.fetch import Broken, Fetcher
 from conformance.api.workloads import Workload
 from scenarios.clients import client
 from scenarios.content.models import under
-from scenarios.initializers.base import DEST, Call, Initializer, Outcome
+from scenarios.initializers.base import DEST, Call, Conditions, Initializer, Outcome
 from scenarios.initializers.proc import cores
 from scenarios.locks import Place, SharedLock, of_this_user
 from scenarios.network.throttled_link import Line, address, draw
@@ -116,7 +116,9 @@ class Bench:
     ) -> Sample:
         since = self.gateway.position()
         at_once = line is not None
-        fetch = self.initializer.fetch(uri, environment=environment, timeout_s=TIMEOUT_S, hashed=True, at_once=at_once)
+        fetch = self.initializer.fetch(
+            uri, environment=environment, timeout_s=TIMEOUT_S, conditions=Conditions(hashed=True, at_once=at_once)
+        )
         if fetch.outcome.ended == "timeout":  # on a busy machine that says nothing; other profiles judge what hangs
             raise NotOffered(f"a measured call did not end within {TIMEOUT_S:.0f} s on this machine")
         if fetch.tree != expected:
@@ -143,7 +145,12 @@ class Bench:
         mounts = {**self.gateway.mounts, **access.mounts}
         try:
             call = Call(
-                [(uri, DEST)], workdir, environment, mounts, timeout_s=TIMEOUT_S, hashed=True, at_once=line is not None
+                [(uri, DEST)],
+                workdir,
+                environment,
+                mounts,
+                timeout_s=TIMEOUT_S,
+                conditions=Conditions(hashed=True, at_once=line is not None),
             )
             outcome = program.call(call)
         finally:

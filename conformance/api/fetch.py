@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from conformance.api.messages import TERMINATION_MESSAGE_BYTES, fault_of, own_words, termination_message
 from conformance.spec import Rule, Spec
 from reports.redact import forms_of
-from scenarios.initializers.base import DEST, NEEDS_SANDBOX, Call, Entry, Initializer, Kill, Outcome
+from scenarios.initializers.base import DEST, NEEDS_SANDBOX, ORDINARY, Call, Conditions, Entry, Initializer, Outcome
 from scenarios.network.view import TRUST, Gateway
 from scenarios.stores.base import Access, NotOffered, Store
 
@@ -299,13 +299,7 @@ class Fetcher:
         trust: bool = True,
         again: bool = False,
         timeout_s: float = 60.0,
-        terminate_when: Callable[[], bool] | None = None,
-        space: int | None = None,
-        kill: Kill | None = None,
-        hashed: bool = False,
-        at_once: bool = False,
-        offline: bool = False,
-        confined: bool = False,
+        conditions: Conditions = ORDINARY,
         way: Way = "plain",
     ) -> Fetch:
         """Call the initializer for one URI into `dest`, or for several into `dest/0`, `dest/1`, ...
@@ -316,11 +310,7 @@ class Fetcher:
         present      destination -> files that lie there before the call.
         trust        whether the suite's certificate authority is trusted.
         again        on the destination as the last call left it.
-        space        bytes that fit into the destination.
-        hashed       whether the tree is to have the sha256 of every file instead of its content.
-        at_once      whether it does not wait for a core.
-        offline      whether there is no network at all.
-        confined     whether it is any user, on a root file system that cannot be written.
+        conditions   the circumstances of the call, such as no network.
         way          what the same call without a defect is.
         """
         access = access or (self.store.access() if self.store else Access())
@@ -339,13 +329,7 @@ class Fetcher:
                 mounts={**self._gateway.mounts, **access.mounts, **(mounts or {})},
                 present=present or {},
                 timeout_s=timeout_s,
-                terminate_when=terminate_when,
-                space=space,
-                kill=kill,
-                hashed=hashed,
-                at_once=at_once,
-                offline=offline,
-                confined=confined,
+                conditions=conditions,
                 sought=list(forms_of(access.secrets)),
             ),
             access,

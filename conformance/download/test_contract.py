@@ -11,7 +11,7 @@ from conformance.api.samples import Sample
 from conformance.harness.fixtures import Silence
 from scenarios.cluster.waiting import wait
 from scenarios.content.models import under
-from scenarios.initializers.base import DEST
+from scenarios.initializers.base import DEST, Conditions
 from scenarios.stores import HTTP
 from scenarios.stores.base import Store
 
@@ -128,7 +128,9 @@ def test_nothing_is_written_to_the_store(store: Store, initializer: Fetcher, sam
 def test_sigterm_ends_the_download(store: Store, initializer: Fetcher, silence: Silence) -> None:
     """The pod is deleted while the store does not answer."""
     uri, access = store.unreachable(silence.address)
-    run = initializer.fetch(uri, access=access, terminate_when=silence.asked, timeout_s=TERMINATED_S)
+    run = initializer.fetch(
+        uri, access=access, conditions=Conditions(terminate_when=silence.asked), timeout_s=TERMINATED_S
+    )
     took = run.outcome.ended_after_signal_s
     if took is None:
         run.require()
@@ -168,7 +170,7 @@ def test_nothing_outlives_the_call(initializer: Fetcher, sample: Sample) -> None
 @rule("CONTRACT-014")
 def test_no_network(initializer: Fetcher, sample: Sample) -> None:
     """An air-gapped cluster; clients that look for credentials or a newer release of theirs find nobody."""
-    assert initializer.fetch(sample.uri, offline=True).tree == sample.tree
+    assert initializer.fetch(sample.uri, conditions=Conditions(offline=True)).tree == sample.tree
 
 
 @rule("CONTRACT-015")
@@ -188,4 +190,4 @@ def test_a_newer_version(store: Store, initializer: Fetcher, sample: Sample) -> 
 @rule("CONTRACT-016")
 def test_any_user_on_a_read_only_root(initializer: Fetcher, sample: Sample) -> None:
     """OpenShift's restricted pods: the home that the image names is not there or nobody's to write."""
-    assert initializer.fetch(sample.uri, confined=True).tree == sample.tree
+    assert initializer.fetch(sample.uri, conditions=Conditions(confined=True)).tree == sample.tree

@@ -6,7 +6,7 @@ from conformance import rule
 from conformance.api.fetch import Fetcher, NotConcerned, difference
 from conformance.api.samples import Sample
 from scenarios.content.models import SHARD_BYTES
-from scenarios.initializers.base import DEST, Kill
+from scenarios.initializers.base import DEST, Conditions, Kill
 from scenarios.network.faults import IMPATIENT, breaking
 from scenarios.stores.base import Store
 
@@ -24,7 +24,9 @@ def _in_the_middle(store: Store) -> bool:
 def test_a_full_disk(store: Store, initializer: Fetcher, shards: Sample) -> None:
     """An emptyDir with a size limit on a RAM disk, and a model that is larger."""
     room = SHARD_BYTES * 3 // 4
-    run = initializer.fetch(shards.uri, environment=IMPATIENT.get(store.name), space=room, timeout_s=TOLD_S)
+    run = initializer.fetch(
+        shards.uri, environment=IMPATIENT.get(store.name), conditions=Conditions(space=room), timeout_s=TOLD_S
+    )
     run.assert_refused()
 
 
@@ -41,7 +43,7 @@ def test_killed_and_started_again(store: Store, initializer: Fetcher, shards: Sa
     """Memory ran out; the container starts again on the volume that it has half filled."""
     store.gateway.interfere(store.case, breaking("stall"))
     kill = Kill(lambda: _in_the_middle(store))
-    killed = initializer.fetch(shards.uri, kill=kill, timeout_s=TOLD_S)
+    killed = initializer.fetch(shards.uri, conditions=Conditions(kill=kill), timeout_s=TOLD_S)
     if not killed.outcome.killed:
         killed.require()
     assert killed.outcome.killed, "it ended before anything of a file had come"
@@ -60,7 +62,7 @@ def test_a_worker_is_killed(store: Store, initializer: Fetcher, shards: Sample) 
     """Memory ran out, and the kernel chose a child."""
     store.gateway.interfere(store.case, breaking("stall", times=1))
     kill = Kill(lambda: _in_the_middle(store), worker=True)
-    run = initializer.fetch(shards.uri, kill=kill, timeout_s=NOTICED_S)
+    run = initializer.fetch(shards.uri, conditions=Conditions(kill=kill), timeout_s=NOTICED_S)
     if not run.outcome.killed:
         run.require()
     assert run.outcome.killed, "it ended before anything of a file had come"

@@ -7,6 +7,7 @@ from conformance.api.containment import assert_contained
 from conformance.api.fetch import Fetcher
 from scenarios.content import hostile
 from scenarios.content.hostile import GOOD, MARK
+from scenarios.initializers.base import Conditions
 from scenarios.stores import OCI
 from scenarios.stores.base import Store
 
@@ -64,6 +65,8 @@ def test_no_layer_leads_out(store: OCI, initializer: Fetcher, case: str) -> None
 def test_a_bomb_is_no_success(store: Store, initializer: Fetcher, suffix: str) -> None:
     """An archive of a hundredth of what it unpacks to, and a third of the room for that."""
     store.put({f"model/m.{suffix}": hostile.bomb(suffix, 3 * ROOM)})
-    run = initializer.fetch(store.uri(f"model/m.{suffix}"), way="archive", timeout_s=BUSY_S, space=ROOM)
+    run = initializer.fetch(
+        store.uri(f"model/m.{suffix}"), way="archive", timeout_s=BUSY_S, conditions=Conditions(space=ROOM)
+    )
     assert_contained(run)
     run.assert_failed()

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from scenarios.stores.base import NotOffered
+
 Route = Literal["process", "container", "pod"]
 Victim = Literal["program", "worker"]
 #: What keeps a process of this machine apart from it.
@@ -39,7 +41,7 @@ class Entry:
 
     mode     the permission bits.
     content  None for a folder, a special file, and a link that leads nowhere or outside destinations and mounts.
-             The 32 bytes of its sha256 where the call asked for that (`Call.hashed`).
+             The 32 bytes of its sha256 where the call asked for that (`Conditions.hashed`).
     link     what the symbolic link says, as the initializer sees it.
     """
 
@@ -65,6 +67,38 @@ class Kill:
 
 
 @dataclass(frozen=True)
+class Conditions:
+    """The circumstances of a call. A route that cannot make them refuses the call, with a reason.
+
+    offline         the call has no network at all.
+    confined        the call runs as in a restricted pod: as a user that no image knows, with group 0 and without
+                    privileges, and it can write to nothing but destinations and /tmp.
+    space           bytes that fit into `/mnt/models`; None for the room that the machine has.
+    kill            the moment and the victim of a SIGKILL; None for none.
+    terminate_when  called again and again. At the first True, SIGTERM is sent as the first process of a container gets
+                    it: the kernel drops it where the program has no handler.
+    hashed          the files are observed by their sha256 alone: models of hundreds of MiB stay on disk.
+    at_once         the call starts without waiting for a core: a measured call waits for its link, which few share.
+    """
+
+    offline: bool = False
+    confined: bool = False
+    space: int | None = None
+    kill: Kill | None = None
+    terminate_when: Callable[[], bool] | None = None
+    hashed: bool = False
+    at_once: bool = False
+
+    @property
+    def need_sandbox(self) -> bool:
+        """Whether only a sandbox can make them."""
+        return self.offline or self.confined or self.space is not None
+
+
+ORDINARY = Conditions()
+
+
+@dataclass(frozen=True)
 class Call:
     """One call of an initializer.
 
@@ -76,15 +110,7 @@ class Call:
                  same folder finds them as the first one left them. `/mnt/models` always exists.
     present      destination -> relative path -> content that lies there before the call.
     timeout_s    seconds until it is ended with all its processes.
-    terminate_when  asked often; once it says True, SIGTERM is sent as a container's first process gets it, that is
-                 only if it is handled.
-    space        bytes that fit into `/mnt/models`; None for what the machine has.
-    kill         when it is killed, if at all.
-    hashed       whether the files are observed by their sha256 alone: models of hundreds of MiB stay on disk.
-    at_once      whether it starts without waiting for a core: a measured call waits for a line, which few share.
-    offline      whether it has no network at all.
-    confined     whether it runs as a restricted pod has it: a user that no image knows, with group 0, no privileges,
-                 and nothing that it can write but destinations and /tmp.
+    conditions   the circumstances of the call.
     sought       texts that the whole output is searched for, however long it is.
     """
 
@@ -95,13 +121,7 @@ class Call:
     present: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     arguments: Sequence[str] | None = None
     timeout_s: float = 60.0
-    terminate_when: Callable[[], bool] | None = None
-    space: int | None = None
-    kill: Kill | None = None
-    hashed: bool = False
-    at_once: bool = False
-    offline: bool = False
-    confined: bool = False
+    conditions: Conditions = ORDINARY
     sought: Sequence[str] = ()
 
     @property
@@ -132,7 +152,7 @@ class Outcome:
     reproduce   a shell command that makes the same call again.
     ended_after_signal_s  seconds from that SIGTERM to the end; None where the signal was not sent.
     delivered   whether that SIGTERM reached the program: the kernel drops it for a first process without a handler.
-    killed      what `Call.kill` killed; None where it never did.
+    killed      what `Conditions.kill` killed; None where it never did.
     found       those of `Call.sought` that stand in the output, also where a line end or a blank divides them.
     """
 
@@ -181,12 +201,22 @@ class Initializer(ABC):
     def prepare(self) -> None:
         """Bring it to this machine's cache and make one smoke call. Raises NoInitializer."""
 
-    @abstractmethod
     def call(self, call: Call) -> Outcome:
         """Run it once, isolated as far as this machine allows; never raises for what the program does.
 
         Raises NotOffered for a call that its route cannot make.
         """
+        if reason := self.unsupported(call):
+            raise NotOffered(reason)
+        return self.run(call)
+
+    def unsupported(self, call: Call) -> str:  # noqa: ARG002 -- some routes can make every call
+        """Why the route cannot make a call; "" where it can."""
+        return ""
+
+    @abstractmethod
+    def run(self, call: Call) -> Outcome:
+        """Make a call that the route supports; see `call`."""
 
     def settle(self, *, keep: bool) -> None:  # noqa: B027 -- most leave nothing
         """A case is over: remove what its calls left, or with `keep` leave it for somebody to look at."""

@@ -65,7 +65,10 @@ class Command(Initializer):
             self.spec, outcome, hint=f"; its #! line names {interpreter}, which is not there" if missing else ""
         )
 
-    def call(self, call: Call) -> Outcome:
+    def unsupported(self, call: Call) -> str:
+        return sandbox.unsupported(call, self.isolation)
+
+    def run(self, call: Call) -> Outcome:
         """Run it once."""
         return sandbox.run(self._program, self._needs, call, self.isolation)
 

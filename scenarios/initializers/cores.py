@@ -28,7 +28,7 @@ class Core:
 @contextmanager
 def a_core(call: Call) -> Iterator[Core]:
     """A core for `call`, as soon as one is free, or at once where it asks for that."""
-    if call.at_once:
+    if call.conditions.at_once:
         yield Core()
         return
     began = time.monotonic()

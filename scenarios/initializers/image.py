@@ -82,7 +82,7 @@ class Image(Initializer):
             except EngineFailed as failure:
                 raise NoInitializer(f"{self.spec} cannot start: {failure}") from failure
 
-    def call(self, call: Call) -> Outcome:
+    def run(self, call: Call) -> Outcome:
         """Run it once in a container of its own, which is removed."""
         assert self._engine, "prepared"  # noqa: S101
         room = furnish(call, (), isolated=False)
@@ -91,7 +91,7 @@ class Image(Initializer):
         _open(room.root)
         argv = ["run", "--name", name, *options, self._reference, *call.argv]
         with self._engine.reaper(name):
-            small = call.space is not None
+            small = call.conditions.space is not None
             with a_core(call) as core, _Container(self._engine, name, argv, room, small=small) as container:
                 ended = attend(container, Limits.of(call), lambda: observe(call, room, {}, {}), core.release)
             if container.popen.returncode == _ENGINE_FAILED:
@@ -103,12 +103,12 @@ class Image(Initializer):
         return replace(observed, strays=sorted([*observed.strays, *strays]), queued_s=core.queued_s)
 
     def _options(self, engine: Engine, call: Call, room: Room) -> list[str]:
-        network = "none" if call.offline else "host"
+        network = "none" if call.conditions.offline else "host"
         options = [f"--network={network}", f"--ulimit=fsize={DISK_BYTES}"]
-        options += _as_user(engine, f"{ANYBODY}:0" if call.confined else self._user)
+        options += _as_user(engine, f"{ANYBODY}:0" if call.conditions.confined else self._user)
         options += [f"--ulimit={limit}" for limit in engine.ulimits]
         options += ["--security-opt=label=disable", "--pull=never"]
-        if call.confined:
+        if call.conditions.confined:
             options += ["--read-only", "--tmpfs=/tmp:mode=1777", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
             options += ["--read-only-tmpfs=false"] if engine.name == "podman" else []
         if engine.name == "podman":
@@ -117,9 +117,9 @@ class Image(Initializer):
         for folder in dict.fromkeys(["/mnt", *(path for path in destinations(call) if not path.startswith("/mnt/"))]):
             Path(f"{room.root}{folder}").mkdir(parents=True, exist_ok=True)
             options.append(f"--volume={room.root}{folder}:{folder}")
-        if call.space is not None:
+        if call.conditions.space is not None:
             Path(f"{room.root}{DEST}").chmod(0o777)  # runc gives the small disk the mode of what it covers
-            options.append(f"--tmpfs={DEST}:size={call.space},mode=0777")
+            options.append(f"--tmpfs={DEST}:size={call.conditions.space},mode=0777")
         options += [f"--volume={source.resolve()}:{target}:ro" for target, source in call.mounts.items()]
         return options + [f"--env={name}={value}" for name, value in call.environment.items()]
 

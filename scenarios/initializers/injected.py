@@ -32,7 +32,6 @@ from scenarios.initializers.base import DEST, Call, Entry, Initializer, Outcome
 from scenarios.initializers.delivery import Delivery, delivery
 from scenarios.initializers.sought import found_in
 from scenarios.locks import SharedLock
-from scenarios.stores.base import NotOffered
 
 RUNTIME = "conformance-inspector"
 #: Scheduling, the sandbox, two containers: what a pod takes beside its initializer, on a busy node.
@@ -93,10 +92,24 @@ class Injected(Initializer):
     def prepare(self) -> None:
         """Nothing: the images are loaded with the cluster."""
 
-    def call(self, call: Call) -> Outcome:
+    def unsupported(self, call: Call) -> str:
+        conditions, release = call.conditions, self.place.release
+        if call.arguments is not None or call.present or conditions.terminate_when or not call.pairs:
+            return "KServe calls the initializer of a pod itself, on an empty volume"
+        if conditions.space is not None:
+            return "size-limited destinations are not supported on the pod route"
+        if conditions.offline:
+            return "pods without a network are not supported on the pod route"
+        if not _plain(call) and Version(release) < _SEVERAL:
+            return f"KServe {release} supports one URI, and the destination {DEST} only"
+        if call.pairs[0][0].startswith(_PLACELESS) and not self._by_name:
+            return f"KServe {release} would give one case the storage container of another"
+        return ""
+
+    def run(self, call: Call) -> Outcome:
         """One InferenceService, from its creation to what lies in its pod.
 
-        Raises NotOffered for a call that no pod can make, NeverReady when its pod cannot run.
+        Raises NeverReady when its pod cannot run.
         """
         name = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-{next(_numbers)}"
         objects = list(self._objects(name, call))
@@ -121,16 +134,6 @@ class Injected(Initializer):
 
     def _objects(self, name: str, call: Call) -> Iterator[Object]:
         """What a user makes for this call, in the order of making."""
-        if call.arguments is not None or call.present or call.terminate_when is not None or not call.pairs:
-            raise NotOffered("in a pod the initializer is called by KServe alone, on an empty volume")
-        if call.space is not None:
-            raise NotOffered("in a pod the volume of the model is as large as the node's disk")
-        if call.offline:
-            raise NotOffered("what a pod may reach is for the cluster's network to say")
-        if not _plain(call) and Version(self.place.release) < _SEVERAL:
-            raise NotOffered(f"KServe {self.place.release} knows one URI and the destination {DEST} only")
-        if call.pairs[0][0].startswith(_PLACELESS) and not self._by_name:
-            raise NotOffered(f"KServe {self.place.release} would give one case the storage container of another")
         ways = delivery(call.environment, call.mounts, self.place.release)
         if ways.secret:
             yield self._here(kubernetes.secret(name, ways.secret, ways.annotations))

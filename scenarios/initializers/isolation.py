@@ -6,7 +6,7 @@ import logging
 import tempfile
 from pathlib import Path
 
-from scenarios.initializers.base import ALLOW, DEST, Call, Isolation, NoInitializer, Wanted
+from scenarios.initializers.base import ALLOW, DEST, Call, Conditions, Isolation, NoInitializer, Wanted
 from scenarios.initializers.plan import sandboxed
 from scenarios.initializers.process import Limits, attend
 from scenarios.initializers.room import furnish
@@ -51,7 +51,7 @@ def flaw(name: Isolation) -> str:
     if missing := TOOLS[name].missing():
         return missing
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
-        call = Call([("x://y", DEST)], Path(folder), space=1 << 20, offline=True, confined=True)
+        call = Call([("x://y", DEST)], Path(folder), conditions=Conditions(space=1 << 20, offline=True, confined=True))
         room = furnish(call, [], isolated=True)
         plan = sandboxed(["/bin/sh", "-c", f"echo >{DEST}/probe"], {}, room, call)
         try:

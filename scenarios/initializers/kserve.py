@@ -82,7 +82,10 @@ class KServe(Initializer):
         self._paths = image_paths(environment, entrypoint, package)
         self._smoke()
 
-    def call(self, call: Call) -> Outcome:
+    def unsupported(self, call: Call) -> str:
+        return sandbox.unsupported(call, self.isolation)
+
+    def run(self, call: Call) -> Outcome:
         """Run the entrypoint once; what it prints has the paths of KServe's image.
 
         Raises NotOffered for a call that ended because its Python is too old.

@@ -42,15 +42,17 @@ class Plan:
 
 def sandboxed(argv: Sequence[str], environment: Mapping[str, str], room: Room, call: Call) -> Plan:
     """The plan of a call in a sandbox."""
+    conditions = call.conditions
+    scratch = [SHARED_MEMORY] if conditions.confined else SCRATCH
     return Plan(
         argv,
         environment,
         room,
-        scratch={path: Path(f"{room.beside}{path}") for path in ([SHARED_MEMORY] if call.confined else SCRATCH)},
-        writable=_writable(room, call) if call.confined else None,
-        small=None if call.space is None else (DEST, call.space),
-        offline=call.offline,
-        user=(ANYBODY, 0) if call.confined else _USER,
+        scratch={path: Path(f"{room.beside}{path}") for path in scratch},
+        writable=_writable(room, call) if conditions.confined else None,
+        small=None if conditions.space is None else (DEST, conditions.space),
+        offline=conditions.offline,
+        user=(ANYBODY, 0) if conditions.confined else _USER,
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Generic, Literal, Protocol, TypeVar
 
 from scenarios.initializers import proc
-from scenarios.initializers.base import Call, Kill, Victim
+from scenarios.initializers.base import ORDINARY, Call, Conditions, Kill, Victim
 from scenarios.initializers.sought import Sought
 from scenarios.initializers.watch import Watch
 
@@ -76,15 +76,14 @@ class Limits:
 
     timeout_s: float
     watched: Path
-    terminate_when: Callable[[], bool] | None = None
     disk: int = DISK_BYTES
-    kill: Kill | None = None
+    conditions: Conditions = ORDINARY
     sought: Sequence[str] = ()
 
     @classmethod
     def of(cls, call: Call, disk: int = DISK_BYTES) -> Limits:
         """The limits of a call."""
-        return cls(call.timeout_s, call.workdir, call.terminate_when, disk, call.kill, call.sought)
+        return cls(call.timeout_s, call.workdir, disk, call.conditions, call.sought)
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,8 @@ def attend(
     kill_at: float | None = None
     killed: Victim | None = None
     watch = Watch(limits.watched, on_wait)
-    wakes = limits.kill is not None or limits.terminate_when is not None
+    kill, terminate_when = limits.conditions.kill, limits.conditions.terminate_when
+    wakes = kill is not None or terminate_when is not None
     with selectors.DefaultSelector() as selector:
         for stream, tape in zip((running.popen.stdout, running.popen.stderr), tapes, strict=True):
             selector.register(_open(stream), selectors.EVENT_READ, tape)
@@ -169,10 +169,10 @@ def attend(
             if over is not None:
                 break
             watch.look(running.seen())
-            if limits.terminate_when is not None and signalled is None and limits.terminate_when():
+            if terminate_when is not None and signalled is None and terminate_when():
                 signalled = time.monotonic()
                 delivered = running.terminate(as_first_process=True)
-            killed = killed or _kill(running, limits.kill)
+            killed = killed or _kill(running, kill)
             if ended == "exit" and watch.peak_disk >= limits.disk:
                 ended = "disk"
                 running.kill()

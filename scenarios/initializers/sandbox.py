@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scenarios.initializers.base import Call, Entry, Isolation, Outcome
+from scenarios.initializers.base import NEEDS_SANDBOX, Call, Entry, Isolation, Outcome
 from scenarios.initializers.cores import a_core
 from scenarios.initializers.plainly import Places
 from scenarios.initializers.plan import Plan, sandboxed
@@ -17,6 +17,11 @@ from scenarios.initializers.process import DISK_BYTES, Ended, Limits, attend
 from scenarios.initializers.room import HOME, Room, destinations, furnish, surroundings
 from scenarios.initializers.start import start
 from scenarios.initializers.tree import View, changed, listing, strays
+
+
+def unsupported(call: Call, isolation: Isolation) -> str:
+    """Why a call cannot be made with that isolation; "" where it can."""
+    return NEEDS_SANDBOX if isolation == "none" and call.conditions.need_sandbox else ""
 
 
 def run(
@@ -75,7 +80,7 @@ def observe(call: Call, room: Room, before: Mapping[str, int], aliases: Mapping[
     """
     now = surroundings(room)
     modes = listing(room.root) | listing(room.beside)
-    view = View(room.root, modes, call.mounts, aliases, hashed=call.hashed)
+    view = View(room.root, modes, call.mounts, aliases, hashed=call.conditions.hashed)
     observed = destinations(call)
     allowed = [*observed, "/tmp"]  # noqa: S108 - the initializer's own
     return Left(

@@ -122,7 +122,7 @@ def test_a_failure_reads_well(tmp_path: Path) -> None:
 
 def test_the_command_of_a_failure_runs_that_case(tmp_path: Path) -> None:
     """One case, named by its node id: never a verdict other than nonconformant or incomplete."""
-    case = f"{SUITE}/test_placement.py::test_a_folder_arrives_as_its_tree[local]"
+    case = f"{SUITE}/download/test_placement.py::test_a_folder_arrives_as_its_tree[local]"
     command = [case if part == str(SUITE) else part for part in _command(tmp_path, "--initializer", HONEST)]
     process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     done = Finished(process, tmp_path / "reports")

@@ -25,7 +25,7 @@ from reports.model import Report, to_json
 from reports.summary import summary
 from scenarios.clients import client
 from scenarios.initializers import proc, sandbox
-from scenarios.initializers.base import DEST, PVC, Call
+from scenarios.initializers.base import DEST, PVC, Call, Conditions
 from scenarios.network.throttled_link import Line, draw, program
 from scenarios.network.view import Request
 from scenarios.servers.base import DIRECT
@@ -172,7 +172,7 @@ def test_large_files_stay_on_disk(tmp_path: Path) -> None:
     content = SHARDS.make()["part-0/0000.bin"]
     (claim / "model.bin").write_bytes(content)
     (tmp_path / "call").mkdir()
-    call = Call([(PVC, DEST)], tmp_path / "call", mounts={PVC: claim}, hashed=True)
+    call = Call([(PVC, DEST)], tmp_path / "call", mounts={PVC: claim}, conditions=Conditions(hashed=True))
     outcome = sandbox.run(["/bin/cp", "-r", f"{PVC}/.", DEST], [], replace(call, arguments=[]), WORKING[0])
     assert outcome.trees[DEST]["model.bin"].content == SHARDS.expected()["part-0/0000.bin"]
     assert outcome.peak_disk >= len(content)

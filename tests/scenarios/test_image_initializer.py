@@ -14,7 +14,7 @@ import pytest
 from clusters.engine import Engine
 from clusters.toolchain.go import go
 from scenarios.initializers import NoInitializer, initializer
-from scenarios.initializers.base import ANYBODY, DEST, Call, Initializer, Kill
+from scenarios.initializers.base import ANYBODY, DEST, Call, Conditions, Initializer, Kill
 from scenarios.stores.base import NotOffered
 from tests.processes import after, command_lines
 
@@ -94,17 +94,17 @@ def test_what_it_writes_elsewhere_is_seen(image: Initializer, tmp_path: Path) ->
 
 def test_a_confined_call_writes_nowhere_else(image: Initializer, tmp_path: Path) -> None:
     """Neither as the image's user nor where that could write."""
-    outcome = image.call(Call([("env://NOTHING", DEST)], tmp_path, confined=True))
+    outcome = image.call(Call([("env://NOTHING", DEST)], tmp_path, conditions=Conditions(confined=True)))
     assert b"uid=%d" % (os.getuid() or ANYBODY) in (outcome.trees[DEST]["env"].content or b"")
-    refused = image.call(Call([("stray:///opt/elsewhere", DEST)], tmp_path, confined=True))
+    refused = image.call(Call([("stray:///opt/elsewhere", DEST)], tmp_path, conditions=Conditions(confined=True)))
     assert (refused.exit_code, refused.strays) == (3, [])
     assert "read-only" in refused.stderr
-    assert image.call(Call([("stray:///tmp/own", DEST)], tmp_path, confined=True)).exit_code == 0
+    assert image.call(Call([("stray:///tmp/own", DEST)], tmp_path, conditions=Conditions(confined=True))).exit_code == 0
 
 
 def test_a_small_disk_is_full_and_can_be_looked_at(image: Initializer, tmp_path: Path) -> None:
     """Also when the container is gone, and with it the disk."""
-    outcome = image.call(Call([("fill://", DEST)], tmp_path, space=1 << 20))
+    outcome = image.call(Call([("fill://", DEST)], tmp_path, conditions=Conditions(space=1 << 20)))
     assert (outcome.ended, outcome.exit_code) == ("exit", 3)
     assert "no space left on device" in outcome.stderr
     assert len(outcome.trees[DEST]["filler"].content or b"") == 1 << 20
@@ -116,7 +116,7 @@ def test_a_small_disk_that_nobody_saw_is_no_verdict(
     """The container and its disk are another machine's, or were gone before anybody could look."""
     monkeypatch.setattr("scenarios.initializers.image._sees", lambda *_: False)
     with pytest.raises(NotOffered, match="its small disk was not seen"):
-        image.call(Call([("nothing://", DEST)], tmp_path, space=1 << 20))
+        image.call(Call([("nothing://", DEST)], tmp_path, conditions=Conditions(space=1 << 20)))
 
 
 def test_a_refusal_keeps_its_status_and_words(image: Initializer, tmp_path: Path) -> None:
@@ -134,7 +134,9 @@ def test_a_call_is_ended_by_its_limit(image: Initializer, engine: Engine, tmp_pa
 
 
 def test_a_signal_reaches_it(image: Initializer, tmp_path: Path) -> None:
-    outcome = image.call(Call([("sleep://politely", DEST)], tmp_path, timeout_s=30, terminate_when=after(1.0)))
+    outcome = image.call(
+        Call([("sleep://politely", DEST)], tmp_path, timeout_s=30, conditions=Conditions(terminate_when=after(1.0)))
+    )
     assert (outcome.ended, outcome.exit_code) == ("exit", -15)
 
 
@@ -150,7 +152,7 @@ def test_one_of_its_processes_can_be_killed(image: Initializer, tmp_path: Path) 
     dest = f"/data/{os.getpid()}"
     alone = ["/contract", "hold://alone", dest]
     kill = Kill(lambda: alone in command_lines(), worker=True)
-    outcome = image.call(Call([("hold://both", dest)], tmp_path, kill=kill))
+    outcome = image.call(Call([("hold://both", dest)], tmp_path, conditions=Conditions(kill=kill)))
     assert (outcome.killed, outcome.exit_code) == ("worker", 3)
     assert "killed" in outcome.stderr
 

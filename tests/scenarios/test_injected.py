@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scenarios.initializers.base import DEST, Call
+from scenarios.initializers.base import DEST, Call, Conditions
 from scenarios.initializers.command import Command
 from scenarios.initializers.injected import Injected, Place
 from scenarios.stores.base import NotOffered
@@ -18,8 +18,18 @@ from scenarios.stores.base import NotOffered
     ("release", "uri", "more", "reason"),
     [
         ("0.19.0", "model-registry://model", {}, "would give one case the storage container of another"),
-        ("0.20.0", "s3://bucket/model", {"space": 1}, "as large as the node's disk"),
-        ("0.20.0", "s3://bucket/model", {"offline": True}, "for the cluster's network to say"),
+        (
+            "0.20.0",
+            "s3://bucket/model",
+            {"conditions": Conditions(space=1)},
+            "size-limited destinations are not supported",
+        ),
+        (
+            "0.20.0",
+            "s3://bucket/model",
+            {"conditions": Conditions(offline=True)},
+            "pods without a network are not supported",
+        ),
         ("0.20.0", "s3://bucket/model", {"present": {DEST: {"x": b""}}}, "on an empty volume"),
     ],
     ids=["same-uri", "small-disk", "offline", "files-before"],

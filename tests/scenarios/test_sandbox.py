@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from scenarios.initializers import sandbox
-from scenarios.initializers.base import ANYBODY, DEST, HDFS_SECRET, PVC, Call, Entry, Isolation, Outcome
+from scenarios.initializers.base import ANYBODY, DEST, HDFS_SECRET, PVC, Call, Conditions, Entry, Isolation, Outcome
+from scenarios.initializers.command import Command
 from scenarios.initializers.process import KEPT_BYTES
 from scenarios.initializers.room import SCRATCH
 from scenarios.stores.base import NotOffered
@@ -41,7 +42,7 @@ def test_a_confined_call_writes_nowhere_else(tmp_path: Path, isolation: Isolatio
     needed = tmp_path / "needed"
     needed.write_text("here\n")
     (tmp_path / "call").mkdir()
-    call = Call([("x://y", DEST)], tmp_path / "call", confined=True)
+    call = Call([("x://y", DEST)], tmp_path / "call", conditions=Conditions(confined=True))
     outcome = sandbox.run(["/bin/sh", "-c", script, str(needed)], [needed], call, isolation)
     assert outcome.stdout.split() == [str(ANYBODY), "0", "here"]
     assert list(outcome.trees[DEST]) == ["f"]
@@ -155,7 +156,7 @@ def test_a_mount_over_a_file_of_the_machine(tmp_path: Path, isolation: Isolation
 def test_offline(tmp_path: Path, isolation: Isolation) -> None:
     """Only the network of the machine with itself, and that is up."""
     script = "tail -n +3 /proc/net/dev | cut -d: -f1; cat /sys/class/net/lo/operstate; cat /proc/net/fib_trie"
-    call = Call([("x", DEST)], tmp_path, offline=True)
+    call = Call([("x", DEST)], tmp_path, conditions=Conditions(offline=True))
     said = sandbox.run(["/bin/sh", "-c", script, "sh"], [], call, isolation).stdout
     assert said.split()[0] == "lo"
     assert "127.0.0.1" in said
@@ -275,9 +276,9 @@ def test_what_is_printed_has_the_paths_inside(shell: Shell, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "call",
     [
-        {"offline": True},
-        {"confined": True},
-        {"space": 1 << 20},
+        {"conditions": Conditions(offline=True)},
+        {"conditions": Conditions(confined=True)},
+        {"conditions": Conditions(space=1 << 20)},
         {"source": "file:///mnt/models/../../etc/passwd"},
         {"source": f"{PVC}/../x"},
         {"mounts": "absolute"},
@@ -297,7 +298,7 @@ def test_a_call_that_would_be_another_one_without_a_sandbox(tmp_path: Path, call
         mount = PVC
     made = Call([(call.pop("source", PVC), DEST)], tmp_path, mounts={mount: claim}, **call)
     with pytest.raises(NotOffered, match="leave out --isolation none"):
-        sandbox.run(["/bin/true"], [], made, "none")
+        Command("/bin/true", "none").call(made)
 
 
 def test_a_destination_that_became_a_link(shell: Shell, tmp_path: Path) -> None:
@@ -418,16 +419,16 @@ def test_a_helper_that_follows_is_no_survivor(shell: Shell) -> None:
 def test_termination(shell: Shell) -> None:
     """A handler is given the signal, and its time is measured."""
     script = "trap 'sleep 0.2; exit 7' TERM; while :; do sleep 0.02; done"
-    outcome = shell(script, terminate_when=after(0.3))
+    outcome = shell(script, conditions=Conditions(terminate_when=after(0.3)))
     assert (outcome.ended, outcome.exit_code) == ("exit", 7)
     assert outcome.ended_after_signal_s is not None
     assert 0.2 <= outcome.ended_after_signal_s < 5
-    assert shell("exit 0", terminate_when=after(5)).ended_after_signal_s is None
+    assert shell("exit 0", conditions=Conditions(terminate_when=after(5))).ended_after_signal_s is None
 
 
 def test_termination_without_a_handler(shell: Shell) -> None:
     """The kernel drops the signal to a container's first process; it runs on until the limit."""
-    outcome = shell("exec sleep 60", terminate_when=after(0.1), timeout_s=0.5)
+    outcome = shell("exec sleep 60", conditions=Conditions(terminate_when=after(0.1)), timeout_s=0.5)
     assert outcome.ended == "timeout"
     assert outcome.ended_after_signal_s is not None
     assert outcome.ended_after_signal_s > 0.3
