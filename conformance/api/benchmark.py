@@ -23,9 +23,10 @@ from scenarios.initializers.proc import cores
 from scenarios.locks import Place, SharedLock, of_this_user
 from scenarios.network.throttled_link import Line, address, draw
 from scenarios.network.view import Gateway, Request
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Unavailable
 from scenarios.stores import GCS, HTTP
-from scenarios.stores.base import NotOffered, Store
+from scenarios.stores.base import Store
 
 #: Seconds that a measured call may take.
 TIMEOUT_S = 120.0

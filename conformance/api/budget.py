@@ -13,7 +13,7 @@ from conformance.api.workloads import LARGE, MIB, TINY, Workload
 from conformance.spec import Budget
 from reports.measurement import Measurement
 from scenarios.clients import description
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 
 Read = Callable[[Bench, Series], list[float]]
 

@@ -10,8 +10,9 @@ from conformance.api.fetch import Fetch, Fetcher
 from conformance.api.samples import Sample
 from scenarios.network.faults import FILE_BYTES, IMPATIENT, Fault, answering, breaking, expiring
 from scenarios.network.view import CROOKED, Gateway
+from scenarios.reasons import NotOffered
 from scenarios.stores import S3
-from scenarios.stores.base import Access, NotOffered, Store
+from scenarios.stores.base import Access, Store
 
 #: Seconds within which a call gets over a fault that passes, and one that lasts has to be told.
 RECOVERED_S = 60.0

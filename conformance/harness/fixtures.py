@@ -24,8 +24,9 @@ from conformance.harness.run import RUN, Run
 from reports.measurement import Measurement
 from scenarios.content.models import MODEL, SHARDED
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.stores import OCI
-from scenarios.stores.base import NotOffered, Store
+from scenarios.stores.base import Store
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
 from reports.redact import forms_of
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.stores import HTTP, S3, AzureBlob, AzureFiles, Git
-from scenarios.stores.base import Access, NotOffered, Store
+from scenarios.stores.base import Access, Store
 
 _USER, _PASSWORD = "user-of-the-suite", "canary/of+the~suite-4711"
 

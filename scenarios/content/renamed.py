@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 from scenarios.content.hostile import EVIL, GOOD, MARK
 from scenarios.network.gateway.renaming import Renaming
+from scenarios.reasons import NotOffered
 from scenarios.stores import AzureFiles, HuggingFace, WebHDFS
-from scenarios.stores.base import Access, NotOffered, Store
+from scenarios.stores.base import Access, Store
 
 PLACEHOLDER = "placeholder"
 

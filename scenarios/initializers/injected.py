@@ -32,7 +32,7 @@ from scenarios.initializers.base import DEST, Call, Entry, Initializer, Outcome
 from scenarios.initializers.delivery import Delivery, delivery
 from scenarios.initializers.sought import found_in
 from scenarios.locks import SharedLock
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 
 RUNTIME = "conformance-inspector"
 #: Scheduling, the sandbox, two containers: what a pod takes beside its initializer, on a busy node.

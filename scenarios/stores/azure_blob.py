@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers.azurite import Azurite
 from scenarios.servers.base import Endpoint, Mode, Server
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree, put_each
+from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree, put_each
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient

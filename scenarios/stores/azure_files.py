@@ -14,9 +14,10 @@ from typing import ClassVar, get_args
 from urllib.parse import urlencode
 
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers.azure_files import ACCOUNT, HOST, ZONED_HOST, AzureFilesServer, sas
 from scenarios.servers.base import Endpoint, Mode, Server
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Tree
+from scenarios.stores.base import NOBODY, Access, AccessKind, Tree
 from scenarios.stores.standin import StandInStore
 
 

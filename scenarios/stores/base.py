@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from packaging.specifiers import SpecifierSet
 
 from scenarios.network.view import Gateway, Request
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Endpoint, Mode, Server
 
 #: A model as a store holds it: relative path with `/` -> content.
@@ -29,10 +30,6 @@ AccessKind = Literal["valid", "anonymous", "none", "wrong", "denied", "session"]
 
 #: `Store.kserve` of a scheme that none of KServe's own initializers knows: only custom storage containers have it.
 NO_RELEASE = "<0"
-
-
-class NotOffered(Exception):
-    """The server behind the store cannot play this situation; the text says which and why."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
+from scenarios.reasons import NotOffered
+from scenarios.stores.base import Access, AccessKind, Store, Tree
 
 
 class Folder(Store):

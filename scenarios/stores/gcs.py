@@ -11,12 +11,13 @@ from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.servers.fake_gcs_server import FakeGCSServer
 from scenarios.servers.gcp_storage_emulator import GCPStorageEmulator
 from scenarios.servers.google_accounts import EVERYBODY, TOKEN_HOST, admit
 from scenarios.servers.images import FakeGCSServerImage
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree
+from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree
 
 #: Where KServe's webhook mounts the service account's file.
 CREDENTIALS = "/var/secrets/gcloud-application-credentials.json"

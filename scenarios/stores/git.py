@@ -17,10 +17,11 @@ from urllib.parse import quote
 
 from scenarios.content.hostile import GitEntry
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers import accounts
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.servers.git_http import GitHttp
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree
+from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree
 
 HOST = GitHttp.hosts[0]
 BRANCH = "refs/heads/main"

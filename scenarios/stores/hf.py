@@ -11,9 +11,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, ClassVar, get_args
 
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Mode, Server
 from scenarios.servers.hub import MIRROR, Hub
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Tree
+from scenarios.stores.base import NOBODY, Access, AccessKind, Tree
 from scenarios.stores.standin import StandInStore
 
 MAIN = "main"

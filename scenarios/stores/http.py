@@ -9,9 +9,10 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Literal, get_args
 from urllib.parse import quote, urlencode
 
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Mode, Server
 from scenarios.servers.http_server import HttpServer
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Tree
+from scenarios.stores.base import NOBODY, Access, AccessKind, Tree
 from scenarios.stores.standin import StandInStore
 
 HOST = "models.files.example"

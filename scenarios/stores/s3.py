@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.servers.images import MinIOImage
 from scenarios.servers.minio import MinIO
 from scenarios.servers.moto import Moto
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree, put_each
+from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree, put_each
 
 
 class S3(Store):

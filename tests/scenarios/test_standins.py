@@ -18,6 +18,7 @@ import pytest
 
 from scenarios.initializers.base import HDFS_SECRET
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers import azure_files as azure_server
 from scenarios.servers.base import Endpoint
 from scenarios.servers.fleet import Fleet
@@ -25,7 +26,7 @@ from scenarios.servers.hub import CDN, HUB, MIRROR
 from scenarios.servers.standin import Corner
 from scenarios.servers.webhdfs import DATA_NODE, NAME_NODE
 from scenarios.stores.azure_files import AzureFiles
-from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
+from scenarios.stores.base import Access, AccessKind, Store, Tree
 from scenarios.stores.hf import HuggingFace
 from scenarios.stores.http import HOST, HTTP, OTHER_HOST
 from scenarios.stores.standin import StandInStore
