@@ -25,8 +25,8 @@ from reports.measurement import Measurement
 from scenarios.content.models import MODEL, SHARDED
 from scenarios.network.view import Gateway
 from scenarios.reasons import NotOffered
-from scenarios.stores import OCI
 from scenarios.stores.base import Store
+from scenarios.stores.oci import OCI
 
 
 @pytest.fixture

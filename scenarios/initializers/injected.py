@@ -29,10 +29,11 @@ from scenarios.cluster.namespaces import open_namespace
 from scenarios.cluster.pods import Ended, NeverReady, Pods, events, first_end, log_of, meta
 from scenarios.cluster.transcript import without_values
 from scenarios.initializers.base import DEST, Call, Entry, Initializer, Outcome
-from scenarios.initializers.delivery import Delivery, delivery
+from scenarios.initializers.delivery import delivery
 from scenarios.initializers.sought import found_in
 from scenarios.locks import SharedLock
 from scenarios.reasons import NotOffered
+from scenarios.stores.delivery import Delivery
 
 RUNTIME = "conformance-inspector"
 #: Scheduling, the sandbox, two containers: what a pod takes beside its initializer, on a busy node.

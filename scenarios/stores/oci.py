@@ -101,6 +101,10 @@ class OCI(Store):
     def uri(self, path: str = "") -> str:
         return f"oci://{HOST}/{self.case}/{self._valid(path)}:latest"
 
+    def with_word(self, uri: str, word: str) -> str:
+        """As a tag."""
+        return f"{uri}:{word}"
+
     def access(self, kind: AccessKind = "valid") -> Access:
         if kind == "session":
             raise NotOffered("oci: a docker config.json has no session tokens")

@@ -120,6 +120,15 @@ def test_a_stand_in_runs_and_says_what_it_is(fleet: Fleet, kind: type[StandInSto
     assert endpoint.version.startswith("aiohttp ")
 
 
+@pytest.mark.parametrize("kind", [HTTP, WebHDFS, AzureFiles], ids=lambda kind: kind.name)
+def test_a_sample_lies_where_its_uri_leads(stores: Stores, kind: type[StandInStore]) -> None:
+    """In the folder that the store names, or at its root."""
+    store = kind(*stores._parts(kind))
+    store.put_sample({"a.bin": b"a"})
+    assert (store.corner.folder / store.sample_folder / "a.bin").read_bytes() == b"a"
+    assert f"{store.case}/{store.sample_folder}" in store.sample_uri("a.bin")
+
+
 def test_host_names_lead_to_one_server_each() -> None:
     hosts = [host for kind in KINDS for host in kind.servers["embedded"].hosts]
     assert len(set(hosts)) == len(hosts)
