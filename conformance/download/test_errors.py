@@ -22,9 +22,9 @@ def test_what_does_not_exist(store: Store, initializer: Fetcher, name: str) -> N
 
 @rule("ERR-001", stores=("tagged",))
 @pytest.mark.parametrize("revision", ["no-such-revision"])
-def test_a_revision_that_does_not_exist(initializer: Fetcher, sample: Sample, revision: str) -> None:
+def test_a_revision_that_does_not_exist(store: Store, initializer: Fetcher, sample: Sample, revision: str) -> None:
     """The repository is there, the revision (the tag) is not."""
-    run = initializer.fetch(f"{sample.uri.removesuffix(':latest')}:{revision}")
+    run = initializer.fetch(store.at_revision(sample.uri, revision))
     run.assert_failed()
     run.assert_last_words()
     run.assert_asked()

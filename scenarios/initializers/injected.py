@@ -33,6 +33,7 @@ from scenarios.initializers.delivery import delivery
 from scenarios.initializers.sought import found_in
 from scenarios.locks import SharedLock
 from scenarios.reasons import NotOffered
+from scenarios.stores import STORES
 from scenarios.stores.delivery import Delivery
 
 RUNTIME = "conformance-inspector"
@@ -44,8 +45,7 @@ SHARE = 2
 _SEVERAL = Version("0.16")
 #: `storageContainerName` is there since this release. Before, of several that match a URI any may be taken.
 _BY_NAME = Version("0.20")
-#: Its URIs name no place, so that those of different cases are the same.
-_PLACELESS = "model-registry://"
+_PLACELESS = tuple(store.placeless for store in STORES.values() if store.placeless)
 _numbers = itertools.count(1)
 
 

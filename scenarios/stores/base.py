@@ -108,6 +108,8 @@ class Store(ABC):
     client: ClassVar[Client | None] = None
     #: The variable that KServe's webhook takes from a Secret of the user, by the same name.
     webhook_variable: ClassVar[str] = ""
+    #: What its URIs begin with, if they name no place. Those of different cases are then the same.
+    placeless: ClassVar[str] = ""
     #: The server for each mode.
     servers: ClassVar[Mapping[Mode, type[Server]]] = {}
     #: The kind of store that holds the content, where this one only names it.
@@ -195,6 +197,10 @@ class Store(ABC):
     def with_word(self, uri: str, word: str) -> str:
         """`uri` with `word` as one more part of what it names."""
         return f"{uri.rstrip('/')}/{word}"
+
+    def at_revision(self, uri: str, revision: str) -> str:  # noqa: ARG002
+        """The URI of the model at `uri` in this revision, or with this tag. Raises NotOffered."""
+        raise NotOffered(f"{self.name}: its URI names no revision")
 
     def presigned(self, path: str, content: bytes) -> tuple[str, str]:  # noqa: ARG002
         """A new file's URI with a query that lets everybody read it, and the secret part. Raises NotOffered."""

@@ -74,6 +74,9 @@ class HuggingFace(StandInStore):
         """As a revision."""
         return f"{uri}:{word}"
 
+    def at_revision(self, uri: str, revision: str) -> str:
+        return f"{uri}:{revision}"
+
     def commit(self, name: str, revision: str = MAIN) -> str:
         """The full id of the commit that `revision` of repository `name` stands at; a revision as well."""
         return str(self.corner.facts()["repositories"][name]["refs"][revision])

@@ -34,6 +34,7 @@ class ModelRegistry(StandInStore):
 
     name = "model-registry"
     kserve = NO_RELEASE
+    placeless = "model-registry://"
     behind = S3
     servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), ModelRegistryServer)
 

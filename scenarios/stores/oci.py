@@ -105,6 +105,9 @@ class OCI(Store):
         """As a tag."""
         return f"{uri}:{word}"
 
+    def at_revision(self, uri: str, revision: str) -> str:
+        return f"{uri.removesuffix(':latest')}:{revision}"
+
     def access(self, kind: AccessKind = "valid") -> Access:
         if kind == "session":
             raise NotOffered("oci: a docker config.json has no session tokens")

@@ -79,6 +79,7 @@ def test_groups_are_what_stores_can() -> None:
         "volumes": lambda kind: kind.mount,
         "listed": lambda kind: kind.expiry and kind.served_at is not Store.served_at,
         "parts": lambda kind: kind.malformed,
+        "tagged": lambda kind: kind.at_revision is not Store.at_revision,
         "presigned": lambda kind: kind.presigned is not Store.presigned,
         "userinfo": lambda kind: kind.with_login is not Store.with_login,
         "concurrent": lambda kind: kind.concurrency,
