@@ -1,4 +1,4 @@
-"""A store: where models lie, by URI scheme. It puts trees there and says how an initializer reaches them."""
+"""A store: a place for models, by URI scheme. It puts trees there and knows how an initializer reaches them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Store(ABC):
     kserve: ClassVar[str] = ""
     #: Whether a whole folder (repository, image) has a URI, or only each of its files.
     folders: ClassVar[bool] = True
-    #: The folder that a sample lies in; "" is the root.
+    #: The folder of a sample; "" is the root.
     sample_folder: ClassVar[str] = "model"
     #: Where an initializer sees its root, if it is mounted.
     mount: ClassVar[str] = ""
@@ -98,7 +98,7 @@ class Store(ABC):
     proxied: ClassVar[bool] = True
     #: Whether its listings name a file by its whole key. Otherwise they name it by its path in the folder.
     lists_keys: ClassVar[bool] = False
-    #: What strikes a client whose credentials expire after the first file. None where a model is one request.
+    #: The fault by which credentials expire after the first file. None where a model is one request.
     expiry: ClassVar[Fault | None] = None
     #: Variables that make its clients less patient than they are by default, so that a run is shorter.
     impatience: ClassVar[Mapping[str, str]] = {}

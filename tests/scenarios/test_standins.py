@@ -121,7 +121,7 @@ def test_a_stand_in_runs_and_says_what_it_is(fleet: Fleet, kind: type[StandInSto
 
 
 @pytest.mark.parametrize("kind", [HTTP, WebHDFS, AzureFiles], ids=lambda kind: kind.name)
-def test_a_sample_lies_where_its_uri_leads(stores: Stores, kind: type[StandInStore]) -> None:
+def test_a_sample_is_put_where_its_uri_leads(stores: Stores, kind: type[StandInStore]) -> None:
     """In the folder that the store names, or at its root."""
     store = kind(*stores._parts(kind))
     store.put_sample({"a.bin": b"a"})
