@@ -13,7 +13,7 @@ from conformance.api.pod import InjectedPod
 from conformance.spec import Rule
 from scenarios.cluster.admission import Answer, Workspace
 from scenarios.cluster.kubernetes import INITIALIZER, INTERNAL, SERVICE_LABEL, SOURCE_URI, Object
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 
 #: The name of the webhook that injects, in every release.
 POD_WEBHOOK = "inferenceservice.kserve-webhook-server.pod-mutator"

@@ -16,16 +16,15 @@ from pathlib import Path
 
 from conformance.api.fetch import Broken, Fetcher
 from conformance.api.workloads import Workload
-from scenarios.clients import client
-from scenarios.content.models import under
+from scenarios.clients import Client
 from scenarios.initializers.base import DEST, Call, Conditions, Initializer, Outcome
 from scenarios.initializers.proc import cores
 from scenarios.locks import Place, SharedLock, of_this_user
 from scenarios.network.throttled_link import Line, address, draw
 from scenarios.network.view import Gateway, Request
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Unavailable
-from scenarios.stores import GCS, HTTP
-from scenarios.stores.base import NotOffered, Store
+from scenarios.stores.base import Store
 
 #: Seconds that a measured call may take.
 TIMEOUT_S = 120.0
@@ -80,6 +79,13 @@ class Bench:
     gateway: Gateway
     folder: Path
 
+    @property
+    def client(self) -> Client:
+        """The reference client of the store. Raises NotOffered."""
+        if self.store.client is None:
+            raise NotOffered(f"{self.store.name} has no reference client")
+        return self.store.client
+
     def series(self, workload: Workload, samples: int) -> Series:
         """At least `samples` of the workload; those that are not there yet are taken now.
 
@@ -96,10 +102,9 @@ class Bench:
 
     def _extend(self, series: Series, workload: Workload, samples: int) -> None:
         tree, expected = workload.make(), workload.expected()
-        self.store.put(under("model", tree))
+        self.store.put_sample(tree)
         series.size, series.files = sum(map(len, tree.values())), len(tree)
-        single = isinstance(self.store, HTTP)
-        uri = self.store.uri(f"model/{next(iter(tree))}" if single else "model")
+        uri = self.store.sample_uri(next(iter(tree)))
         del tree
         with ExitStack() as stack:
             if workload.line:
@@ -130,7 +135,7 @@ class Bench:
         self, uri: str, environment: Mapping[str, str], expected: Mapping[str, bytes], line: Line | None
     ) -> Sample:
         since = self.gateway.position()
-        outcome = self._call(client(self.store.name), uri, environment, line)
+        outcome = self._call(self.client.program(), uri, environment, line)
         found = outcome.trees.get(DEST, {})
         arrived = {path: found[path].content for path in expected if path in found}
         if outcome.exit_code != 0 or arrived != expected:
@@ -139,15 +144,13 @@ class Bench:
 
     def _call(self, program: Initializer, uri: str, environment: Mapping[str, str], line: Line | None) -> Outcome:
         access = self.store.access()
-        if isinstance(self.store, GCS):
-            environment = {**environment, "REFERENCE_TOKEN": self.store.server.extra["valid_token"]}
         workdir = Path(tempfile.mkdtemp(dir=self.store.scratch))
         mounts = {**self.gateway.mounts, **access.mounts}
         try:
             call = Call(
                 [(uri, DEST)],
                 workdir,
-                environment,
+                {**environment, **self.store.client_environment()},
                 mounts,
                 timeout_s=TIMEOUT_S,
                 conditions=Conditions(hashed=True, at_once=line is not None),

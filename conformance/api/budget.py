@@ -12,8 +12,7 @@ from conformance.api.intervals import FEWEST, LEAST_SPREAD, MOST, Interval, inte
 from conformance.api.workloads import LARGE, MIB, TINY, Workload
 from conformance.spec import Budget
 from reports.measurement import Measurement
-from scenarios.clients import description
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 
 Read = Callable[[Bench, Series], list[float]]
 
@@ -135,7 +134,7 @@ class Meter:
             unit=self.budget.unit,
             samples=_rounded(values),
             reference=_rounded(beside),
-            reference_name=(quantity.beside_name or description(store)) if beside else "",
+            reference_name=(quantity.beside_name or self.bench.client.description) if beside else "",
             budget=self.budget.text(store),
             share=_rounded([found.low, found.high]),
             decision=found.decision,

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from conformance.api.fetch import Broken, Fetch
 from scenarios.content.hostile import EVIL, MARK
 from scenarios.initializers.base import DEST
-from scenarios.stores import PVC, Local
+from scenarios.stores import STORES
 
 #: What a link may lead to: KServe's initializer links a volume's files instead of copying them.
-_SOURCES = (PVC.mount, Local.mount)
+_SOURCES = tuple(store.mount for store in STORES.values() if store.mount)
 
 
 def assert_contained(run: Fetch, *, whole: Mapping[str, bytes] | None = None) -> None:

@@ -18,7 +18,8 @@ from conformance.spec import Rule, Spec
 from reports.redact import forms_of
 from scenarios.initializers.base import DEST, NEEDS_SANDBOX, ORDINARY, Call, Conditions, Entry, Initializer, Outcome
 from scenarios.network.view import TRUST, Gateway
-from scenarios.stores.base import Access, NotOffered, Store
+from scenarios.reasons import NotOffered
+from scenarios.stores.base import Access, Store
 
 #: Lines of output that a failure shows.
 SHOWN_LINES = 14

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.harness.run import Run
-from scenarios.content.models import under
-from scenarios.stores import HTTP, STORES, AzureFiles
+from scenarios.stores import STORES
 from scenarios.stores.base import Store
 
 _numbers = itertools.count(1)
@@ -35,11 +34,5 @@ def corner(run: Run, store: str, folder: Path) -> Store:
 
 def deposit(store: Store, tree: Mapping[str, bytes], single: str) -> Sample:
     """Put `tree` where it can be fetched from as a whole, or else its file `single`."""
-    if isinstance(store, AzureFiles):
-        # KServe keeps the folder's name there (PLACE-001); at the root that fault does not hide the others.
-        store.put(tree)
-        return Sample(f"{store.uri()}/", tree)
-    store.put(under("model", tree))
-    if isinstance(store, HTTP):
-        return Sample(store.uri(f"model/{single}"), {single: tree[single]})
-    return Sample(store.uri("model"), tree)
+    store.put_sample(tree)
+    return Sample(store.sample_uri(single), tree if store.folders else {single: tree[single]})

@@ -9,8 +9,8 @@ from conformance import rule
 from conformance.api.fetch import Fetcher
 from scenarios.content.models import MODEL, archive, link, noise, tar, tar_of, zipped
 from scenarios.initializers.base import DEST, Entry
-from scenarios.stores import HTTP
 from scenarios.stores.base import Store
+from scenarios.stores.http import HTTP
 
 _EVIL = b"written by an archive"
 

@@ -10,9 +10,7 @@ from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
 from conformance.harness.fixtures import Silence
 from scenarios.cluster.waiting import wait
-from scenarios.content.models import under
 from scenarios.initializers.base import DEST, Conditions
-from scenarios.stores import HTTP
 from scenarios.stores.base import Store
 
 #: Seconds that a terminated container has before the kubelet kills it is 30 by default; a third of it is asked for.
@@ -39,7 +37,7 @@ def test_several_pairs(store: Store, initializer: Fetcher) -> None:
     """Three sources of one store, each into its own destination."""
     names = ("first", "other", "third")
     store.put({f"{name}/only.bin": name.encode() for name in names})
-    run = initializer.fetch(*(store.uri(f"{name}/only.bin" if isinstance(store, HTTP) else name) for name in names))
+    run = initializer.fetch(*(store.model_uri(name, "only.bin") for name in names))
     for number, name in enumerate(names):
         assert run.tree_at(f"{DEST}/{number}") == {"only.bin": name.encode()}
 
@@ -49,7 +47,7 @@ def test_several_pairs(store: Store, initializer: Fetcher) -> None:
 def test_one_failing_pair_fails_the_call(store: Store, initializer: Fetcher, sample: Sample, place: int) -> None:
     """Of three sources one is not there."""
     uris = [sample.uri] * 2
-    uris.insert(place, store.uri("absent/x.bin" if isinstance(store, HTTP) else "absent"))
+    uris.insert(place, store.absent())
     initializer.fetch(*uris).assert_refused()
 
 
@@ -75,8 +73,7 @@ def test_what_lies_in_the_destination_stays(initializer: Fetcher, sample: Sample
 def test_what_lies_in_the_destination_survives_a_failure(store: Store, initializer: Fetcher) -> None:
     """Whoever clears away half a model leaves alone what was there before."""
     before = {"runtime/settings.json": b"{}", "notes.txt": b"keep"}
-    missing = store.uri("absent/x.bin" if isinstance(store, HTTP) else "absent")
-    run = initializer.fetch(missing, present={DEST: before})
+    run = initializer.fetch(store.absent(), present={DEST: before})
     run.require()
     found = run.entries()
     lost = [path for path, content in before.items() if path not in found or found[path].content != content]
@@ -144,8 +141,7 @@ def test_sigterm_ends_the_download(store: Store, initializer: Fetcher, silence: 
 @pytest.mark.usefixtures("sample")
 def test_the_last_words_tell_what_failed(store: Store, initializer: Fetcher) -> None:
     """Users see no more than the termination message: it names the missing path and says that it is missing."""
-    missing = store.uri("absent-model/x.bin" if isinstance(store, HTTP) else "absent-model")
-    run = initializer.fetch(missing)
+    run = initializer.fetch(store.absent("absent-model"))
     run.assert_failed()
     run.assert_last_words(names="absent-model")
     run.assert_asked()
@@ -183,7 +179,7 @@ def test_a_newer_version(store: Store, initializer: Fetcher, sample: Sample) -> 
     assert initializer.fetch(sample.uri).tree == sample.tree
     wait(lambda: int(time.time()) > second or None, "the next second")
     newer = {path: content[::-1] for path, content in sample.tree.items()}
-    store.put(newer if sample.uri.endswith("/") else under("model", newer))
+    store.put_sample(newer)
     assert initializer.fetch(sample.uri, again=True).tree == newer
 
 

@@ -7,12 +7,9 @@ from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
 from scenarios.content.models import MODEL, under
 from scenarios.initializers.base import DEST
-from scenarios.stores import HTTP, S3, STORES
+from scenarios.stores import STORES
 from scenarios.stores.base import Store
-
-
-def _missing(store: Store, name: str = "absent") -> str:
-    return store.uri(f"{name}/model.bin" if isinstance(store, HTTP) else name)
+from scenarios.stores.s3 import S3
 
 
 @rule("ERR-001")
@@ -20,14 +17,14 @@ def _missing(store: Store, name: str = "absent") -> str:
 @pytest.mark.parametrize("name", ["absent"])
 def test_what_does_not_exist(store: Store, initializer: Fetcher, name: str) -> None:
     """The bucket (share, owner, host) is there, the path in it is not."""
-    initializer.fetch(_missing(store, name)).assert_refused(names=name, asked=True)
+    initializer.fetch(store.absent(name)).assert_refused(names=name, asked=True)
 
 
 @rule("ERR-001", stores=("tagged",))
 @pytest.mark.parametrize("revision", ["no-such-revision"])
-def test_a_revision_that_does_not_exist(initializer: Fetcher, sample: Sample, revision: str) -> None:
+def test_a_revision_that_does_not_exist(store: Store, initializer: Fetcher, sample: Sample, revision: str) -> None:
     """The repository is there, the revision (the tag) is not."""
-    run = initializer.fetch(f"{sample.uri.removesuffix(':latest')}:{revision}")
+    run = initializer.fetch(store.at_revision(sample.uri, revision))
     run.assert_failed()
     run.assert_last_words()
     run.assert_asked()
@@ -105,7 +102,7 @@ def test_an_unreachable_store(store: Store, initializer: Fetcher) -> None:
 @pytest.mark.usefixtures("sample")
 def test_a_failure_leaves_nothing_behind(store: Store, initializer: Fetcher) -> None:
     """A model server that starts anyway must not find half a model."""
-    run = initializer.fetch(_missing(store))
+    run = initializer.fetch(store.absent())
     run.assert_failed()
     run.assert_asked()
     assert not run.delivered, f"left in {DEST}: {', '.join(run.delivered)}"
@@ -115,7 +112,7 @@ def test_a_failure_leaves_nothing_behind(store: Store, initializer: Fetcher) -> 
 @pytest.mark.usefixtures("sample")
 def test_a_path_with_the_letters_auth(store: Store, initializer: Fetcher) -> None:
     """Models of an author are missing now and then; nobody should look for credentials then."""
-    run = initializer.fetch(_missing(store, "author-model"))
+    run = initializer.fetch(store.absent("author-model"))
     run.assert_refused(asked=True)
     assert "authentication failed" not in run.last_words.lower(), "a missing path is reported as failed authentication"
 

@@ -11,8 +11,8 @@ from conformance.api.samples import Sample
 from conformance.harness.fixtures import Silence
 from scenarios.content.models import MODEL, link, tar, tar_of, under
 from scenarios.network.view import Gateway
-from scenarios.stores import ModelRegistry
 from scenarios.stores.base import NOBODY
+from scenarios.stores.model_registry import ModelRegistry
 
 #: Seconds after which a call has to have ended, whatever the registry does.
 BOUNDED_S = 120.0

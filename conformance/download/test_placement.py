@@ -6,9 +6,13 @@ from conformance import rule
 from conformance.api.fetch import Fetcher
 from conformance.api.samples import deposit
 from scenarios.content.models import LAYOUTS, MODEL, NAMES, noise, under
-from scenarios.stores import HTTP, OCI, AzureBlob, HuggingFace, Local, WebHDFS
+from scenarios.stores.azure_blob import AzureBlob
 from scenarios.stores.base import AccessKind, Store
-from scenarios.stores.oci import Layer
+from scenarios.stores.hf import HuggingFace
+from scenarios.stores.http import HTTP
+from scenarios.stores.local import Local
+from scenarios.stores.oci import OCI, Layer
+from scenarios.stores.webhdfs import WebHDFS
 
 
 @rule("PLACE-001")
@@ -124,8 +128,7 @@ def test_a_large_file_arrives_whole(store: Store, initializer: Fetcher) -> None:
     """9 MiB take more than one part of the usual clients (S3: 8 MiB, Azure: 4 MiB)."""
     weights = noise(9 * 2**20)
     store.put({"model/weights.bin": weights})
-    path = "model/weights.bin" if isinstance(store, HTTP) else "model"
-    assert initializer.fetch(store.uri(path)).tree == {"weights.bin": weights}
+    assert initializer.fetch(store.model_uri("model", "weights.bin")).tree == {"weights.bin": weights}
 
 
 @rule("PLACE-015")
@@ -141,8 +144,7 @@ def test_nothing_is_fetched_twice_or_beside(store: Store, initializer: Fetcher) 
     """No more content leaves the store than the model has; a sibling's 200 kB would show."""
     weights = noise(100_000)
     store.put({"model/weights.bin": weights, "model-2/other.bin": noise(200_000, seed=2)})
-    path = "model/weights.bin" if isinstance(store, HTTP) else "model"
-    run = initializer.fetch(store.uri(path))
+    run = initializer.fetch(store.model_uri("model", "weights.bin"))
     assert run.tree == {"weights.bin": weights}
     moved = sum(request.response_bytes for request in store.requests())
     assert moved < 1.2 * len(weights), f"{moved} bytes left the store for a model of {len(weights)}"

@@ -9,8 +9,9 @@ from conformance import rule
 from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
 from conformance.harness.fixtures import Silence
-from scenarios.stores import S3, WebHDFS
-from scenarios.stores.base import Access
+from scenarios.stores.base import Access, Store
+from scenarios.stores.s3 import S3
+from scenarios.stores.webhdfs import WebHDFS
 
 #: Key of a storage-config Secret -> the variable it stands for.
 KEYS = {
@@ -131,7 +132,6 @@ def test_time_limits_and_retries_can_be_set(store: S3, initializer: Fetcher, sil
 
 
 @rule("CRED-016")
-def test_concurrency_can_be_set_to_one(initializer: Fetcher, sample: Sample) -> None:
+def test_concurrency_can_be_set_to_one(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """On a small node one file at a time is enough."""
-    ones = dict.fromkeys(("S3_MAX_FILE_CONCURRENCY", "AZURE_MAX_FILE_CONCURRENCY", "AZURE_MAX_CHUNK_CONCURRENCY"), "1")
-    assert initializer.fetch(sample.uri, environment=ones).tree == sample.tree
+    assert initializer.fetch(sample.uri, environment=dict.fromkeys(store.concurrency, "1")).tree == sample.tree

@@ -8,8 +8,9 @@ from conformance import rule
 from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
 from scenarios.network.view import CA_PATH, Gateway
-from scenarios.stores import S3, WebHDFS
 from scenarios.stores.base import Store
+from scenarios.stores.s3 import S3
+from scenarios.stores.webhdfs import WebHDFS
 
 #: Where KServe's webhook mounts the ConfigMap with the CA bundle, by default.
 CUSTOM_CERTS = "/etc/ssl/custom-certs"

@@ -1,17 +1,14 @@
 """Faults of the network and of stores: what passes is got over, what lasts is told, nothing hangs or half succeeds."""
 
-from collections.abc import Mapping
-from urllib.parse import urlsplit
-
 import pytest
 
 from conformance import rule
 from conformance.api.fetch import Fetch, Fetcher
 from conformance.api.samples import Sample
-from scenarios.network.faults import FILE_BYTES, IMPATIENT, Fault, answering, breaking, expiring
+from scenarios.network.faults import FILE_BYTES, Fault, answering, breaking
 from scenarios.network.view import CROOKED, Gateway
-from scenarios.stores import S3
-from scenarios.stores.base import Access, NotOffered, Store
+from scenarios.reasons import NotOffered
+from scenarios.stores.base import Store
 
 #: Seconds within which a call gets over a fault that passes, and one that lasts has to be told.
 RECOVERED_S = 60.0
@@ -29,7 +26,7 @@ def _fetch(initializer: Fetcher, sample: Sample, *faults: Fault, within_s: float
     store = initializer.store
     assert store is not None, "faults need a store"
     store.gateway.interfere(store.case, *faults)
-    run = initializer.fetch(sample.uri, environment=IMPATIENT.get(store.name), timeout_s=within_s)
+    run = initializer.fetch(sample.uri, environment=store.impatience, timeout_s=within_s)
     if run.outcome.exit_code != 0:
         run.require()
     elif run.delivered and not any(request.struck for request in store.requests()):
@@ -121,7 +118,7 @@ def test_a_name_that_does_not_resolve(store: Store, initializer: Fetcher, gatewa
     uri, access = store.unreachable(NOWHERE)
     # Else the name would be the proxy's to resolve.
     direct = dict.fromkeys(("NO_PROXY", "no_proxy"), f"{gateway.environment()['NO_PROXY']},.invalid")
-    environment = {**direct, **IMPATIENT.get(store.name, {})}
+    environment = {**direct, **store.impatience}
     initializer.fetch(uri, access=access, environment=environment, timeout_s=TOLD_S).assert_refused()
 
 
@@ -129,22 +126,15 @@ def test_a_name_that_does_not_resolve(store: Store, initializer: Fetcher, gatewa
 @pytest.mark.parametrize("wrong", CROOKED)
 def test_a_wrong_certificate(store: Store, initializer: Fetcher, shards: Sample, gateway: Gateway, wrong: str) -> None:
     """Somebody else answers in the store's place, or its certificate was forgotten."""
-    access, environment = _crooked(store, gateway.crooked[wrong])
-    run = initializer.fetch(shards.uri, access=access, environment=environment, way="tls", timeout_s=TOLD_S)
+    access = store.facing(gateway.crooked[wrong])
+    run = initializer.fetch(shards.uri, access=access, way="tls", timeout_s=TOLD_S)
     run.assert_refused()
     assert not run.delivered, "something was delivered"
-
-
-def _crooked(store: Store, proxy: str) -> tuple[Access, Mapping[str, str]]:
-    """By way of the proxy; S3's clients say that the proxy is lost, so they meet its certificate themselves."""
-    if not isinstance(store, S3):
-        return store.access(), dict.fromkeys(("HTTPS_PROXY", "https_proxy"), proxy)
-    endpoint = urlsplit(proxy).netloc
-    settings = {"AWS_ENDPOINT_URL": f"https://{endpoint}", "S3_ENDPOINT": endpoint, "S3_USE_HTTPS": "1"}
-    return store.access().plus(**settings), IMPATIENT[store.name]
 
 
 @rule("FAULT-013")
 def test_credentials_expire_midway(store: Store, initializer: Fetcher, shards: Sample) -> None:
     """A token of an hour for a model that takes two."""
-    _fetch(initializer, shards, expiring(store.name), within_s=TOLD_S).assert_refused()
+    if store.expiry is None:
+        raise NotOffered(f"{store.name}: what is fetched in one request cannot lose its credentials midway")
+    _fetch(initializer, shards, store.expiry, within_s=TOLD_S).assert_refused()

@@ -7,7 +7,7 @@ from conformance.api.fetch import Fetcher, NotConcerned, difference
 from conformance.api.samples import Sample
 from scenarios.content.models import SHARD_BYTES
 from scenarios.initializers.base import DEST, Conditions, Kill
-from scenarios.network.faults import IMPATIENT, breaking
+from scenarios.network.faults import breaking
 from scenarios.stores.base import Store
 
 TOLD_S = 150.0
@@ -25,7 +25,7 @@ def test_a_full_disk(store: Store, initializer: Fetcher, shards: Sample) -> None
     """An emptyDir with a size limit on a RAM disk, and a model that is larger."""
     room = SHARD_BYTES * 3 // 4
     run = initializer.fetch(
-        shards.uri, environment=IMPATIENT.get(store.name), conditions=Conditions(space=room), timeout_s=TOLD_S
+        shards.uri, environment=store.impatience, conditions=Conditions(space=room), timeout_s=TOLD_S
     )
     run.assert_refused()
 

@@ -16,8 +16,8 @@ from scenarios.cluster.waiting import Unsettled
 from scenarios.content.models import MODEL, under
 from scenarios.initializers.base import DEST
 from scenarios.network.view import Gateway
-from scenarios.stores import OCI
 from scenarios.stores.base import Store
+from scenarios.stores.oci import OCI
 
 READONLY = "storage.kserve.io/readonly"
 #: What the Pod Security Standard `restricted` asks of a container.

@@ -24,8 +24,9 @@ from conformance.harness.record import record_of
 from conformance.harness.run import RUN, Run
 from scenarios.content.models import MODEL, SHARDED
 from scenarios.network.view import Gateway
-from scenarios.stores import OCI
-from scenarios.stores.base import NotOffered, Store
+from scenarios.reasons import NotOffered
+from scenarios.stores.base import Store
+from scenarios.stores.oci import OCI
 
 
 @pytest.fixture

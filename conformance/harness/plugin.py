@@ -28,8 +28,8 @@ from conformance.spec import SpecError, current, expand
 from reports.model import Outcome
 from reports.writer import ReportUnwritable
 from scenarios.initializers.base import NoInitializer
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Unavailable
-from scenarios.stores.base import NotOffered
 
 OPTIONS = pytest.StashKey[Options]()
 #: How many cases of each (rule, store) were deselected.

@@ -11,7 +11,7 @@ from conformance.api.admission import Admission
 from conformance.injection.test_injection import TRANSFORMER, WORKER
 from scenarios.cluster.configuration import Configuration
 from scenarios.cluster.kubernetes import INITIALIZER, MODELS, container
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 
 URI = "oci://registry.example/model:1"
 IMAGE = "registry.example/model:1"

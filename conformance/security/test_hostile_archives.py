@@ -8,8 +8,8 @@ from conformance.api.fetch import Fetcher
 from scenarios.content import hostile
 from scenarios.content.hostile import GOOD, MARK
 from scenarios.initializers.base import Conditions
-from scenarios.stores import OCI
 from scenarios.stores.base import Store
+from scenarios.stores.oci import OCI
 
 #: Seconds that a hostile archive may keep an initializer busy.
 BUSY_S = 30.0

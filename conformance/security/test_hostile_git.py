@@ -7,7 +7,7 @@ from conformance.api.containment import assert_contained
 from conformance.api.fetch import Fetcher
 from scenarios.content.hostile import GOOD, HOOK, git_trees
 from scenarios.initializers.base import DEST
-from scenarios.stores import Git
+from scenarios.stores.git import Git
 
 
 @rule("SEC-017")

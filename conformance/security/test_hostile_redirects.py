@@ -9,9 +9,9 @@ from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
 from conformance.download.test_tls import CONFIGMAP, CUSTOM_CERTS
 from scenarios.servers.hub import CDN
-from scenarios.stores import HTTP, HuggingFace
 from scenarios.stores.base import Store
-from scenarios.stores.http import OTHER_HOST
+from scenarios.stores.hf import HuggingFace
+from scenarios.stores.http import HTTP, OTHER_HOST
 
 _GARBAGE = {"words": b"not a certificate\n", "cut": b"-----BEGIN CERTIFICATE-----\nMIIB", "empty": b""}
 

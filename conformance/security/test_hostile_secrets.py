@@ -1,32 +1,12 @@
 """What becomes of credentials, beyond CRED-025: in files, at other hosts, and when they travel in the URI."""
 
-import base64
-from dataclasses import replace
-from urllib.parse import quote
-
 from conformance import rule
 from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
 from reports.redact import forms_of
 from scenarios.network.view import Gateway
-from scenarios.stores import HTTP, S3, AzureBlob, AzureFiles, Git
-from scenarios.stores.base import Access, NotOffered, Store
-
-_USER, _PASSWORD = "user-of-the-suite", "canary/of+the~suite-4711"
-
-
-def _in_userinfo(store: Git | HTTP, sample: Sample) -> tuple[str, Access]:
-    """`https://USER:PASSWORD@HOST/...`, as people paste it."""
-    if isinstance(store, Git):
-        access = store.access()
-        user, password = access.environment["GIT_USERNAME"], access.environment["GIT_PASSWORD"]
-        access = access.without("GIT_USERNAME", "GIT_PASSWORD")
-    else:
-        user, password = _USER, f"{_PASSWORD}-{store.case}"
-        asked = {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
-        store.serve("model/config.json", sample.tree["config.json"], headers_required=asked)
-        access = replace(store.access("anonymous"), secrets=(password,))
-    return sample.uri.replace("https://", f"https://{user}:{quote(password, safe='')}@"), access
+from scenarios.reasons import NotOffered
+from scenarios.stores.base import Access, Store
 
 
 @rule("SEC-018")
@@ -39,9 +19,9 @@ def test_no_credential_stays_in_a_file(store: Store, initializer: Fetcher, sampl
 
 
 @rule("SEC-018", stores=("userinfo",))
-def test_no_credential_of_the_uri_stays_in_a_file(store: Git | HTTP, initializer: Fetcher, sample: Sample) -> None:
+def test_no_credential_of_the_uri_stays_in_a_file(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Clients remember where a clone came from."""
-    uri, access = _in_userinfo(store, sample)
+    uri, access = store.with_login(sample.tree)
     run = initializer.fetch(uri, access=access)
     _assert_in_no_file(initializer, access)
     run.require()
@@ -81,7 +61,7 @@ def test_no_host_is_asked_but_the_sources(store: Store, initializer: Fetcher, sa
         raise NotOffered("it goes through no proxy that asks for a name, so nobody knows whose requests are whose")
     assert run.tree == sample.tree
     mine = [request for request in gateway.requests(since) if request.caller == store.case]
-    if not mine and not isinstance(store, S3):  # which is asked without the proxy
+    if not mine and store.proxied:
         raise NotOffered("this client does not name itself to the proxy, so nobody knows whose requests are whose")
     known = {_provider(request.host) for request in mine if request.server == store.server.server}
     others = sorted({request.host for request in mine if _provider(request.host) not in known})
@@ -94,17 +74,15 @@ def _provider(host: str) -> str:
 
 
 @rule("SEC-020", stores=("session",))
-def test_no_temporary_credential_is_printed(
-    store: S3 | AzureBlob | AzureFiles, initializer: Fetcher, sample: Sample
-) -> None:
+def test_no_temporary_credential_is_printed(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Session tokens and shared access signatures open as much as keys do, for as long as they last."""
     _assert_not_printed(initializer, sample.uri, store.access("session"))
 
 
 @rule("SEC-020", stores=("userinfo",))
-def test_no_password_of_the_uri_is_printed(store: HTTP | Git, initializer: Fetcher, sample: Sample) -> None:
+def test_no_password_of_the_uri_is_printed(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """`https://user:password@host/...`: the URI is printed at every step, without the password then."""
-    _assert_not_printed(initializer, *_in_userinfo(store, sample))
+    _assert_not_printed(initializer, *store.with_login(sample.tree))
 
 
 def _assert_not_printed(initializer: Fetcher, uri: str, access: Access) -> None:

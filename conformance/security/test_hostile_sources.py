@@ -12,8 +12,11 @@ from conformance.api.samples import Sample
 from scenarios.content.hostile import EVIL, MARK, SHELL
 from scenarios.content.models import MODEL, under
 from scenarios.network.view import Gateway
-from scenarios.stores import HTTP, PVC, Local
 from scenarios.stores.base import Store
+from scenarios.stores.folder import Folder
+from scenarios.stores.http import HTTP
+from scenarios.stores.local import Local
+from scenarios.stores.pvc import PVC
 
 #: Where a pod has the token of its service account.
 TOKEN = "/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 -- a file
@@ -77,7 +80,7 @@ def test_dots_lead_out_of_no_claim(store: PVC, initializer: Fetcher, outside: Pa
     "target", [OUTSIDE, f"{OUTSIDE}/secret", "../../../srv/outside"], ids=["folder", "file", "relative"]
 )
 def test_links_on_a_volume_are_not_followed_out(
-    store: PVC | Local, initializer: Fetcher, outside: Path, target: str
+    store: Folder, initializer: Fetcher, outside: Path, target: str
 ) -> None:
     """Whoever writes to the volume chooses what a link says; it is resolved where the secrets are."""
     store.put(under("model", MODEL))
@@ -89,7 +92,7 @@ def test_links_on_a_volume_are_not_followed_out(
 
 @rule("SEC-010")
 @pytest.mark.parametrize("kind", ["fifo", "loop", "chain"])
-def test_special_files_on_a_volume_do_not_hang(store: PVC | Local, initializer: Fetcher, kind: str) -> None:
+def test_special_files_on_a_volume_do_not_hang(store: Folder, initializer: Fetcher, kind: str) -> None:
     """A pipe without a writer, links that lead to each other, and more links than the kernel follows."""
     store.put(under("model", MODEL))
     folder = store.place("model")
@@ -123,9 +126,7 @@ def test_link_local_addresses_are_not_asked(store: HTTP, initializer: Fetcher, g
 def test_no_shell_reads_a_uri(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """Names are chosen by whoever publishes a model; none of them is a command."""
     initializer.needs_sandbox()
-    separator = ":" if store.name in {"hf", "oci"} else "-" if store.name == "git" else "/"
-    uri = f"{sample.uri.rstrip('/').removesuffix('.git')}{separator}{SHELL}"
-    run = initializer.fetch(uri)
+    run = initializer.fetch(store.with_word(sample.uri, SHELL))
     assert_contained(run)
     made = [path for path in [*run.outcome.strays, *run.entries()] if path.removeprefix("/").startswith(f"{MARK}-")]
     assert not made, f"executed: {', '.join(made)}"

@@ -5,29 +5,37 @@ from __future__ import annotations
 import importlib.metadata
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios.initializers.base import Initializer
 from scenarios.initializers.command import Command
 from scenarios.servers.base import require_packages
 
-#: Store -> the package that its reference client is, the module that it is imported by, and the call that it makes.
-CLIENTS = {
-    "s3": ("boto3", "boto3", "download_file"),
-    "gcs": ("google-cloud-storage", "google.cloud.storage", "download_to_filename"),
-    "azure-blob": ("azure-storage-blob", "azure.storage.blob", "readinto"),
-    "hf": ("huggingface-hub", "huggingface_hub", "hf_hub_download"),
-    "http": ("requests", "requests", "iter_content"),
-}
+_FOLDER = Path(__file__).parent
 
 
-def client(store: str) -> Initializer:
-    """The reference client of a store: called as an initializer is. Raises Unavailable without its package."""
-    require_packages(CLIENTS[store][1])
-    return Command(shlex.join([sys.executable, "-P", str(Path(__file__).with_name("program.py")), store]))
+@dataclass(frozen=True)
+class Client:
+    """The reference client of a store.
 
+    script   the file of this folder whose `jobs` fetch a model.
+    package  what it is made of.
+    module   by which that package is imported.
+    call     the call that fetches a file.
+    """
 
-def description(store: str) -> str:
-    """What the reference client of a store is, with its release."""
-    package, _, call = CLIENTS[store]
-    return f"{package} {importlib.metadata.version(package)}, {call}"
+    script: str
+    package: str
+    module: str
+    call: str
+
+    def program(self) -> Initializer:
+        """The client, called as an initializer is. Raises Unavailable without its package."""
+        require_packages(self.module)
+        return Command(shlex.join([sys.executable, "-P", str(_FOLDER / "program.py"), str(_FOLDER / self.script)]))
+
+    @property
+    def description(self) -> str:
+        """What it is, with its release."""
+        return f"{self.package} {importlib.metadata.version(self.package)}, {self.call}"

@@ -24,7 +24,7 @@ from scenarios.cluster.kubernetes import CONFIGURATION, SERVICE_LABEL, Object, c
 from scenarios.cluster.namespaces import Tenant, open_namespace
 from scenarios.cluster.transcript import essence, in_yaml, without_values
 from scenarios.cluster.waiting import DEADLINE_S, Unsettled, wait
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 
 #: Seconds that a status has to say what an event said already.
 STATUS_S = 8.0

@@ -18,7 +18,7 @@ from clusters.kserve.releases import find
 from scenarios.cluster.admission import Workspace
 from scenarios.cluster.kubernetes import CONFIGURATION, STORAGE_CONTAINER, patiently
 from scenarios.cluster.waiting import wait
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 
 #: Holds the original while a test has changed it, so that a later run can give back what a killed one could not.
 SAVED = "conformance-saved-inferenceservice-config"

@@ -32,7 +32,8 @@ from scenarios.cluster.pods import (
 from scenarios.cluster.waiting import wait
 from scenarios.initializers.delivery import delivery
 from scenarios.initializers.injected import POD_WITHIN_S, RUNTIME, Injected
-from scenarios.stores.base import Access, NotOffered
+from scenarios.reasons import NotOffered
+from scenarios.stores.base import Access
 
 GONE_WITHIN_S = 30.0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 
 Route = Literal["process", "container", "pod"]
 Victim = Literal["program", "worker"]

@@ -24,7 +24,7 @@ from scenarios.initializers.cores import a_core
 from scenarios.initializers.process import DISK_BYTES, Finish, Limits, attend
 from scenarios.initializers.room import Room, destinations, furnish
 from scenarios.initializers.sandbox import observe, outcome
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 
 PULL_WITHIN_S = 600
 #: The status of podman-run(1) and `docker run` where the engine itself failed.

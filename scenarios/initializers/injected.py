@@ -29,9 +29,11 @@ from scenarios.cluster.namespaces import open_namespace
 from scenarios.cluster.pods import Ended, NeverReady, Pods, events, first_end, log_of, meta
 from scenarios.cluster.transcript import without_values
 from scenarios.initializers.base import DEST, Call, Entry, Initializer, Outcome
-from scenarios.initializers.delivery import Delivery, delivery
+from scenarios.initializers.delivery import delivery
 from scenarios.initializers.sought import found_in
 from scenarios.locks import SharedLock
+from scenarios.stores import STORES
+from scenarios.stores.delivery import Delivery
 
 RUNTIME = "conformance-inspector"
 #: Scheduling, the sandbox, two containers: what a pod takes beside its initializer, on a busy node.
@@ -42,8 +44,7 @@ SHARE = 2
 _SEVERAL = Version("0.16")
 #: `storageContainerName` is there since this release. Before, of several that match a URI any may be taken.
 _BY_NAME = Version("0.20")
-#: Its URIs name no place, so that those of different cases are the same.
-_PLACELESS = "model-registry://"
+_PLACELESS = tuple(store.placeless for store in STORES.values() if store.placeless)
 _numbers = itertools.count(1)
 
 

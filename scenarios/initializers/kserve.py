@@ -27,7 +27,7 @@ from scenarios.initializers.image_paths import as_in_image, image_paths
 from scenarios.initializers.image_python import Shortfall, image_python, shortfall
 from scenarios.initializers.releases import known_releases, releases
 from scenarios.initializers.room import requisites
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 
 
 class KServe(Initializer):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scenarios.initializers.base import HDFS_SECRET, NEEDS_SANDBOX, Call
 from scenarios.initializers.room import HOME, Room, destinations
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 
 
 @dataclass(frozen=True)

@@ -55,36 +55,6 @@ def breaking(kind: Literal["stall", "reset", "cut"], *, times: int | None = None
     return Fault(kind, times=times, after=PART_BYTES)
 
 
-#: Store -> how its clients are told to be less patient than they are by default, so that a run is shorter.
-#: KServe reads those for S3 since 0.17, the hub's client those for `hf` in every release that has it.
-IMPATIENT: Mapping[str, Mapping[str, str]] = {
-    "s3": {"S3_CONNECT_TIMEOUT": "5", "S3_READ_TIMEOUT": "8", "S3_MAX_ATTEMPTS": "3"},
-    "hf": {"HF_HUB_DOWNLOAD_TIMEOUT": "8", "HF_HUB_ETAG_TIMEOUT": "8"},
-}
-
-_AZURE = "<?xml version='1.0'?><Error><Code>AuthenticationFailed</Code><Message>Signature not valid in the specified "
-_AZURE += "time frame: the token has expired.</Message></Error>"
-#: Store -> how it answers a request with credentials that were good until a moment ago. What is fetched in one request
-#: cannot lose its credentials midway.
-EXPIRED: Mapping[str, tuple[int, str, Mapping[str, str]]] = {
-    "s3": (
-        400,
-        "<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>",
-        {"content_type": "application/xml"},
-    ),
-    "gcs": (
-        401,
-        '{"error": {"code": 401, "message": "Invalid Credentials: the token has expired."}}',
-        {"content_type": "application/json"},
-    ),
-    "azure-blob": (403, _AZURE, {"content_type": "application/xml", "x_ms_error_code": "AuthenticationFailed"}),
-    "azure-files": (403, _AZURE, {"content_type": "application/xml", "x_ms_error_code": "AuthenticationFailed"}),
-    "webhdfs": (401, "The token has expired.", {"content_type": "text/plain"}),
-    "hf": (401, "The token has expired.", {"content_type": "text/plain"}),
-}
-
-
-def expiring(store: str) -> Fault:
-    """The credentials expire after the first file."""
-    status, text, headers = EXPIRED[store]
+def expiring(status: int, text: str, **headers: str) -> Fault:
+    """This answer to every request for a file but the first: the credentials have expired meanwhile."""
     return replace(answering(status, text, file=True, times=None, **headers), skip=1)

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from scenarios.stores.azure_blob import AzureBlob
-from scenarios.stores.azure_files import AzureFiles
-from scenarios.stores.base import Store
-from scenarios.stores.gcs import GCS
-from scenarios.stores.git import Git
-from scenarios.stores.hf import HuggingFace
-from scenarios.stores.http import HTTP
-from scenarios.stores.local import Local
-from scenarios.stores.model_registry import ModelRegistry
-from scenarios.stores.oci import OCI
-from scenarios.stores.pvc import PVC
-from scenarios.stores.s3 import S3
-from scenarios.stores.webhdfs import WebHDFS
+from collections.abc import Iterator
+from importlib import import_module
 
-STORES: dict[str, type[Store]] = {
-    store.name: store
-    for store in (S3, GCS, AzureBlob, AzureFiles, HTTP, HuggingFace, WebHDFS, Git, OCI, PVC, Local, ModelRegistry)
+from scenarios.stores.base import Store
+
+#: Module of this package -> the class of the store in it.
+_CLASSES = {
+    "s3": "S3",
+    "gcs": "GCS",
+    "azure_blob": "AzureBlob",
+    "azure_files": "AzureFiles",
+    "http": "HTTP",
+    "hf": "HuggingFace",
+    "webhdfs": "WebHDFS",
+    "git": "Git",
+    "oci": "OCI",
+    "pvc": "PVC",
+    "local": "Local",
+    "model_registry": "ModelRegistry",
 }
 
-__all__ = [
-    "GCS",
-    "HTTP",
-    "OCI",
-    "PVC",
-    "S3",
-    "STORES",
-    "AzureBlob",
-    "AzureFiles",
-    "Git",
-    "HuggingFace",
-    "Local",
-    "ModelRegistry",
-    "Store",
-    "WebHDFS",
-]
+
+def _kinds() -> Iterator[type[Store]]:
+    for module, name in _CLASSES.items():
+        yield getattr(import_module(f"{__name__}.{module}"), name)
+
+
+STORES = {kind.name: kind for kind in _kinds()}
+
+__all__ = ["STORES", "Store"]

@@ -6,15 +6,18 @@ import base64
 import contextlib
 import functools
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from scenarios.clients import Client
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers.azurite import Azurite
 from scenarios.servers.base import Endpoint, Mode, Server
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree, put_each
+from scenarios.stores.azure import EXPIRY, KEY
+from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree, put_each
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient
@@ -29,6 +32,11 @@ class AzureBlob(Store):
     kserve = ">=0.7"
     malformed: ClassVar[Mapping[str, str]] = {"no-container": "https://account.blob.core.windows.net/"}
     unsigned_kind: ClassVar[AccessKind] = "anonymous"
+    lists_keys = True
+    expiry = EXPIRY
+    concurrency: ClassVar[Sequence[str]] = ("AZURE_MAX_FILE_CONCURRENCY", "AZURE_MAX_CHUNK_CONCURRENCY")
+    client = Client("azure_blob.py", "azure-storage-blob", "azure.storage.blob", "readinto")
+    webhook_variable = KEY
     servers: ClassVar[Mapping[Mode, type[Server]]] = {"embedded": Azurite, "native": Azurite, "container": Azurite}
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
@@ -52,6 +60,9 @@ class AzureBlob(Store):
 
     def uri(self, path: str = "") -> str:
         return self._at("blob.core.windows.net", self.case, path)
+
+    def served_at(self, file: str) -> str:
+        return f"/{self.case}/{self.sample_folder}/{file}"
 
     def uri_in_zone(self, path: str = "") -> str:
         """The same under the host name of an account with a DNS zone of its own (KServe since 0.14, PR 3819)."""
@@ -82,8 +93,7 @@ class AzureBlob(Store):
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         """Host and port of an account are fixed, so it is the way there that is closed: the proxy's port."""
-        nowhere = f"http://{address}"
-        return self.uri("model"), self.access().plus(HTTPS_PROXY=nowhere, https_proxy=nowhere)
+        return self.uri("model"), self.access().by_proxy(f"http://{address}")
 
     def _at(self, domain: str, container: str, path: str) -> str:
         root = f"https://{self._account}.{domain}/{container}"
@@ -91,7 +101,7 @@ class AzureBlob(Store):
 
     @staticmethod
     def _with_key(key: str) -> Access:
-        return Access({"AZURE_STORAGE_ACCESS_KEY": key}, secrets=(key,))
+        return Access({KEY: key}, secrets=(key,))
 
     def _with_signature(self, permission: str) -> Access:
         from azure.storage.blob import generate_container_sas  # noqa: PLC0415 -- an extra, absent in other modes

@@ -14,9 +14,11 @@ from typing import ClassVar, get_args
 from urllib.parse import urlencode
 
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers.azure_files import ACCOUNT, HOST, ZONED_HOST, AzureFilesServer, sas
 from scenarios.servers.base import Endpoint, Mode, Server
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Tree
+from scenarios.stores.azure import EXPIRY, KEY
+from scenarios.stores.base import NOBODY, Access, AccessKind, Tree
 from scenarios.stores.standin import StandInStore
 
 
@@ -27,6 +29,10 @@ class AzureFiles(StandInStore):
     kserve = ">=0.9"
     malformed: ClassVar[Mapping[str, str]] = {"no-share": "https://account.file.core.windows.net/"}
     unsigned_kind: ClassVar[AccessKind] = "session"
+    #: KServe keeps the name of a folder there (PLACE-001); at the root that fault does not hide the others.
+    sample_folder = ""
+    expiry = EXPIRY
+    webhook_variable = KEY
     servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), AzureFilesServer)
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
@@ -39,6 +45,9 @@ class AzureFiles(StandInStore):
 
     def uri(self, path: str = "") -> str:
         return self._at(f"{ACCOUNT}.{HOST}", path)
+
+    def served_at(self, file: str) -> str:
+        return f"/{self.case}/{file}"
 
     def uri_in_zone(self, path: str = "") -> str:
         """The same place at an account with an Azure DNS zone end point (KServe since 0.14, PR 3819)."""
@@ -64,8 +73,7 @@ class AzureFiles(StandInStore):
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         # Only a host name of Azure leads to this store, so what refuses the connection is the proxy.
-        nowhere = f"http://{address}"
-        return self.uri("model"), self.access().plus(HTTPS_PROXY=nowhere, https_proxy=nowhere)
+        return self.uri("model"), self.access().by_proxy(f"http://{address}")
 
     def _at(self, host: str, path: str) -> str:
         if not {"?", "#"}.isdisjoint(path):
@@ -73,7 +81,7 @@ class AzureFiles(StandInStore):
         return f"https://{host}/{self.case}" + (f"/{path}" if path else "")
 
     def _with_key(self, key: str) -> Access:
-        environment = {**self.gateway.environment(), "AZURE_STORAGE_ACCESS_KEY": key}
+        environment = {**self.gateway.environment(), KEY: key}
         return Access(environment, self.gateway.mounts, secrets=(key,))
 
     def _with_sas(self, permissions: str) -> Access:

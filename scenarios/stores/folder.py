@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
-from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
+from scenarios.reasons import NotOffered
+from scenarios.stores.base import Access, AccessKind, Store, Tree
 
 
 class Folder(Store):
@@ -13,8 +13,6 @@ class Folder(Store):
 
     #: In a pod, what lies at a path is the image's own, or a volume claim's, which the rules on claims are about.
     in_pods = False
-    #: Where the initializer sees the root.
-    mount: ClassVar[str]
 
     def put(self, tree: Tree) -> None:
         for path, content in tree.items():

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
+from scenarios.clients import Client
+from scenarios.network.faults import expiring
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.servers.fake_gcs_server import FakeGCSServer
 from scenarios.servers.gcp_storage_emulator import GCPStorageEmulator
 from scenarios.servers.google_accounts import EVERYBODY, TOKEN_HOST, admit
 from scenarios.servers.images import FakeGCSServerImage
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree
+from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree
+from scenarios.stores.delivery import Delivery, without
 
 #: Where KServe's webhook mounts the service account's file.
 CREDENTIALS = "/var/secrets/gcloud-application-credentials.json"
@@ -30,6 +34,13 @@ class GCS(Store):
     name = "gcs"
     kserve = ">=0.7"
     malformed: ClassVar[Mapping[str, str]] = {"no-bucket": "gs:///model"}
+    lists_keys = True
+    expiry = expiring(
+        401,
+        '{"error": {"code": 401, "message": "Invalid Credentials: the token has expired."}}',
+        content_type="application/json",
+    )
+    client = Client("gcs.py", "google-cloud-storage", "google.cloud.storage", "download_to_filename")
     servers: ClassVar[Mapping[Mode, type[Server]]] = {
         "embedded": GCPStorageEmulator,
         "native": FakeGCSServer,
@@ -55,6 +66,10 @@ class GCS(Store):
     def uri(self, path: str = "") -> str:
         return f"gs://{self.case}/{path}" if path else f"gs://{self.case}"
 
+    def served_at(self, file: str) -> str:
+        key = f"{self.sample_folder}/{file}"
+        return f"/storage/v1/b/{self.case}/o/{quote(key, safe='')}"
+
     def access(self, kind: AccessKind = "valid") -> Access:
         if kind == "session":
             raise NotOffered("every token of Google is temporary; there is no other kind to compare")
@@ -74,8 +89,20 @@ class GCS(Store):
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         """The host is fixed, so it is the way there that is closed: the proxy's port."""
-        nowhere = f"http://{address}"
-        return self.uri("model"), self.access("none").plus(HTTPS_PROXY=nowhere, https_proxy=nowhere)
+        return self.uri("model"), self.access("none").by_proxy(f"http://{address}")
+
+    def client_environment(self) -> Mapping[str, str]:
+        """A token that was obtained before."""
+        return {"REFERENCE_TOKEN": self.server.extra["valid_token"]}
+
+    @classmethod
+    def delivered(cls, environment: Mapping[str, str], files: Mapping[str, Path]) -> Delivery | None:
+        """The service account's file is data of the Secret; the webhook mounts it and names it in the environment."""
+        if CREDENTIALS not in files:
+            return None
+        secret = {Path(CREDENTIALS).name: files[CREDENTIALS].read_text()}
+        rest = {path: file for path, file in files.items() if path != CREDENTIALS}
+        return Delivery(without(environment, ["GOOGLE_APPLICATION_CREDENTIALS"]), rest, secret)
 
     def asked(self) -> bool:
         """Whoever has no token never asks the store; requests for tokens do not tell the corner that they are for."""

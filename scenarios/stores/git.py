@@ -17,10 +17,11 @@ from urllib.parse import quote
 
 from scenarios.content.hostile import GitEntry
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers import accounts
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.servers.git_http import GitHttp
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree
+from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree, with_userinfo
 
 HOST = GitHttp.hosts[0]
 BRANCH = "refs/heads/main"
@@ -73,6 +74,16 @@ class Git(Store):
         if not repository or inner:
             raise NotOffered(f"git: {path!r} is not a repository, and only repositories have a URI")
         return f"https://{HOST}/{self.case}/{quote(repository)}.git" + "/" * path.endswith("/")
+
+    def with_word(self, uri: str, word: str) -> str:
+        """As the end of the repository's name."""
+        return f"{uri.removesuffix('.git')}-{word}"
+
+    def with_login(self, tree: Tree) -> tuple[str, Access]:  # noqa: ARG002 -- whatever the sample is
+        access = self.access()
+        user, password = (access.environment[name] for name in ("GIT_USERNAME", "GIT_PASSWORD"))
+        uri = with_userinfo(self.uri(self.sample_folder), user, password)
+        return uri, access.without("GIT_USERNAME", "GIT_PASSWORD")
 
     def access(self, kind: AccessKind = "valid") -> Access:
         if kind == "session":

@@ -11,9 +11,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, ClassVar, get_args
 
+from scenarios.clients import Client
+from scenarios.network.faults import expiring
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Mode, Server
 from scenarios.servers.hub import MIRROR, Hub
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Tree
+from scenarios.stores.base import NOBODY, Access, AccessKind, Tree
 from scenarios.stores.standin import StandInStore
 
 MAIN = "main"
@@ -38,6 +41,11 @@ class HuggingFace(StandInStore):
         "no-model": "hf://owner/",
     }
     bookkeeping = (".cache",)
+    expiry = expiring(401, "The token has expired.", content_type="text/plain")
+    #: The hub's client reads these in every release that has this store.
+    impatience: ClassVar[Mapping[str, str]] = {"HF_HUB_DOWNLOAD_TIMEOUT": "8", "HF_HUB_ETAG_TIMEOUT": "8"}
+    client = Client("hf.py", "huggingface-hub", "huggingface_hub", "hf_hub_download")
+    webhook_variable = "HF_TOKEN"
     servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), Hub)
 
     def put(self, tree: Tree, revision: str = MAIN) -> None:
@@ -57,6 +65,17 @@ class HuggingFace(StandInStore):
         if not name or inner:
             raise NotOffered(f"hf: {path!r} is not a repository, and only repositories have a URI")
         return f"hf://{self.case}/{path}"
+
+    def served_at(self, file: str) -> str:
+        name = self.sample_folder
+        return f"/{self.case}/{name}/resolve/{self.commit(name)}/{file}"
+
+    def with_word(self, uri: str, word: str) -> str:
+        """As a revision."""
+        return f"{uri}:{word}"
+
+    def at_revision(self, uri: str, revision: str) -> str:
+        return f"{uri}:{revision}"
 
     def commit(self, name: str, revision: str = MAIN) -> str:
         """The full id of the commit that `revision` of repository `name` stands at; a revision as well."""

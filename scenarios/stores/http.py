@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 from urllib.parse import quote, urlencode
 
+from scenarios.clients import Client
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Mode, Server
 from scenarios.servers.http_server import HttpServer
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Tree
+from scenarios.stores.base import NOBODY, Access, AccessKind, Tree, with_userinfo
+from scenarios.stores.delivery import Delivery, without
 from scenarios.stores.standin import StandInStore
 
 HOST = "models.files.example"
 #: Another host that serves the same files, for redirects across hosts.
 OTHER_HOST = "cdn.files.example"
+#: What the name of the variable with a host's headers ends with.
+HEADERS = "-headers"
+_USER, _PASSWORD = "user-of-the-suite", "canary/of+the~suite-4711"
 
 
 class HTTP(StandInStore):
@@ -27,7 +36,9 @@ class HTTP(StandInStore):
 
     name = "http"
     kserve = ">=0.7"
+    folders = False
     malformed: ClassVar[Mapping[str, str]] = {"no-file-name": "https://files.example/folder/"}
+    client = Client("http.py", "requests", "requests", "iter_content")
     servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), HttpServer)
 
     def put(self, tree: Tree) -> None:
@@ -72,6 +83,9 @@ class HTTP(StandInStore):
             raise NotOffered(f"http: {path!r} is a folder; only a single file has a URI")
         return self.url(path)
 
+    def model_uri(self, name: str, file: str) -> str:
+        return self.uri(f"{name}/{file}")
+
     def url(
         self,
         path: str,
@@ -93,7 +107,7 @@ class HTTP(StandInStore):
     def sending(self, headers: Mapping[str, str]) -> Access:
         """Access with these request headers, for this store's host; the values are secrets."""
         return Access(
-            {**self._unnamed().environment, f"{HOST}-headers": json.dumps(dict(headers))},
+            {**self._unnamed().environment, f"{HOST}{HEADERS}": json.dumps(dict(headers))},
             self.gateway.mounts,
             secrets=tuple(value.removeprefix("Bearer ") for value in headers.values()),
         )
@@ -104,6 +118,23 @@ class HTTP(StandInStore):
         query = {"X-Amz-Expires": "900", "X-Amz-Signature": signature}
         self.serve(path, content, query_required=query)
         return self.url(path, query=query), signature
+
+    def with_login(self, tree: Tree) -> tuple[str, Access]:
+        """For a sample of one file, as every one here."""
+        ((file, content),) = tree.items()
+        user, password = _USER, f"{_PASSWORD}-{self.case}"
+        asked = {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+        uri = self.serve(f"{self.sample_folder}/{file}", content, headers_required=asked)
+        return with_userinfo(uri, user, password), replace(self.access("anonymous"), secrets=(password,))
+
+    @classmethod
+    def delivered(cls, environment: Mapping[str, str], files: Mapping[str, Path]) -> Delivery | None:
+        """The host and its headers are data of the Secret."""
+        name = next((name for name in environment if name.endswith(HEADERS)), None)
+        if name is None:
+            return None
+        secret = {"https-host": name.removesuffix(HEADERS), "headers": environment[name]}
+        return Delivery(without(environment, [name]), files, secret)
 
     def missing(self) -> str:
         return f"https://{HOST}/{self.case}-that-is-not-there/model.bin"

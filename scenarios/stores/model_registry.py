@@ -10,9 +10,10 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Literal, get_args
 from urllib.parse import quote
 
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Mode, Server
 from scenarios.servers.model_registry import DOMAIN, ModelRegistryServer
-from scenarios.stores.base import NO_RELEASE, NOBODY, Access, AccessKind, NotOffered, Tree
+from scenarios.stores.base import NO_RELEASE, NOBODY, Access, AccessKind, Tree
 from scenarios.stores.s3 import S3
 from scenarios.stores.standin import StandInStore
 
@@ -33,6 +34,7 @@ class ModelRegistry(StandInStore):
 
     name = "model-registry"
     kserve = NO_RELEASE
+    placeless = "model-registry://"
     behind = S3
     servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), ModelRegistryServer)
 

@@ -24,11 +24,12 @@ from urllib.parse import urljoin, urlsplit
 from clusters.base import Image
 from clusters.images.archive import ARCHITECTURE
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers import accounts
 from scenarios.servers.base import DIRECT, Endpoint, Mode, Server
 from scenarios.servers.images import DistributionImage
 from scenarios.servers.oci_registry import Distribution, OciRegistry
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree
+from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree
 
 HOST = OciRegistry.hosts[0]
 #: Where KServe's webhook mounts the pull secret (oci_fetch.go, 0.21).
@@ -99,6 +100,13 @@ class OCI(Store):
 
     def uri(self, path: str = "") -> str:
         return f"oci://{HOST}/{self.case}/{self._valid(path)}:latest"
+
+    def with_word(self, uri: str, word: str) -> str:
+        """As a tag."""
+        return f"{uri}:{word}"
+
+    def at_revision(self, uri: str, revision: str) -> str:
+        return f"{uri.removesuffix(':latest')}:{revision}"
 
     def access(self, kind: AccessKind = "valid") -> Access:
         if kind == "session":

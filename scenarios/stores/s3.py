@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from scenarios.clients import Client
+from scenarios.network.faults import expiring
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.servers.images import MinIOImage
 from scenarios.servers.minio import MinIO
 from scenarios.servers.moto import Moto
-from scenarios.stores.base import NOBODY, Access, AccessKind, NotOffered, Store, Tree, put_each
+from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree, put_each
+from scenarios.stores.delivery import PREFIX, Delivery, without
+
+#: The variables that KServe's webhook makes of the data of a Secret.
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+#: Variable that the webhook makes of an annotation -> that annotation of the Secret (pkg/credentials/s3).
+ANNOTATIONS = {
+    "S3_ENDPOINT": "s3-endpoint",
+    "S3_USE_HTTPS": "s3-usehttps",
+    "AWS_DEFAULT_REGION": "s3-region",
+    "S3_VERIFY_SSL": "s3-verifyssl",
+    "S3_USER_VIRTUAL_BUCKET": "s3-usevirtualbucket",
+}
 
 
 class S3(Store):
@@ -25,6 +40,21 @@ class S3(Store):
     malformed: ClassVar[Mapping[str, str]] = {"no-bucket": "s3:///model"}
     unsigned_kind: ClassVar[AccessKind] = "anonymous"
     without_tls = True
+    proxied = False
+    lists_keys = True
+    expiry = expiring(
+        400,
+        "<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>",
+        content_type="application/xml",
+    )
+    #: KServe reads these since 0.17.
+    impatience: ClassVar[Mapping[str, str]] = {
+        "S3_CONNECT_TIMEOUT": "5",
+        "S3_READ_TIMEOUT": "8",
+        "S3_MAX_ATTEMPTS": "3",
+    }
+    concurrency: ClassVar[Sequence[str]] = ("S3_MAX_FILE_CONCURRENCY",)
+    client = Client("s3.py", "boto3", "boto3", "download_file")
     servers: ClassVar[Mapping[Mode, type[Server]]] = {"embedded": Moto, "native": MinIO, "container": MinIOImage}
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
@@ -49,6 +79,9 @@ class S3(Store):
 
     def uri(self, path: str = "") -> str:
         return f"s3://{self.case}/{path}" if path else f"s3://{self.case}"
+
+    def served_at(self, file: str) -> str:
+        return f"/{self.case}/{self.sample_folder}/{file}"
 
     def access(self, kind: AccessKind = "valid") -> Access:
         known = self.server.extra
@@ -82,6 +115,24 @@ class S3(Store):
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         access = self.access().plus(AWS_ENDPOINT_URL=f"http://{address}", S3_ENDPOINT=address)
         return self.uri("model"), access
+
+    def facing(self, proxy: str) -> Access:
+        """To the proxy as if it were the store: S3's clients take a proxy's certificate for a lost proxy."""
+        endpoint = urlsplit(proxy).netloc
+        settings = {"AWS_ENDPOINT_URL": f"https://{endpoint}", "S3_ENDPOINT": endpoint, "S3_USE_HTTPS": "1"}
+        return self.access().plus(**settings, **self.impatience)
+
+    @classmethod
+    def delivered(cls, environment: Mapping[str, str], files: Mapping[str, Path]) -> Delivery | None:
+        """Keys are data of the Secret, settings are annotations of it."""
+        if not all(name in environment for name in (*KEYS, "S3_ENDPOINT")):
+            return None
+        annotations = {f"{PREFIX}/{key}": environment[name] for name, key in ANNOTATIONS.items() if name in environment}
+        scheme = "http" if environment.get("S3_USE_HTTPS") == "0" else "https"
+        made = {*KEYS, *ANNOTATIONS}
+        if environment.get("AWS_ENDPOINT_URL") == f"{scheme}://{environment['S3_ENDPOINT']}":
+            made.add("AWS_ENDPOINT_URL")
+        return Delivery(without(environment, made), files, {key: environment[key] for key in KEYS}, annotations)
 
     def _keys(self, key_id: str, secret: str) -> Access:
         access = self._access(AWS_ACCESS_KEY_ID=key_id, AWS_SECRET_ACCESS_KEY=secret)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Endpoint
 from scenarios.servers.standin import Corner
-from scenarios.stores.base import AccessKind, NotOffered, Store, Tree
+from scenarios.stores.base import AccessKind, Store, Tree
 
 TokenKind = Literal["reader", "stranger"]
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import ClassVar, get_args
 
 from scenarios.initializers.base import HDFS_SECRET
+from scenarios.network.faults import expiring
 from scenarios.servers.base import Mode, Server
 from scenarios.servers.webhdfs import NAME_NODE, WebHdfs
 from scenarios.stores.base import NOBODY, Access, AccessKind
@@ -22,10 +23,14 @@ class WebHDFS(StandInStore):
 
     name = "webhdfs"
     kserve = ">=0.9"
+    expiry = expiring(401, "The token has expired.", content_type="text/plain")
     servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), WebHdfs)
 
     def uri(self, path: str = "") -> str:
         return f"webhdfs://{self._place(path)}"
+
+    def served_at(self, file: str) -> str:
+        return f"/webhdfs/v1/{self.case}/{self.sample_folder}/{file}"
 
     def hdfs_uri(self, path: str = "") -> str:
         """The same place by the other scheme."""

@@ -24,7 +24,7 @@ from clusters.toolchain.python import interpreter
 from scenarios.initializers import image_python, initializer, sandbox
 from scenarios.initializers.base import DEST, Call, Outcome
 from scenarios.initializers.image_python import OLDEST, chosen_python, shortfall
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 
 MINOR = f"3.{sys.version_info.minor}"
 #: No interpreter is as new.

@@ -1,7 +1,7 @@
 """The loader of the spec: what it reads, and what it refuses."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import jsonschema
@@ -11,7 +11,7 @@ import yaml
 from conformance import spec
 from conformance.harness import selection
 from conformance.spec import SpecError
-from scenarios.stores import STORES
+from scenarios.stores import STORES, Store
 
 HEAD = {
     "version": "1.0",
@@ -73,8 +73,20 @@ def test_rules_name_groups() -> None:
 
 def test_groups_are_what_stores_can() -> None:
     """A store of a group has what the tests of its rules ask for."""
-    groups = spec.current().groups
-    assert {name for name, kind in STORES.items() if kind.malformed} == set(groups["parts"])
+    can: dict[str, Callable[[type[Store]], object]] = {
+        "objects": lambda kind: kind.lists_keys,
+        "trees": lambda kind: kind.folders,
+        "volumes": lambda kind: kind.mount,
+        "listed": lambda kind: kind.expiry and kind.served_at is not Store.served_at,
+        "parts": lambda kind: kind.malformed,
+        "tagged": lambda kind: kind.at_revision is not Store.at_revision,
+        "presigned": lambda kind: kind.presigned is not Store.presigned,
+        "userinfo": lambda kind: kind.with_login is not Store.with_login,
+        "concurrent": lambda kind: kind.concurrency,
+        "measured": lambda kind: kind.client,
+    }
+    found = {group: {name for name, kind in STORES.items() if able(kind)} for group, able in can.items()}
+    assert found == {group: set(spec.current().groups[group]) for group in can}
 
 
 def test_the_digest_follows_the_rules(tmp_path: Path) -> None:

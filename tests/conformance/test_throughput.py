@@ -23,12 +23,12 @@ from reports import page, reader, verdict, writer
 from reports.measurement import Measurement
 from reports.model import Report, to_json
 from reports.summary import summary
-from scenarios.clients import client
 from scenarios.initializers import proc, sandbox
 from scenarios.initializers.base import DEST, PVC, Call, Conditions
 from scenarios.network.throttled_link import Line, draw, program
 from scenarios.network.view import Request
 from scenarios.servers.base import DIRECT
+from scenarios.stores.http import HTTP
 from tests.isolations import WORKING
 from tests.sample_report import DRAFT, METRICS, result
 from tests.serving import Handler, serving
@@ -186,7 +186,7 @@ def test_workloads_are_the_same_in_every_run() -> None:
 
 def test_a_reference_client_without_a_server_fails(tmp_path: Path) -> None:
     """It never says that it is done when it is not."""
-    outcome = client("http").call(Call([("http://127.0.0.1:9/model.bin", DEST)], tmp_path))
+    outcome = HTTP.client.program().call(Call([("http://127.0.0.1:9/model.bin", DEST)], tmp_path))
     assert outcome.exit_code != 0
 
 

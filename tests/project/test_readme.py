@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from conformance.spec import current
-from scenarios.initializers import known_releases
 from scenarios.stores import STORES
 
 HOUSE = Path(__file__).parents[2]
@@ -88,14 +87,6 @@ def test_the_table_of_stores_names_servers_and_fidelity(store: str) -> None:
     played = [servers.get(mode) for mode in ("embedded", "native", "container")]
     without = "none" if servers else "a folder"
     assert cells == [f"{server.name} ({server.fidelity})" if server else without for server in played]
-
-
-def test_the_releases_are_those_that_are_known() -> None:
-    assert f"Releases known: {', '.join(sorted(known_releases(), key=_numbers))}." in README
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in version.split(".")]
 
 
 def _expanded(section: str) -> list[str]:

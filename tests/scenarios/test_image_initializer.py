@@ -15,7 +15,7 @@ from clusters.engine import Engine
 from clusters.toolchain.go import go
 from scenarios.initializers import NoInitializer, initializer
 from scenarios.initializers.base import ANYBODY, DEST, Call, Conditions, Initializer, Kill
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 from tests.processes import after, command_lines
 
 #: Each worker of pytest-xdist has its own.

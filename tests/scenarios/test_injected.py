@@ -11,7 +11,7 @@ import pytest
 from scenarios.initializers.base import DEST, Call, Conditions
 from scenarios.initializers.command import Command
 from scenarios.initializers.injected import Injected, Place
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,13 @@ import pytest
 
 from conformance.harness.asked import Options, supported
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Endpoint
 from scenarios.servers.fleet import Fleet
 from scenarios.servers.minio import MinIO
 from scenarios.servers.model_registry import ModelRegistryServer
 from scenarios.stores import STORES
-from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
+from scenarios.stores.base import Access, AccessKind, Store, Tree
 from scenarios.stores.model_registry import ModelRegistry
 
 # The official client; the untyped way, because its own types differ from release to release.

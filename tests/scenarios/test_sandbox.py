@@ -17,7 +17,7 @@ from scenarios.initializers.base import ANYBODY, DEST, HDFS_SECRET, PVC, Call, C
 from scenarios.initializers.command import Command
 from scenarios.initializers.process import KEPT_BYTES
 from scenarios.initializers.room import SCRATCH
-from scenarios.stores.base import NotOffered
+from scenarios.reasons import NotOffered
 from tests.isolations import anyhow, in_a_sandbox
 from tests.processes import after, ended
 

@@ -18,6 +18,7 @@ import pytest
 
 from scenarios.initializers.base import HDFS_SECRET
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers import azure_files as azure_server
 from scenarios.servers.base import Endpoint
 from scenarios.servers.fleet import Fleet
@@ -25,7 +26,7 @@ from scenarios.servers.hub import CDN, HUB, MIRROR
 from scenarios.servers.standin import Corner
 from scenarios.servers.webhdfs import DATA_NODE, NAME_NODE
 from scenarios.stores.azure_files import AzureFiles
-from scenarios.stores.base import Access, AccessKind, NotOffered, Store, Tree
+from scenarios.stores.base import Access, AccessKind, Store, Tree
 from scenarios.stores.hf import HuggingFace
 from scenarios.stores.http import HOST, HTTP, OTHER_HOST
 from scenarios.stores.standin import StandInStore
@@ -117,6 +118,15 @@ def test_a_stand_in_runs_and_says_what_it_is(fleet: Fleet, kind: type[StandInSto
     endpoint = fleet.endpoints[kind.servers["embedded"].name]
     assert endpoint.fidelity == "stand-in"
     assert endpoint.version.startswith("aiohttp ")
+
+
+@pytest.mark.parametrize("kind", [HTTP, WebHDFS, AzureFiles], ids=lambda kind: kind.name)
+def test_a_sample_is_put_where_its_uri_leads(stores: Stores, kind: type[StandInStore]) -> None:
+    """In the folder that the store names, or at its root."""
+    store = kind(*stores._parts(kind))
+    store.put_sample({"a.bin": b"a"})
+    assert (store.corner.folder / store.sample_folder / "a.bin").read_bytes() == b"a"
+    assert f"{store.case}/{store.sample_folder}" in store.sample_uri("a.bin")
 
 
 def test_host_names_lead_to_one_server_each() -> None:

@@ -25,10 +25,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from clusters.toolchain.cache import cache_root
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import DIRECT, Mode
 from scenarios.servers.fleet import Fleet
 from scenarios.stores.azure_blob import AzureBlob
-from scenarios.stores.base import Access, AccessKind, NotOffered, Store
+from scenarios.stores.base import Access, AccessKind, Store
 from scenarios.stores.gcs import CREDENTIALS, GCS
 from scenarios.stores.s3 import S3
 

@@ -23,10 +23,11 @@ from clusters.base import Image
 from clusters.images.archive import ARCHITECTURE, write
 from clusters.images.archive import layer as image_layer
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.servers.fleet import Fleet
 from scenarios.servers.git_http import GitHttp
 from scenarios.servers.oci_registry import OciRegistry
-from scenarios.stores.base import Access, AccessKind, NotOffered, Tree
+from scenarios.stores.base import Access, AccessKind, Tree
 from scenarios.stores.folder import Folder
 from scenarios.stores.git import Git
 from scenarios.stores.local import Local

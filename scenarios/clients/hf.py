@@ -1,0 +1,19 @@
+"""huggingface_hub, file by file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from huggingface_hub import HfApi, hf_hub_download
+
+
+def jobs(source: str) -> Iterator[tuple[str, Callable[[str], object]]]:
+    """Relative path of each file, and what fetches it to the path that it is given."""
+    repository = source.removeprefix("hf://")
+
+    def fetch(name: str, path: str) -> None:
+        hf_hub_download(repository, name, local_dir=path.removesuffix(name))
+
+    for name in HfApi().list_repo_files(repository):
+        yield name, partial(fetch, name)

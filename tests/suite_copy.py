@@ -1,0 +1,35 @@
+"""A copy of the suite's code in another folder, for tests that add to it, and runs of that copy."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HOUSE = Path(__file__).parents[1]
+PACKAGES = ("conformance", "scenarios", "clusters", "reports")
+
+
+def copy_suite(folder: Path) -> Path:
+    """Copy the packages and pytest's configuration; the folder that holds them."""
+    for package in PACKAGES:
+        shutil.copytree(HOUSE / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(HOUSE / "pyproject.toml", folder)
+    return folder
+
+
+def add_line(file: Path, line: str, after: str) -> None:
+    """Insert `line` below the line that begins with `after`, as deep as that one."""
+    lines = file.read_text().splitlines()
+    at = next(number for number, one in enumerate(lines) if one.lstrip().startswith(after))
+    depth = len(lines[at]) - len(lines[at].lstrip())
+    lines.insert(at + 1, " " * depth + line)
+    file.write_text("\n".join(lines) + "\n")
+
+
+def run_copy(suite: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """`pytest conformance/` of the copy, in a process of its own."""
+    # The folder in which Python starts comes before the installed suite.
+    command = [sys.executable, "-m", "pytest", "conformance/", "-p", "no:cacheprovider", *options]
+    return subprocess.run(command, cwd=suite, capture_output=True, text=True, timeout=120, check=False)
