@@ -86,14 +86,14 @@ class KnownFailuresPage:
         return (
             links.rule(entry.rule),
             "all" if everywhere else ", ".join(sorted(entry.stores)),
-            self._range(self.entries[entry]),
+            self.range(self.entries[entry]),
             "; ".join(_only(entry)),
             entry.reason,
             links.reference(entry.reference, self.issues),
             entry.fixed or "",
         )
 
-    def _range(self, about: Sequence[str]) -> str:
+    def range(self, about: Sequence[str]) -> str:
         """`all`, or the releases as ranges."""
         if len(about) == len(self.releases):
             return "all"

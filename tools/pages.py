@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import yaml
 
 from conformance.harness.options import OWN_LIST
 from conformance.spec import FOLDER, Spec, SpecError, current
-from tools import options_page
+from tools import decisions_page, options_page
 from tools.coverage_page import Coverage
 from tools.field_reports import FieldReports, PagesError
 from tools.known_failures_page import KnownFailuresPage
@@ -53,8 +53,15 @@ class Pages:
             **SpecPages(self.spec, self.tests, issues, self.meanings).files(),
             "known-failures-kserve.md": KnownFailuresPage(self.known, self.spec, issues).lines(),
             "options.md": options_page.page(),
+            "decisions/index.md": decisions_page.page(),
         }
-        return {name: "\n".join([MADE, *page]) for name, page in lines.items()}
+        return {name: "\n".join(_marked(page)) for name, page in lines.items()}
+
+
+def _marked(page: Iterable[str]) -> Iterator[str]:
+    """The page with the mark below its title: MkDocs takes a title from the first line alone."""
+    title, *rest = page
+    yield from (title, "", MADE, *rest)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
