@@ -15,7 +15,7 @@ from tools import links
 _LEVELS: Mapping[Level, str] = {
     "MUST": "decides the verdict of its profile",
     "SHOULD": "is tested and reported, but decides no verdict",
-    "MAY": "is tested and reported as permitted behaviour",
+    "MAY": "is tested and reported, and is optional",
 }
 
 
@@ -54,7 +54,7 @@ class SpecPages:
 
     def _areas(self) -> Iterator[str]:
         yield from ("", "## Areas", "", "| area | rules about | profiles | rules | MUST |", "|---|---|---|---:|---:|")
-        for area, title in self.spec.areas.items():
+        for area, title in sorted(self.spec.areas.items()):
             rules = [rule for rule in self.spec if rule.area == area]
             profiles = ", ".join(sorted({rule.profile for rule in rules}))
             musts = sum(rule.level == "MUST" for rule in rules)
