@@ -19,8 +19,8 @@ from scenarios.stores.base import NotOffered
 POD_WEBHOOK = "inferenceservice.kserve-webhook-server.pod-mutator"
 
 
-class Witness(Protocol):
-    """What a test leaves for its report, beside its own words."""
+class EvidenceSource(Protocol):
+    """What a case saw on the cluster, for its report."""
 
     def describe(self) -> list[str]:
         """Lines for the failure's message."""

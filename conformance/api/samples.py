@@ -28,7 +28,7 @@ def corner(run: Run, store: str, folder: Path) -> Store:
     """A corner of `store` that nobody else has. Its files are in `folder`, or with a cluster where nodes see them."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     case = f"case-{worker}-{next(_numbers)}"
-    folder = run.fleet.folder / "cases" / case if run.cluster else folder
+    folder = run.case_folder(case, folder)
     folder.mkdir(parents=True)
     return STORES[store].at(run.fleet.endpoints, run.mode, run.fleet.gateway, case, folder)
 

@@ -15,8 +15,9 @@ from conformance.known_failures import KnownFailure
 from conformance.spec import Rule, Spec
 from scenarios.initializers.base import Initializer, Wanted
 from scenarios.initializers.proc import cores
-from scenarios.servers.base import Mode
+from scenarios.servers.base import Mode, Server
 from scenarios.stores import STORES
+from scenarios.stores.base import NO_RELEASE
 
 Clusters = Literal["none", "kind", "existing"]
 Driver = Literal["suite", "pytest-kind"]
@@ -109,3 +110,26 @@ def _within(profile: str, asked: str) -> bool:
 def on_each_store(rules: Iterable[Rule]) -> list[tuple[Rule, str | None]]:
     """Each rule on each of its stores; None where it needs none."""
     return [(rule, store) for rule in rules for store in rule.stores or (None,)]
+
+
+def supported(store: str, options: Options) -> bool:
+    """Whether KServe's initializer of that release has a downloader for the store, or only custom containers have."""
+    kind = STORES[store]
+    custom = kind.kserve == NO_RELEASE and options.initializer.name != "kserve"
+    return custom or kind.available_in(options.kserve)
+
+
+def stores_for(options: Options, spec: Spec) -> set[str]:
+    """The stores of which the selection has cases that the initializer can be judged by."""
+    return {
+        store
+        for rule in spec
+        for store in rule.stores
+        if options.judges(rule, store) and supported(store, options) and options.wants(rule, store)
+    }
+
+
+def servers_for(options: Options, spec: Spec) -> set[type[Server]]:
+    """The servers behind all stores that the selection touches."""
+    stores = stores_for(options, spec) | {store for rule in spec if options.selects(rule) for store in rule.needs}
+    return {server for store in stores for server in STORES[store].needed(options.mode) if server}

@@ -35,7 +35,7 @@ from scenarios.servers.fleet import Fleet
 
 
 @dataclass(frozen=True)
-class Stage:
+class ClusterEnvironment:
     """Everything that was brought up, ready for pods. Only the process that called `start` may call `stop`."""
 
     provider: Provider
@@ -47,7 +47,7 @@ class Stage:
     @classmethod
     def start(
         cls, options: Options, servers: Collection[type[Server]], folder: Path, run_id: str, *, pods: bool
-    ) -> Stage:
+    ) -> ClusterEnvironment:
         """Bring everything up, side by side as far as one thing does not need the other.
 
         servers  of the stores that pods will ask.

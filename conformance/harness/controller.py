@@ -10,8 +10,11 @@ from typing import ClassVar
 
 import pytest
 
+from conformance.harness import run as runs
 from conformance.harness.asked import Options
-from conformance.harness.judging import PROPERTY
+from conformance.harness.eligibility import concerns, required
+from conformance.harness.outcome import PROPERTY
+from conformance.harness.report_header import report_header
 from conformance.harness.run import Run
 from conformance.known_failures import Case, KnownFailure
 from conformance.spec import Spec
@@ -44,14 +47,14 @@ class Controller:
         self._unwritten = ""
         self._leaking: list[str] = []
         self._journal = writer.Journal(run.options.report_dir)
-        self._journal.begin(run.draft())
+        self._journal.begin(report_header(run))
 
     @classmethod
     def start(cls, options: Options, spec: Spec) -> Controller:
         """Raises NoInitializer, Unavailable or ReportUnwritable, each with one line and the remedy."""
         began = time.monotonic()
         writer.prepare(options.report_dir)
-        run = Run.start(options, spec)
+        run = runs.start(options, spec)
         try:
             cls.active = cls(run, began)
         except BaseException:
@@ -112,9 +115,9 @@ class Controller:
         """
         metrics = self._metrics()
         seen = {(result.rule, result.store) for result in self._results.values()}
-        required = self.run.required()
-        missing = (required - seen) | (required & set(left_out)) | (required if partial else set())
-        draft = self.run.draft()
+        musts = required(self.run)
+        missing = (musts - seen) | (musts & set(left_out)) | (musts if partial else set())
+        draft = report_header(self.run)
         selection = replace(
             draft.selection,
             left_out=tuple(self._left_out(rule, store) for rule, store in sorted(missing)),
@@ -167,7 +170,7 @@ class Controller:
         return [
             entry
             for entry in self.run.options.known
-            if self.run.concerns(entry) and not any(entry.covers(case) for case in cases)
+            if concerns(self.run, entry) and not any(entry.covers(case) for case in cases)
         ]
 
     def summary(self, *, colour: bool, width: int) -> list[str]:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from conformance.api.fetch import Broken, Expectation, Fetch, Fetcher, NotConcerned, Unproven, Way, difference
 from conformance.api.samples import Sample, corner, deposit
-from conformance.harness.run import Run, stores_for
+from conformance.harness.asked import stores_for
+from conformance.harness.eligibility import why_not
+from conformance.harness.run import Run
 from conformance.spec import Rule
 from reports.redact import redact
 from scenarios.content.models import MODEL, tar
@@ -95,7 +97,7 @@ class Controls:
     def _selected(self) -> Iterator[str]:
         """Stores that this run judges, and whose servers run."""
         judged = stores_for(self._run.options, self._run.spec)
-        return (store for store in STORES if store in judged and self._run.why_not(store) is None)
+        return (store for store in STORES if store in judged and why_not(self._run, store) is None)
 
     def _foundation(self, store: str, way: Way) -> str:
         """The rule that reports it: of this rule's profile, else of another."""

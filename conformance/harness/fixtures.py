@@ -18,10 +18,10 @@ from conformance.api.fetch import Expectation, Fetcher
 from conformance.api.samples import Sample, corner, deposit
 from conformance.harness.controls import Controls
 from conformance.harness.items import case_of, rule_of
-from conformance.harness.judging import FETCHER, MEASUREMENTS, keeps
+from conformance.harness.outcome import keeps
 from conformance.harness.progress import announced
+from conformance.harness.record import record_of
 from conformance.harness.run import RUN, Run
-from reports.measurement import Measurement
 from scenarios.content.models import MODEL, SHARDED
 from scenarios.network.view import Gateway
 from scenarios.stores import OCI
@@ -113,7 +113,7 @@ def initializer(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Ite
             before_call=before_call,
             controls=Controls(run, rule_of(node), before_call),
         )
-        node.stash[FETCHER] = fetcher
+        record_of(node).fetcher = fetcher
         yield fetcher
     run.initializer.settle(keep=keeps(run, node))
     _remove(scratch)
@@ -126,9 +126,7 @@ def meter(request: pytest.FixtureRequest, run: Run, store: Store, initializer: F
     folder.mkdir(exist_ok=True)
     budget = rule_of(request.node).budget
     assert budget is not None, "a rule without a budget"  # noqa: S101
-    measurements: list[Measurement] = []
-    request.node.stash[MEASUREMENTS] = measurements
-    return Meter(Bench(store, initializer, run.fleet.gateway, folder), budget, measurements)
+    return Meter(Bench(store, initializer, run.fleet.gateway, folder), budget, record_of(request.node).measurements)
 
 
 def _remove(folder: Path) -> None:

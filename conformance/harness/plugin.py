@@ -15,14 +15,15 @@ from clusters.base import NoCluster
 from clusters.kserve import NoKServe
 from clusters.toolchain.cache import ToolFailed
 from conformance.api.fetch import NotConcerned, Unproven
-from conformance.harness import judging, options, schedule, selection
+from conformance.harness import failure, options, outcome, schedule, selection
 from conformance.harness.asked import Options
 from conformance.harness.controller import CONTROLLER, Controller
+from conformance.harness.eligibility import why_not
 from conformance.harness.items import rule_of, store_of
-from conformance.harness.judging import FETCHER, WHY_NOT
 from conformance.harness.progress import Progress
+from conformance.harness.record import record_of
 from conformance.harness.rule_listing import explain, list_rules
-from conformance.harness.run import RUN, Run
+from conformance.harness.run import RUN, in_worker
 from conformance.spec import SpecError, current, expand
 from reports.model import Outcome
 from reports.writer import ReportUnwritable
@@ -79,7 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.maxschedchunk = 1  # or one worker would be given all the slow cases at once
     sent = getattr(config, "workerinput", {}).get("conformance")
     if sent:
-        config.stash[RUN] = Run.in_worker(config.stash[OPTIONS], spec, sent)
+        config.stash[RUN] = in_worker(config.stash[OPTIONS], spec, sent)
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -164,10 +165,10 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    why_not = item.config.stash[RUN].why_not(store_of(item))
-    if why_not:
-        item.stash[WHY_NOT] = why_not
-        pytest.skip(why_not[1])
+    skipped = why_not(item.config.stash[RUN], store_of(item))
+    if skipped:
+        record_of(item).skipped = skipped
+        pytest.skip(skipped[1])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -186,25 +187,25 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         try:
             return (yield)
         except AssertionError:
-            if FETCHER in item.stash:
-                item.stash[FETCHER].excuse()
+            if fetcher := record_of(item).fetcher:
+                fetcher.excuse()
             raise
     except (NotOffered, Unproven) as reason:
         pytest.skip(str(reason))
     except NotConcerned as reason:
-        item.stash[WHY_NOT] = Outcome.UNSUPPORTED, str(reason)
+        record_of(item).skipped = Outcome.UNSUPPORTED, str(reason)
         pytest.skip(str(reason))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report: pytest.TestReport = yield  # type: ignore[assignment]
-    judging.judge(item.config.stash[RUN], item, call, report)
+    outcome.judge(item.config.stash[RUN], item, call, report)
     return report  # type: ignore[return-value]
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    return judging.explain_trees(left, right) if op == "==" else None
+    return failure.explain_trees(left, right) if op == "==" else None
 
 
 @pytest.hookimpl(tryfirst=True)

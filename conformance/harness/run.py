@@ -1,14 +1,15 @@
-"""One run: what is tested, by which rules, on which servers. The same in the controlling process and every worker."""
+"""One run: the initializer under test, the rules, the servers, and with ClusterRun the cluster.
+
+The controlling process starts a run; each pytest-xdist worker takes part in the same one.
+"""
 
 from __future__ import annotations
 
 import base64
 import fcntl
-import importlib.metadata
 import logging
 import os
 import pickle
-import platform
 import shutil
 import tempfile
 import uuid
@@ -16,21 +17,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clusters.base import Cluster
 from clusters.kserve import Installation
-from conformance.harness.asked import Options
-from conformance.harness.cluster_environment import Stage
-from conformance.known_failures import KnownFailure
+from conformance.harness.asked import Options, servers_for
+from conformance.harness.cluster_environment import ClusterEnvironment
 from conformance.spec import Spec
-from reports import model
 from scenarios.initializers.base import Initializer
-from scenarios.servers.base import Mode, Server
+from scenarios.servers.base import Mode
 from scenarios.servers.fleet import Fleet
 from scenarios.stores import STORES
-from scenarios.stores.base import NO_RELEASE
 
 SUITE = "storage-initializer-conformance"
 FOLDER_PREFIX = f"{SUITE}-"
@@ -38,24 +37,21 @@ FOLDER_PREFIX = f"{SUITE}-"
 log = logging.getLogger("conformance.setup")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Run:
-    """What tests and reports need to know of the run."""
+    """A run on this machine, without a cluster.
+
+    id  a random text that marks what the run makes.
+    """
 
     options: Options
     spec: Spec
     initializer: Initializer
     fleet: Fleet
     id: str
-    cluster: Cluster | None = None
-    installation: Installation | None = None
-    stage: Stage | None = field(default=None, repr=False)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    @property
-    def install(self) -> str:
-        """How KServe came into the cluster; "" without one."""
-        return self.installation.how if self.installation else ""
+    #: How the run installed KServe in its cluster; "" without one.
+    install: str = field(default="", init=False)
 
     @property
     def mode(self) -> Mode:
@@ -71,54 +67,27 @@ class Run:
         """The release whose exact messages are demanded: only KServe's own initializer is held to them."""
         return self.kserve if self.initializer.name == "kserve" else None
 
-    @classmethod
-    def start(cls, options: Options, spec: Spec) -> Run:
-        """Prepare the initializer and start all servers that the selection needs, side by side, or the whole stage.
+    def server_of(self, store: str | None) -> str:
+        """The name of the server that plays a store in this run; "" where none does."""
+        server = STORES[store].servers.get(self.mode) if store else None
+        return server.name if server else ""
 
-        Raises NoInitializer, NoCluster, NoKServe or ToolFailed, or Unavailable when nothing can be observed at all.
-        """
-        folder = _run_folder()
-        servers, run_id = servers_for(options, spec), uuid.uuid4().hex[:8]
-        try:
-            if options.cluster != "none":
-                pods = any(options.route_of(rule) == "pod" for rule in spec if options.selects(rule))
-                stage = Stage.start(options, servers, folder, run_id, pods=pods)
-                return cls(
-                    options,
-                    spec,
-                    stage.initializer,
-                    stage.fleet,
-                    run_id,
-                    stage.cluster,
-                    stage.installation,
-                    stage=stage,
-                )
-            # Before anything is installed: it may be refused.
-            log.info("isolation of calls: %s", options.initializer.isolation)
-            with ThreadPoolExecutor(1) as thread:
-                preparing = thread.submit(options.initializer.prepare)
-                fleet = Fleet.start(servers, folder)
-                try:
-                    preparing.result()
-                except BaseException:
-                    fleet.stop()
-                    raise
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return cls(options, spec, options.initializer, fleet, run_id)
+    def lost(self, store: str) -> str:
+        """The server or the gateway that died under a case on `store`, with its last words; "" for none."""
+        return self.fleet.lost(self.server_of(store))
+
+    def case_folder(self, case: str, own: Path) -> Path:  # noqa: ARG002 -- another run's folder depends on the case
+        """The folder for a store's files of one case; `own` is the test's."""
+        return own
 
     def to_worker(self) -> dict[str, str]:
-        """What a pytest-xdist worker needs to take part in this run."""
-        objects = (self.initializer, self.id, self.cluster, self.installation)
-        return {"objects": base64.b64encode(pickle.dumps(objects)).decode(), "fleet": self.fleet.to_json()}
+        """The run as text, for `in_worker`."""
+        objects = base64.b64encode(pickle.dumps((type(self), self._objects())))
+        return {"objects": objects.decode(), "fleet": self.fleet.to_json()}
 
-    @classmethod
-    def in_worker(cls, options: Options, spec: Spec, sent: dict[str, str]) -> Run:
-        """The controller's run, in a worker."""
-        objects = pickle.loads(base64.b64decode(sent["objects"]))  # noqa: S301 - our own controller's bytes
-        initializer, run_id, cluster, installation = objects
-        return cls(options, spec, initializer, Fleet.from_json(sent["fleet"]), run_id, cluster, installation)
+    def _objects(self) -> dict[str, Any]:
+        """The fields that a worker cannot read off its own command line."""
+        return {"initializer": self.initializer, "id": self.id}
 
     def keeps(self) -> bool:
         """Whether one more failed case may leave its objects in the cluster (`--keep-failed N`); counts it."""
@@ -130,132 +99,93 @@ class Run:
             return True
 
     def stop(self) -> None:
-        """End every server, take the cluster down, and remove the run's folder. Only in the process that started."""
-        if self.cluster is None:
-            self.fleet.stop()
-        elif self.stage:
-            stage, self.stage = self.stage, None  # a run that was cut off is stopped once more at the end
-            stage.stop(self.id, keep=self.options.keep_failed > 0)
+        """Stop every server and remove the folder of the run. Only in the process that started the run."""
+        self.fleet.stop()
 
-    def why_not(self, store: str | None) -> tuple[model.Outcome, str] | None:
-        """Why a case cannot be judged at all: the initializer does not claim the store, or its server does not run."""
-        if store is None:
-            return None
-        kind = STORES[store]
-        if not supported(store, self.options):
-            since = f" ({kind.kserve})" if kind.kserve != NO_RELEASE else ""
-            return model.Outcome.UNSUPPORTED, f"KServe {self.kserve} has no downloader for {store}{since}"
-        if reason := self.initializer.lacks.get(store):
-            return model.Outcome.NOT_RUN, reason
-        for server in kind.needed(self.mode):
-            if server is None:
-                return model.Outcome.NOT_RUN, f"no server plays {store} with --servers {self.mode}"
-            if server.name in self.fleet.unavailable:
-                return model.Outcome.NOT_RUN, f"{server.name} does not run: {self.fleet.unavailable[server.name]}"
-        return None
 
-    def server_of(self, store: str | None) -> str:
-        """The name of the server that plays a store in this run; "" where none does."""
-        server = STORES[store].servers.get(self.mode) if store else None
-        return server.name if server else ""
+@dataclass(kw_only=True)
+class ClusterRun(Run):
+    """A run on a cluster with KServe.
 
-    def concerns(self, entry: KnownFailure) -> bool:
-        """Whether a known failure could show in this run: on one of its servers, routes and ways to install."""
-        return (
-            (not entry.servers or bool(entry.servers & set(self.fleet.endpoints)))
-            and (not entry.installs or self.install in entry.installs)
-            and entry.on(self.initializer.python)
-            and any(self.options.judges(self.spec[entry.rule], store) for store in entry.stores or (None,))
-            and (not entry.routes or self.options.route_of(self.spec[entry.rule]) in entry.routes)
-        )
+    environment  the parts that this process started, and stops; None in a worker and after `stop`.
+    """
 
-    def required(self) -> set[tuple[str, str]]:
-        """(rule, store) of every MUST that this release can be judged by; store "" where none is needed."""
-        return {
-            (rule.id, store)
-            for rule, store in self.spec.musts()
-            if self.options.judges(rule, store or None) and (not store or supported(store, self.options))
-        }
+    cluster: Cluster
+    installation: Installation
+    environment: ClusterEnvironment | None = field(default=None, repr=False)
 
-    def draft(self) -> model.Report:
-        """The report as far as it is known before the first result."""
-        options = self.options
-        servers = [
-            model.Server(endpoint.server, endpoint.version, endpoint.fidelity, name)
-            for name, kind in STORES.items()
-            if (server := kind.servers.get(self.mode)) and (endpoint := self.fleet.endpoints.get(server.name))
-        ]
-        return model.Report(
-            suite=model.Suite(SUITE, importlib.metadata.version(SUITE)),
-            spec=model.Spec(self.spec.version, f"sha256:{self.spec.digest}"),
-            initializer=model.Initializer(
-                spec=self.initializer.spec,
-                name=self.initializer.name,
-                version=self.initializer.version,
-                digest=self.initializer.digest,
-                route=self.initializer.route,
-                isolation=self.initializer.isolation,
-                notes=tuple(self.initializer.notes),
-                python=self.initializer.python,
-            ),
-            kserve=self.kserve,
-            environment=model.Environment(
-                platform=platform.platform(),
-                python=platform.python_version(),
-                cpus=os.cpu_count() or 1,
-                servers_mode=self.mode,
-                started=self.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                servers=tuple(servers),
-                cluster=self._described_cluster(),
-            ),
-            selection=model.Selection(options.profiles, options.stores, options.rules, options.smoke),
-            rules=tuple(
-                model.Rule(rule.id, rule.title, rule.statement, model.Level(rule.level), rule.area, rule.core)
-                for rule in self.spec
-            ),
-        )
+    def __post_init__(self) -> None:
+        self.install = self.installation.how
 
-    def _described_cluster(self) -> model.Cluster:
-        if self.cluster is None or self.installation is None:
-            return model.Cluster()
-        return model.Cluster(
-            provider=self.cluster.provider,
-            kubernetes=self.cluster.version,
-            images=self.cluster.images,
-            why=self.cluster.why,
-            install=self.installation.how,
-            notes=tuple(self.installation.notes),
-        )
+    def lost(self, store: str) -> str:  # noqa: ARG002 -- Kubernetes watches over the servers
+        return ""
+
+    def case_folder(self, case: str, own: Path) -> Path:  # noqa: ARG002 -- the nodes see the folder of the run alone
+        return self.fleet.folder / "cases" / case
+
+    def _objects(self) -> dict[str, Any]:
+        return {**super()._objects(), "cluster": self.cluster, "installation": self.installation}
+
+    def stop(self) -> None:
+        environment, self.environment = self.environment, None  # a run that was cut off is stopped once more at the end
+        if environment:
+            environment.stop(self.id, keep=self.options.keep_failed > 0)
 
 
 RUN = pytest.StashKey[Run]()
 
 
-def supported(store: str, options: Options) -> bool:
-    """Whether KServe's initializer of that release has a downloader for the store, or only custom containers have."""
-    kind = STORES[store]
-    custom = kind.kserve == NO_RELEASE and options.initializer.name != "kserve"
-    return custom or kind.available_in(options.kserve)
+def start(options: Options, spec: Spec) -> Run:
+    """Prepare the initializer and start the servers that the selection needs, on this machine or in a cluster.
+
+    Raises NoInitializer, NoCluster, NoKServe or ToolFailed, or Unavailable when nothing can be observed at all.
+    """
+    folder, run_id = _run_folder(), uuid.uuid4().hex[:8]
+    try:
+        return (_start_here if options.cluster == "none" else _start_on_cluster)(options, spec, folder, run_id)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
-def stores_for(options: Options, spec: Spec) -> set[str]:
-    """The stores of which the selection has cases that the initializer can be judged by."""
-    return {
-        store
-        for rule in spec
-        for store in rule.stores
-        if options.judges(rule, store) and supported(store, options) and options.wants(rule, store)
-    }
+def _start_here(options: Options, spec: Spec, folder: Path, run_id: str) -> Run:
+    # Before anything is installed: it may be refused.
+    log.info("isolation of calls: %s", options.initializer.isolation)
+    with ThreadPoolExecutor(1) as thread:
+        preparing = thread.submit(options.initializer.prepare)
+        fleet = Fleet.start(servers_for(options, spec), folder)
+        try:
+            preparing.result()
+        except BaseException:
+            fleet.stop()
+            raise
+    return Run(options=options, spec=spec, initializer=options.initializer, fleet=fleet, id=run_id)
 
 
-def servers_for(options: Options, spec: Spec) -> set[type[Server]]:
-    """The servers behind all stores that the selection touches."""
-    stores = stores_for(options, spec) | {store for rule in spec if options.selects(rule) for store in rule.needs}
-    return {server for store in stores for server in STORES[store].needed(options.mode) if server}
+def _start_on_cluster(options: Options, spec: Spec, folder: Path, run_id: str) -> ClusterRun:
+    pods = any(options.route_of(rule) == "pod" for rule in spec if options.selects(rule))
+    environment = ClusterEnvironment.start(options, servers_for(options, spec), folder, run_id, pods=pods)
+    return ClusterRun(
+        options=options,
+        spec=spec,
+        initializer=environment.initializer,
+        fleet=environment.fleet,
+        id=run_id,
+        cluster=environment.cluster,
+        installation=environment.installation,
+        environment=environment,
+    )
+
+
+def in_worker(options: Options, spec: Spec, sent: dict[str, str]) -> Run:
+    """The controller's run, in a worker; `sent` is from `Run.to_worker`."""
+    kind, objects = pickle.loads(base64.b64decode(sent["objects"]))  # noqa: S301 - our own controller's bytes
+    run: Run = kind(options=options, spec=spec, fleet=Fleet.from_json(sent["fleet"]), **objects)
+    return run
 
 
 def _run_folder() -> Path:
-    """A new folder for the run; those of runs that were killed are removed."""
+    """A new folder for the run. Removes the folders of runs that were killed."""
     base = Path(tempfile.gettempdir())
     for old in base.glob(f"{FOLDER_PREFIX}*"):
         pid = old.name.removeprefix(FOLDER_PREFIX).partition("-")[0]

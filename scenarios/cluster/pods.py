@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import httpx
 from lightkube import Client
@@ -36,8 +36,10 @@ _NOT_YET = "failed to sync"
 _LOOK_AT_EVENTS_S = 2.0
 #: Seconds until a log can be read: where the kubelet has removed it, the next run must end first.
 _LOG_WITHIN_S = 150.0
-#: Bytes of a log that hold the timestamp of its first line.
-_STAMP_BYTES = 64
+#: Seconds until an empty log of a failed container counts: it may belong to the next run, which has just begun.
+_MUTE_S = 3.0
+#: The kubelet's timestamp before each line of a log.
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d) ?", re.MULTILINE)
 #: The kubelet's answer, with status 200, for a log that it is removing.
 _GONE = re.compile(r"unable to retrieve container logs for |failed to try resolving symlinks in path ")
 
@@ -192,6 +194,8 @@ def log_of(client: Client, namespace: str, pod: str, container: str, *, ended: b
     A pod without the container has an empty log. Raises Unsettled.
     """
 
+    began = time.monotonic()
+
     def look() -> str | None:
         before = status_of(client.get(Pod, pod, namespace=namespace), container)
         if before is None:
@@ -201,32 +205,29 @@ def log_of(client: Client, namespace: str, pod: str, container: str, *, ended: b
         if ended and end is None:
             return None
         previous = now is None and last is not None
-        text = _log(client, namespace, pod, container, previous=previous)
-        if text is None:
+        log = _log(client, namespace, pod, container, previous=previous)
+        if log is None:
             return None
-        if text and end and end.finishedAt:
-            first = _log(client, namespace, pod, container, previous=previous, timestamps=True, limitBytes=_STAMP_BYTES)
-            if first is None or _stamp(first) >= end.finishedAt + timedelta(
-                seconds=1
-            ):  # the kubelet cuts fractions off
-                return None
+        if not log and end and end.exitCode and time.monotonic() - began < _MUTE_S:
+            return None
+        if log and end and end.finishedAt and _began(log) >= end.finishedAt + timedelta(seconds=1):
+            return None  # the log of the next run; the kubelet cuts the fraction off `finishedAt`
         after = status_of(client.get(Pod, pod, namespace=namespace), container)
-        return text if after and after.restartCount == before.restartCount else None
+        return _STAMP.sub("", log) if after and after.restartCount == before.restartCount else None
 
     return wait(look, f"the log of {container} in pod {pod}", seconds=_LOG_WITHIN_S)
 
 
-def _stamp(log: str) -> datetime:
-    """The time of the first line of a log with timestamps, in UTC."""
-    return datetime.fromisoformat(log[: len("2026-01-01T00:00:00")]).replace(tzinfo=UTC)
+def _began(log: str) -> datetime:
+    """The time of the first line of a log."""
+    return datetime.fromisoformat(log.partition(" ")[0].strip())
 
 
-def _log(client: Client, namespace: str, pod: str, container: str, **options: object) -> str | None:
-    """One of the two logs that the kubelet keeps; None when it has none, or is removing it."""
+def _log(client: Client, namespace: str, pod: str, container: str, *, previous: bool) -> str | None:
+    """One of the two logs that the kubelet keeps, a timestamp before each line; None while it has none to give."""
     inner = client._client  # noqa: SLF001 -- lightkube's own `log` cannot ask for the previous container
-    asked = inner.prepare_request(
-        "get", PodLog, name=pod, namespace=namespace, params={"container": container, **options}
-    )
+    options = {"container": container, "previous": previous, "timestamps": True}
+    asked = inner.prepare_request("get", PodLog, name=pod, namespace=namespace, params=options)
     answer = inner.send(inner.build_adapter_request(asked))
     return str(answer.text) if answer.status_code == 200 and not _GONE.match(answer.text) else None
 

@@ -13,7 +13,8 @@ import pytest
 
 from conformance.harness.asked import Options
 from conformance.harness.controller import Controller
-from conformance.harness.judging import PROPERTY
+from conformance.harness.eligibility import required
+from conformance.harness.outcome import PROPERTY
 from conformance.harness.run import Run
 from conformance.known_failures import KnownFailure, load
 from conformance.spec import current
@@ -35,8 +36,10 @@ def _controller(folder: Path, known: tuple[KnownFailure, ...] = ()) -> Controlle
     )  # fmt: skip
     fleet = Fleet(folder / "run", Gateway("", Path(), Path()), {}, {})
     writer.prepare(options.report_dir)
-    controller = Controller(Run(options, current(), options.initializer, fleet, "run"), time.monotonic())
-    for rule, store in sorted(controller.run.required()):
+    controller = Controller(
+        Run(options=options, spec=current(), initializer=options.initializer, fleet=fleet, id="run"), time.monotonic()
+    )
+    for rule, store in sorted(required(controller.run)):
         profile = current()[rule].profile
         profile = f"{profile}/{store}" if store else profile
         result = Result(rule, Level.MUST, profile, "test_it", "", store, "", "process", Outcome.PASSED, 1.5)

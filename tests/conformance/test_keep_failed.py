@@ -122,7 +122,7 @@ def test_no_more_than_asked_for_are_kept(tmp_path: Path, wanted: int) -> None:
 
     def keeps(_: int) -> bool:
         fleet = Fleet(tmp_path, Gateway("", Path(), Path()), {}, {})
-        return Run(options, current(), Command("/bin/true"), fleet, "run").keeps()
+        return Run(options=options, spec=current(), initializer=Command("/bin/true"), fleet=fleet, id="run").keeps()
 
     with ThreadPoolExecutor(8) as workers:
         assert sum(workers.map(keeps, range(40))) == wanted

@@ -16,7 +16,7 @@ import pytest
 
 from conformance.harness.controller import Controller
 from conformance.harness.items import case_of, rule_of, store_of
-from conformance.harness.judging import PROPERTY
+from conformance.harness.outcome import PROPERTY
 from conformance.harness.run import RUN, Run
 from conformance.harness.schedule import waits
 from conformance.spec import Spec, current

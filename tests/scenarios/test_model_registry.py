@@ -12,8 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from conformance.harness.asked import Options
-from conformance.harness.run import supported
+from conformance.harness.asked import Options, supported
 from scenarios.network.view import Gateway
 from scenarios.servers.base import Endpoint
 from scenarios.servers.fleet import Fleet

@@ -43,8 +43,9 @@ def test_the_first_end_is_told_although_the_container_runs_again() -> None:
     assert running(pod, INITIALIZER)
 
 
-FIRST = f"{ENDED[:-1]}.4Z first"
-SECOND = "2026-01-31T12:00:08.2Z second"
+FIRST = f"{BEGAN[:-1]}.412345678Z first\n{ENDED[:-1]}.4Z 2026-01-01T00:00:00Z of its own\n"
+SECOND = "2026-01-31T12:00:08.2Z second\n"
+READ = {FIRST: "first\n2026-01-01T00:00:00Z of its own\n", SECOND: "second\n", "": ""}
 ONCE: dict[str, object] = {"state": _terminated(1)}
 AGAIN: dict[str, object] = {"state": {"running": {"startedAt": ENDED}}, "restartCount": 1}
 TWICE: dict[str, object] = {**AGAIN, "lastState": _terminated(1)}
@@ -59,12 +60,13 @@ LATER: dict[str, object] = {
     [
         ([ONCE], [(False, FIRST)], FIRST),
         ([TWICE], [(True, FIRST)], FIRST),
-        ([ONCE], [(False, "")], ""),
+        ([ONCE], [(False, ""), (False, "")], ""),
+        ([ONCE, AGAIN, LATER], [(False, ""), (False, SECOND)], SECOND),
         ([ONCE, TWICE], [(False, FIRST), (True, FIRST)], FIRST),
         ([ONCE, ONCE, AGAIN, LATER], [(False, None), (False, SECOND), (False, SECOND)], SECOND),
         ([ONCE, LATER], [(False, SECOND), (False, SECOND)], SECOND),
     ],
-    ids=["current", "previous", "mute", "restarted-meanwhile", "removed", "of-the-next-run"],
+    ids=["current", "previous", "mute", "next-run-still-mute", "restarted-meanwhile", "removed", "of-the-next-run"],
 )
 def test_the_log_of_a_container_that_starts_again(
     monkeypatch: pytest.MonkeyPatch,
@@ -75,21 +77,19 @@ def test_the_log_of_a_container_that_starts_again(
     """The kubelet removes the log of a run before the API server has heard of the next one."""
     coming, last = iter(states), states[-1]
     answers = iter(logs)
-    read: str | None = None
 
-    def log(*_: object, previous: bool, timestamps: bool = False, **__: object) -> str | None:
-        nonlocal read
-        if not timestamps:
-            wanted, read = next(answers)
-            assert previous is wanted
-        return read
+    def log(*_: object, previous: bool) -> str | None:
+        wanted, answer = next(answers)
+        assert previous is wanted
+        return answer
 
     class _Client:
         def get(self, *_: object, **__: object) -> Pod:
             return _pod(storage_initializer=next(coming, last))
 
     monkeypatch.setattr(pods, "_log", log)
-    assert pods.log_of(_Client(), "n", "p", INITIALIZER, ended=True) == text  # type: ignore[arg-type]
+    monkeypatch.setattr(pods, "_MUTE_S", 0.01)
+    assert pods.log_of(_Client(), "n", "p", INITIALIZER, ended=True) == READ[text]  # type: ignore[arg-type]
 
 
 def test_a_pod_without_the_container_has_no_log() -> None:

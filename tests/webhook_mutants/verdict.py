@@ -10,7 +10,7 @@ from enum import StrEnum
 import pytest
 
 from conformance.harness.controller import CONTROLLER
-from conformance.harness.judging import PROPERTY as RESULT
+from conformance.harness.outcome import PROPERTY as RESULT
 from conformance.spec import Spec
 from reports.model import Outcome, Result, from_json
 from tests.mutants.verdict import why

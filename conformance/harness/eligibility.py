@@ -1,0 +1,49 @@
+"""The cases that a run can judge, and the reasons for those that it cannot."""
+
+from __future__ import annotations
+
+from conformance.harness.asked import supported
+from conformance.harness.run import Run
+from conformance.known_failures import KnownFailure
+from reports.model import Outcome
+from scenarios.stores import STORES
+from scenarios.stores.base import NO_RELEASE
+
+
+def why_not(run: Run, store: str | None) -> tuple[Outcome, str] | None:
+    """Why a case cannot be judged at all: the initializer does not claim the store, or its server does not run."""
+    if store is None:
+        return None
+    kind = STORES[store]
+    if not supported(store, run.options):
+        since = f" ({kind.kserve})" if kind.kserve != NO_RELEASE else ""
+        return Outcome.UNSUPPORTED, f"KServe {run.kserve} has no downloader for {store}{since}"
+    if reason := run.initializer.lacks.get(store):
+        return Outcome.NOT_RUN, reason
+    for server in kind.needed(run.mode):
+        if server is None:
+            return Outcome.NOT_RUN, f"no server plays {store} with --servers {run.mode}"
+        if server.name in run.fleet.unavailable:
+            return Outcome.NOT_RUN, f"{server.name} does not run: {run.fleet.unavailable[server.name]}"
+    return None
+
+
+def concerns(run: Run, entry: KnownFailure) -> bool:
+    """Whether a known failure could show in this run: on one of its servers, routes and ways to install."""
+    rule = run.spec[entry.rule]
+    return (
+        (not entry.servers or bool(entry.servers & set(run.fleet.endpoints)))
+        and (not entry.installs or run.install in entry.installs)
+        and entry.on(run.initializer.python)
+        and any(run.options.judges(rule, store) for store in entry.stores or (None,))
+        and (not entry.routes or run.options.route_of(rule) in entry.routes)
+    )
+
+
+def required(run: Run) -> set[tuple[str, str]]:
+    """(rule, store) of every MUST that this release can be judged by; store "" where none is needed."""
+    return {
+        (rule.id, store)
+        for rule, store in run.spec.musts()
+        if run.options.judges(rule, store or None) and (not store or supported(store, run.options))
+    }

@@ -1,0 +1,66 @@
+"""The text of a failure, its evidence file, and the command that repeats it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from conformance.api.fetch import Tree, difference
+from conformance.harness.record import CaseRecord
+from conformance.harness.run import Run
+
+
+def describe(run: Run, record: CaseRecord, error: BaseException) -> str:
+    """The rule, the expectation that does not hold, and the calls."""
+    rule, store = record.rule, record.store
+    where = f"{store} played by {run.server_of(store) or 'a folder'}" if store else "no store"
+    lines = [f"{rule.id} {rule.level}: {rule.title}", f"  {rule.statement}", f"on {where}, {record.name}", ""]
+    lines.append(f"what is wrong: {_wrong(error)}")
+    for fetch in record.fetches:
+        lines += ["", *fetch.describe()]
+    if record.evidence:
+        lines += record.evidence.describe()
+    return "\n".join(lines)
+
+
+def _wrong(error: BaseException) -> str:
+    """The message of the test, without the values that pytest adds."""
+    return str(error).removeprefix("assert ").partition("\nassert ")[0] or "the assertion does not hold"
+
+
+def explain_trees(actual: object, expected: object) -> list[str] | None:
+    """pytest's explanation of `tree == {...}`: the difference, path by path."""
+    if not isinstance(actual, Tree) or not isinstance(expected, dict):
+        return None
+    return ["the tree below the destination differs:", *difference(actual, expected)]
+
+
+def evidence(record: CaseRecord, message: str) -> str:
+    """The evidence file: the message, the output and the tree of each call, and the requests to the store."""
+    parts = [message]
+    if record.evidence:
+        parts += [f"--- {title}\n{text}" for title, text in record.evidence.evidence()]
+    for fetch in record.fetches:
+        one = fetch.outcome
+        parts += [f"--- {one.reproduce}", f"--- stdout\n{one.stdout}", f"--- stderr\n{one.stderr}"]
+        parts += [f"--- {dest}\n" + "\n".join(sorted(tree)) for dest, tree in one.trees.items()]
+    if record.fetcher and record.fetcher.store is not None:
+        asked = [f"{r.method} {r.host} {r.path} {r.status}" for r in record.fetcher.store.requests()]
+        parts += ["--- requests", *asked]
+    return "\n".join(parts)
+
+
+def reproduce(run: Run, record: CaseRecord) -> str:
+    """The command that runs this case alone, from the root of the checkout."""
+    path, _, name = record.nodeid.partition("::")
+    folder, module = Path(path).parts[-2:]
+    options = [
+        *(f"--initializer={run.initializer.spec}", *run.options.described),
+        *(f"--kserve={run.kserve}", f"--servers={run.mode}"),
+        "--report-dir=conformance-report/alone",  # the report that shows this command stays
+    ]
+    if run.options.isolation != "auto":
+        options.append(f"--isolation={run.options.isolation}")
+    if run.options.cluster != "none":
+        options += [f"--cluster={run.options.cluster}", f"--install={run.options.install}"]
+    return shlex.join(["pytest", f"conformance/{folder}/{module}::{name}", *options])

@@ -1,0 +1,63 @@
+"""The head of a report: all that is known before the first result."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+
+from conformance.harness.run import SUITE, ClusterRun, Run
+from reports import model
+from scenarios.stores import STORES
+
+
+def report_header(run: Run) -> model.Report:
+    """The report of `run` without results."""
+    options, initializer = run.options, run.initializer
+    servers = [
+        model.Server(endpoint.server, endpoint.version, endpoint.fidelity, name)
+        for name, kind in STORES.items()
+        if (server := kind.servers.get(run.mode)) and (endpoint := run.fleet.endpoints.get(server.name))
+    ]
+    return model.Report(
+        suite=model.Suite(SUITE, importlib.metadata.version(SUITE)),
+        spec=model.Spec(run.spec.version, f"sha256:{run.spec.digest}"),
+        initializer=model.Initializer(
+            spec=initializer.spec,
+            name=initializer.name,
+            version=initializer.version,
+            digest=initializer.digest,
+            route=initializer.route,
+            isolation=initializer.isolation,
+            notes=tuple(initializer.notes),
+            python=initializer.python,
+        ),
+        kserve=run.kserve,
+        environment=model.Environment(
+            platform=platform.platform(),
+            python=platform.python_version(),
+            cpus=os.cpu_count() or 1,
+            servers_mode=run.mode,
+            started=run.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            servers=tuple(servers),
+            cluster=_cluster(run),
+        ),
+        selection=model.Selection(options.profiles, options.stores, options.rules, options.smoke),
+        rules=tuple(
+            model.Rule(rule.id, rule.title, rule.statement, model.Level(rule.level), rule.area, rule.core)
+            for rule in run.spec
+        ),
+    )
+
+
+def _cluster(run: Run) -> model.Cluster:
+    if not isinstance(run, ClusterRun):
+        return model.Cluster()
+    return model.Cluster(
+        provider=run.cluster.provider,
+        kubernetes=run.cluster.version,
+        images=run.cluster.images,
+        why=run.cluster.why,
+        install=run.installation.how,
+        notes=tuple(run.installation.notes),
+    )
