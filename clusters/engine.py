@@ -71,7 +71,7 @@ class Engine:
         )
 
     @contextlib.contextmanager
-    def reaper(self, container: str) -> Iterator[None]:
+    def cleanup_watchdog(self, container: str) -> Iterator[None]:
         """Have `container` ended and removed with its volumes when this context or this process is left, even killed.
 
         It need not exist yet, nor any more.

@@ -57,7 +57,7 @@ class Record:
         return not self.kept and started(self.pid) != self.started
 
 
-class Reaper:
+class CleanupWatchdog:
     """Removes one cluster as soon as this process is gone, even killed, or when it is told to."""
 
     def __init__(self, engine: Engine, name: str) -> None:
@@ -102,7 +102,7 @@ def started(pid: int) -> str:
 
 def remove(engine: Engine, name: str) -> None:
     """Remove a cluster of the suite's with its container, volumes, network and folder, whatever there is of it."""
-    Reaper(engine, name).remove()
+    CleanupWatchdog(engine, name).remove()
 
 
 def collect(engine: Engine) -> list[str]:

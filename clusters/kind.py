@@ -61,7 +61,7 @@ class Kind(Provider):
         self._keep = keep
         self._images = images
         self._engine: Engine | None = None
-        self._reaper: gc.Reaper | None = None
+        self._reaper: gc.CleanupWatchdog | None = None
 
     def start(self) -> Cluster:
         """The cluster, ready for pods. Raises NoCluster."""
@@ -125,7 +125,7 @@ class Kind(Provider):
         )
         record.write()
         self._shared.mkdir(exist_ok=True)
-        self._reaper = gc.Reaper(engine, self.name)
+        self._reaper = gc.CleanupWatchdog(engine, self.name)
         try:
             begun = time.monotonic()
             self._create(engine, kind, configuration)
@@ -150,9 +150,9 @@ class Kind(Provider):
         its_own = f"KIND_EXPERIMENTAL_{engine.name.upper()}_NETWORK"
         environment = {**engine.environment, "KIND_EXPERIMENTAL_PROVIDER": engine.name, its_own: self.name}
         # kind must not go on when this process was killed: nobody would remove what it makes then.
-        leash = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        with_parent = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         try:
-            self._drive([*leash, str(kind)], environment, file, self._folder / "kubeconfig")
+            self._drive([*with_parent, str(kind)], environment, file, self._folder / "kubeconfig")
         except StepFailed as failure:
             full = cache_root() / "logs" / f"cluster-{self.name}"
             full.parent.mkdir(parents=True, exist_ok=True)

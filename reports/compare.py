@@ -23,7 +23,7 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True)
-class Case:
+class CaseName:
     """A case that both reports can name, whichever server played."""
 
     rule: str
@@ -38,7 +38,7 @@ class Difference:
     """One case whose conduct changed; an outcome is None where the report has no such case."""
 
     change: Change
-    case: Case
+    case: CaseName
     old: Outcome | None
     new: Outcome | None
 
@@ -81,12 +81,12 @@ def render(old: Report, new: Report, differences: list[Difference]) -> Iterator[
         yield "No case changed."
 
 
-def _outcomes(report: Report) -> dict[Case, Outcome]:
+def _outcomes(report: Report) -> dict[CaseName, Outcome]:
     """The outcome of each case; the most urgent one where several servers played it."""
-    found: dict[Case, Outcome] = {}
+    found: dict[CaseName, Outcome] = {}
     order = list(Outcome)
     for result in report.results:
-        case = Case(result.rule, result.store, result.test, result.case, result.route)
+        case = CaseName(result.rule, result.store, result.test, result.case, result.route)
         found[case] = min(result.outcome, found.get(case, result.outcome), key=order.index)
     return found
 

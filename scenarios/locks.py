@@ -50,7 +50,7 @@ def of_this_user(name: str) -> Path:
     return Path(tempfile.gettempdir(), f"kserve-conformance-locks-{os.getuid()}", name)
 
 
-class Place:
+class Slot:
     """One of `places` places, held from the moment that one is free until `release`."""
 
     def __init__(self, path: Path, places: int) -> None:
@@ -59,7 +59,7 @@ class Place:
         self._files = [path.with_name(f"{path.name}-{place}") for place in range(places)]
         self._held: IO[str] | None = None
 
-    def __enter__(self) -> Place:
+    def __enter__(self) -> Slot:
         # Only the first of those who wait looks again and again.
         with self._turnstile.open("a") as turnstile:
             fcntl.flock(turnstile, fcntl.LOCK_EX)

@@ -84,7 +84,7 @@ class BareRoot:
     def home(self) -> str:
         return "/root" if self.user == "root" else f"/home/{self.user}"
 
-    def furnish(self) -> None:
+    def prepare_rootfs(self) -> None:
         """Fill the folder: Debian, the user, this checkout, the way to package registries.
 
         Raises ToolFailed, or CalledProcessError for a user name that Debian refuses.
@@ -174,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="bare-root-", dir="/var/tmp") as folder:
         bare = BareRoot(Path(folder), options.user, cache, options.refuse_namespaces)
         try:
-            bare.furnish()
+            bare.prepare_rootfs()
         except (ToolFailed, subprocess.CalledProcessError) as failure:
             sys.stderr.write(f"{failure}\n")
             return 2

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 
-from conformance.api.fetch import Broken
+from conformance.api.fetch import RuleViolation
 from conformance.api.pod import InjectedPod
 from conformance.spec import Rule
-from scenarios.cluster.admission import Answer, Workspace
+from scenarios.cluster.admission import AdmissionClient, Answer
 from scenarios.cluster.kubernetes import INITIALIZER, INTERNAL, SERVICE_LABEL, SOURCE_URI, Object
 from scenarios.reasons import NotOffered
 
@@ -34,29 +34,30 @@ class EvidenceSource(Protocol):
 class Admission:
     """The API server and KServe's webhook in the hands of one test: pods are admitted, but never stored."""
 
-    def __init__(self, workspace: Workspace, rule: Rule, release: str, case: str) -> None:
-        self.workspace = workspace
+    def __init__(self, api: AdmissionClient, rule: Rule, release: str, case: str) -> None:
+        self.api = api
         self.release = release
         self._rule = rule
         self._case = case
-        self.create = workspace.create
-        self.namespace = workspace.namespace
-        self.name = workspace.name
-        self.scheme = workspace.scheme
-        self.naming = workspace.naming
+        self.create = api.create
+        self.namespace = api.namespace
+        self.name = api.name
+        self.scheme = api.scheme
+        self.naming = api.naming
 
     def inject(self, uri: str | None = "s3://bucket/model", **pod: Any) -> InjectedPod:  # noqa: ANN401
-        """A pod of an InferenceService with that `storageUri`, as it is admitted. Raises Broken when it is refused.
+        """The admitted pod of an InferenceService with that `storageUri`.
 
-        Keywords are those of `Workspace.pod`: namespace, annotations, labels, containers, and fields of the pod's spec.
+        The keywords are those of `AdmissionClient.pod`: namespace, annotations, labels, containers, and fields of the
+        pod's spec. Raises RuleViolation when the API server refuses the pod.
         """
-        return self.admitted(self.workspace.pod(uri, **pod))
+        return self.admitted(self.api.pod(uri, **pod))
 
     def admitted(self, manifest: Object) -> InjectedPod:
-        """The pod as it is admitted. Raises Broken when it is refused."""
-        answer = self.workspace.submit(manifest)
+        """The pod as it is admitted. Raises RuleViolation when it is refused."""
+        answer = self.api.submit(manifest)
         if answer.stored is None:
-            raise Broken(f"the pod is refused: {answer.refusal}")
+            raise RuleViolation(f"the pod is refused: {answer.refusal}")
         return InjectedPod(answer.stored, lambda: self.why_not(answer.sent))
 
     def again(self, pod: InjectedPod) -> InjectedPod:
@@ -74,22 +75,22 @@ class Admission:
     ) -> InjectedPod:
         """A pod of an InferenceService that KServe's controller has seen, as it is admitted.
 
-        Keywords are fields of `predictor.model`, or `annotations` and `runtime` of the service. Raises Broken when the
-        service or the pod is refused.
+        Keywords are fields of `predictor.model`, or `annotations` and `runtime` of the service. Raises RuleViolation
+        when the service or the pod is refused.
         """
         answer = self._served(uri, predictor, model)
         if answer.stored is None:
-            raise Broken(f"the InferenceService is refused: {answer.refusal}")
+            raise RuleViolation(f"the InferenceService is refused: {answer.refusal}")
         return self.admitted(answer.stored)
 
     def _served(self, uri: str | None, predictor: Mapping[str, object] | None, model: dict[str, Any]) -> Answer:
         beside = {key: model.pop(key) for key in ("annotations", "runtime", "until_status") if key in model}
         source = {"storageUri": uri} if uri is not None else {}
-        return self.workspace.serve({**source, **model}, predictor, **beside)
+        return self.api.serve({**source, **model}, predictor, **beside)
 
     def refusal(self, uri: str | None = "s3://bucket/model", **pod: Any) -> str:  # noqa: ANN401
-        """The words with which a pod is refused. Raises Broken when it is admitted."""
-        return _words(self.workspace.submit(self.workspace.pod(uri, **pod)), "pod")
+        """The words with which a pod is refused. Raises RuleViolation when it is admitted."""
+        return _words(self.api.submit(self.api.pod(uri, **pod)), "pod")
 
     def service_refusal(
         self,
@@ -102,40 +103,40 @@ class Admission:
         answer = self._served(uri, predictor, model)
         if answer.stored is None:
             return answer.refusal
-        return _words(self.workspace.submit(answer.stored), "InferenceService")
+        return _words(self.api.submit(answer.stored), "InferenceService")
 
     def assert_words(self, refusal: str, *names: str, **values: object) -> None:
-        """The refusal has this release's exact words, filled in with `values`, or else all `names`. Raises Broken."""
+        """Raises RuleViolation unless the refusal has this release's exact words with `values`, or else all `names`."""
         exact = self._rule.message(self.release, None, self._case)
         for wanted in [exact.format(**values)] if exact else names:
             if wanted not in refusal:
-                raise Broken(f"the refusal lacks the words\n  {wanted}\nit says\n  {refusal}")
+                raise RuleViolation(f"the refusal lacks the words\n  {wanted}\nit says\n  {refusal}")
 
     def serves(self, namespace: str) -> bool:
         """Whether the webhook's configuration leaves the pods of a namespace to it."""
-        return not _selector(self.pod_webhook().get("namespaceSelector"), self.workspace.labels(namespace))
+        return not _selector(self.pod_webhook().get("namespaceSelector"), self.api.labels(namespace))
 
     def needs_image_volumes(self) -> None:
         """Raises NotOffered where the cluster has no image volumes, which Kubernetes may have switched off."""
         volume = {"name": "image", "image": {"reference": "registry.example/model:1"}}
-        answer = self.workspace.answer(self.workspace.pod(None, volumes=[volume]))
+        answer = self.api.answer(self.api.pod(None, volumes=[volume]))
         kept = (answer.stored or {}).get("spec", {}).get("volumes") or ()
         if not any("image" in one for one in kept):
-            raise NotOffered(f"image volumes are switched off in this cluster ({self.workspace.cluster.version})")
+            raise NotOffered(f"image volumes are switched off in this cluster ({self.api.cluster.version})")
 
     def pod_webhook(self) -> Mapping[str, Any]:
-        """The configuration of the webhook that injects. Raises Broken when the cluster has none."""
-        for configuration in self.workspace.client.list(MutatingWebhookConfiguration):
+        """The configuration of the webhook that injects. Raises RuleViolation when the cluster has none."""
+        for configuration in self.api.client.list(MutatingWebhookConfiguration):
             for webhook in configuration.to_dict().get("webhooks") or ():
                 if webhook["name"] == POD_WEBHOOK:
                     found: Mapping[str, Any] = webhook
                     return found
-        raise Broken(f"no MutatingWebhookConfiguration has the webhook {POD_WEBHOOK}")
+        raise RuleViolation(f"no MutatingWebhookConfiguration has the webhook {POD_WEBHOOK}")
 
     def why_not(self, manifest: Object) -> str:
         """Why the webhook leaves a pod alone, in words; from its configuration, the namespace and the pod."""
         metadata = manifest["metadata"]
-        labels = self.workspace.labels(metadata["namespace"])
+        labels = self.api.labels(metadata["namespace"])
         webhook = self.pod_webhook()
         for reason in _selector(webhook.get("namespaceSelector"), labels):
             return f"the webhook's namespaceSelector excludes namespace {metadata['namespace']}: {reason}"
@@ -145,17 +146,17 @@ class Admission:
 
     def describe(self) -> list[str]:
         lines: list[str] = []
-        for title, text in self.workspace.transcript:
+        for title, text in self.api.transcript:
             # What was sent lies with the evidence; what became of it is what the rule is about.
             shown = [] if title.startswith(("created ", "submitted ")) else text.splitlines()
             lines += ["", f"{title}:" if shown else title, *(f"  {line}" for line in shown)]
         return lines
 
     def evidence(self) -> list[tuple[str, str]]:
-        cluster = self.workspace.cluster
+        cluster = self.api.cluster
         access = f"--kubeconfig={shlex.quote(str(cluster.kubeconfig))} --context={shlex.quote(cluster.context)}"
         command = f"kubectl {access} create --dry-run=server --output=yaml --filename=POD.yaml"
-        return [("to reproduce, with what was submitted as POD.yaml", command), *self.workspace.transcript]
+        return [("to reproduce, with what was submitted as POD.yaml", command), *self.api.transcript]
 
 
 def _of_the_pod(manifest: Object) -> str:
@@ -178,7 +179,7 @@ def _of_the_pod(manifest: Object) -> str:
 
 def _words(answer: Answer, what: str) -> str:
     if answer.stored is not None:
-        raise Broken(f"the {what} is admitted")
+        raise RuleViolation(f"the {what} is admitted")
     return answer.refusal
 
 

@@ -14,13 +14,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from conformance.api.fetch import Broken, Fetcher
+from conformance.api.fetch import Fetcher, RuleViolation
 from conformance.api.workloads import Workload
 from scenarios.clients import Client
-from scenarios.initializers.base import DEST, Call, Conditions, Initializer, Outcome
+from scenarios.initializers.base import DEST, Call, CallResult, Conditions, Initializer
 from scenarios.initializers.proc import cores
-from scenarios.locks import Place, SharedLock, of_this_user
-from scenarios.network.throttled_link import Line, address, draw
+from scenarios.locks import SharedLock, Slot, of_this_user
+from scenarios.network.throttled_link import ThrottledLink, address, throttle
 from scenarios.network.view import Gateway, Request
 from scenarios.reasons import NotOffered
 from scenarios.servers.base import Unavailable
@@ -39,12 +39,12 @@ class ReferenceFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Sample:
+class MeasuredCall:
     """One call. Seconds and bytes.
 
     whole_s      from the start of the program to its end.
     transfer_s   from its first request for the model to its end.
-    waited_s     see `Outcome`.
+    waited_s     see `CallResult`.
     wire         bytes of all bodies that it got.
     parallelism  see `parallelism`; 0 without a line.
     """
@@ -66,12 +66,12 @@ class Series:
 
     size: int
     files: int
-    mine: list[Sample] = field(default_factory=list)
-    reference: list[Sample] = field(default_factory=list)
+    mine: list[MeasuredCall] = field(default_factory=list)
+    reference: list[MeasuredCall] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Bench:
+class Benchmark:
     """Where one test measures: its store, the initializer, and the folder of the run that keeps all series."""
 
     store: Store
@@ -89,8 +89,8 @@ class Bench:
     def series(self, workload: Workload, samples: int) -> Series:
         """At least `samples` of the workload; those that are not there yet are taken now.
 
-        Raises Broken when a call does not deliver the model, NotOffered where the line cannot be drawn or a call does
-        not end.
+        Raises RuleViolation when a call does not deliver the model, NotOffered where the link cannot be throttled or a
+        call does not end.
         """
         kept = self.folder / f"{self.store.name}.{workload.name}.json"
         with self.initializer.holding(SharedLock(kept.with_suffix(".lock")).alone()):
@@ -108,7 +108,7 @@ class Bench:
         del tree
         with ExitStack() as stack:
             if workload.line:
-                line = Place(of_this_user("measuring"), min(LINES, cores()))
+                line = Slot(of_this_user("measuring"), min(LINES, cores()))
                 stack.enter_context(self.initializer.holding(line))
             environment = stack.enter_context(self._environment(workload.line))
             while len(series.mine) < samples:
@@ -117,8 +117,8 @@ class Bench:
                     series.reference.append(self._reference(uri, environment, expected, workload.line))
 
     def _mine(
-        self, uri: str, environment: Mapping[str, str], expected: Mapping[str, bytes], line: Line | None
-    ) -> Sample:
+        self, uri: str, environment: Mapping[str, str], expected: Mapping[str, bytes], line: ThrottledLink | None
+    ) -> MeasuredCall:
         since = self.gateway.position()
         at_once = line is not None
         fetch = self.initializer.fetch(
@@ -127,13 +127,13 @@ class Bench:
         if fetch.outcome.ended == "timeout":  # on a busy machine that says nothing; other profiles judge what hangs
             raise NotOffered(f"a measured call did not end within {TIMEOUT_S:.0f} s on this machine")
         if fetch.tree != expected:
-            raise Broken("the tree below the destination is not the model, so that its time says nothing")
+            raise RuleViolation("the tree below the destination is not the model, so that its time says nothing")
         self.initializer.forget()
         return sample(fetch.outcome, self._requests(since), line)
 
     def _reference(
-        self, uri: str, environment: Mapping[str, str], expected: Mapping[str, bytes], line: Line | None
-    ) -> Sample:
+        self, uri: str, environment: Mapping[str, str], expected: Mapping[str, bytes], line: ThrottledLink | None
+    ) -> MeasuredCall:
         since = self.gateway.position()
         outcome = self._call(self.client.program(), uri, environment, line)
         found = outcome.trees.get(DEST, {})
@@ -142,7 +142,9 @@ class Bench:
             raise ReferenceFailed(f"exit code {outcome.exit_code}: {outcome.stderr.strip()[-500:]}")
         return sample(outcome, self._requests(since), line)
 
-    def _call(self, program: Initializer, uri: str, environment: Mapping[str, str], line: Line | None) -> Outcome:
+    def _call(
+        self, program: Initializer, uri: str, environment: Mapping[str, str], line: ThrottledLink | None
+    ) -> CallResult:
         access = self.store.access()
         workdir = Path(tempfile.mkdtemp(dir=self.store.scratch))
         mounts = {**self.gateway.mounts, **access.mounts}
@@ -162,7 +164,7 @@ class Bench:
         return outcome
 
     @contextmanager
-    def _environment(self, line: Line | None) -> Iterator[dict[str, str]]:
+    def _environment(self, line: ThrottledLink | None) -> Iterator[dict[str, str]]:
         """The variables of a call, led over `line`."""
         plain = {**self.gateway.environment(), **self.store.access().environment}
         if line is None:
@@ -171,7 +173,7 @@ class Bench:
         folder = Path(tempfile.mkdtemp(dir=self.store.scratch))
         behind = {address(self.gateway.proxy_url), address(self.store.server.url)}
         try:
-            with draw(line, behind, folder) as drawn:
+            with throttle(line, behind, folder) as drawn:
                 yield drawn.environment(plain)
         except Unavailable as reason:
             raise NotOffered(f"toxiproxy does not run: {reason}") from reason
@@ -181,11 +183,11 @@ class Bench:
         return [r for r in self.gateway.requests(since) if case in r.host or case in r.path]
 
 
-def sample(outcome: Outcome, requests: Sequence[Request], line: Line | None) -> Sample:
+def sample(outcome: CallResult, requests: Sequence[Request], line: ThrottledLink | None) -> MeasuredCall:
     """What one call that delivered the model took."""
     if not requests:
         raise ReferenceFailed("the gateway saw no request for the model")
-    return Sample(
+    return MeasuredCall(
         whole_s=outcome.duration_s,
         transfer_s=outcome.began + outcome.duration_s - min(request.time for request in requests),
         waited_s=outcome.waited_s,
@@ -218,5 +220,5 @@ def parallelism(requests: Sequence[Request], rate: int) -> float:
 
 def _read(kept: Path) -> Series:
     data = json.loads(kept.read_text())
-    samples = {name: [Sample(**one) for one in data[name]] for name in ("mine", "reference")}
+    samples = {name: [MeasuredCall(**one) for one in data[name]] for name in ("mine", "reference")}
     return Series(data["size"], data["files"], **samples)

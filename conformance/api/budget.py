@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from conformance.api.benchmark import Bench, Sample, Series
-from conformance.api.fetch import Broken
+from conformance.api.benchmark import Benchmark, MeasuredCall, Series
+from conformance.api.fetch import RuleViolation
 from conformance.api.intervals import FEWEST, LEAST_SPREAD, MOST, Interval, interval
 from conformance.api.workloads import LARGE, MIB, TINY, Workload
 from conformance.spec import Budget
 from reports.measurement import Measurement
 from scenarios.reasons import NotOffered
 
-Read = Callable[[Bench, Series], list[float]]
+Read = Callable[[Benchmark, Series], list[float]]
 
 
 @dataclass(frozen=True)
@@ -36,37 +36,37 @@ class Quantity:
     rate: bool = False
 
 
-def _mine(value: Callable[[Sample, Series], float]) -> Read:
+def _mine(value: Callable[[MeasuredCall, Series], float]) -> Read:
     return lambda _, series: [value(one, series) for one in series.mine]
 
 
-def _reference(value: Callable[[Sample, Series], float]) -> Read:
+def _reference(value: Callable[[MeasuredCall, Series], float]) -> Read:
     return lambda _, series: [value(one, series) for one in series.reference]
 
 
-def _work(samples: Sequence[Sample], idle: Sequence[Sample]) -> list[float]:
+def _work(samples: Sequence[MeasuredCall], idle: Sequence[MeasuredCall]) -> list[float]:
     """CPU seconds of each call without those of a start, which one of next to nothing shows."""
     start = median(one.cpu_s for one in idle)
     return [max(one.cpu_s - start, 0.01) for one in samples]
 
 
-def _cpu(bench: Bench, series: Series) -> list[float]:
+def _cpu(bench: Benchmark, series: Series) -> list[float]:
     gib = series.size / (1 << 30)
     return [work / gib for work in _work(series.mine, bench.series(TINY, FEWEST).mine)]
 
 
-def _reference_cpu(bench: Bench, series: Series) -> list[float]:
+def _reference_cpu(bench: Benchmark, series: Series) -> list[float]:
     gib = series.size / (1 << 30)
     return [work / gib for work in _work(series.reference, bench.series(TINY, FEWEST).reference)]
 
 
-def _peak(_: Bench, series: Series) -> list[float]:
+def _peak(_: Benchmark, series: Series) -> list[float]:
     if not all(one.peak_memory for one in series.mine):  # which would keep every budget
         raise NotOffered("the engine runs its containers where their memory cannot be seen from here")
     return [one.peak_memory / MIB for one in series.mine]
 
 
-def _small_peak(bench: Bench, series: Series) -> list[float]:
+def _small_peak(bench: Benchmark, series: Series) -> list[float]:
     small = median(one.peak_memory for one in bench.series(LARGE, 1).mine) / MIB
     return [small] * len(series.mine)
 
@@ -98,14 +98,14 @@ QUANTITIES = {
 class Meter:
     """Holds one rule's budget against what is measured on one store; it remembers every sample, for the report."""
 
-    bench: Bench
+    bench: Benchmark
     budget: Budget
     measurements: list[Measurement]
 
     def keeps_budget(self, workload: Workload) -> None:
         """Take samples of the workload until they decide.
 
-        Raises Broken when the budget is not kept, NotOffered when the samples scatter too much to say.
+        Raises RuleViolation when the budget is not kept, NotOffered when the samples scatter too much to say.
         """
         quantity = QUANTITIES[self.budget.quantity]
         store = self.bench.store.name
@@ -121,7 +121,7 @@ class Meter:
         measured = self._measurement(quantity, series, values, beside, found)
         self.measurements.append(measured)
         if found.decision == "over":
-            raise Broken(measured.sentence)
+            raise RuleViolation(measured.sentence)
         if found.decision == "undecided":
             raise NotOffered(f"{len(values)} samples do not decide: {measured.sentence}")
 

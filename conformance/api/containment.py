@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 
-from conformance.api.fetch import Broken, Fetch
+from conformance.api.fetch import Fetch, RuleViolation
 from scenarios.content.hostile import EVIL, MARK
 from scenarios.initializers.base import DEST
 from scenarios.stores import STORES
@@ -19,11 +19,11 @@ def assert_contained(run: Fetch, *, whole: Mapping[str, bytes] | None = None) ->
 
     whole  what has to be there when the call ends with exit 0.
 
-    Raises Broken; and Unproven for another end of a program that is not known to work.
+    Raises RuleViolation, and Unproven for another end of a program that is not known to work.
     """
     assert_nothing_outside(run)
     if run.outcome.ended == "timeout":
-        raise Broken("the call did not end within its time limit")
+        raise RuleViolation("the call did not end within its time limit")
     if run.outcome.exit_code != 0:
         run.require()
         return
@@ -34,25 +34,25 @@ def assert_contained(run: Fetch, *, whole: Mapping[str, bytes] | None = None) ->
     ]
     if missing:
         run.differs()
-        raise Broken(f"exit code 0 with a half tree: {', '.join(missing)} did not arrive")
+        raise RuleViolation(f"exit code 0 with a half tree: {', '.join(missing)} did not arrive")
 
 
 def assert_nothing_outside(run: Fetch) -> None:
-    """No stray with MARK, and no link below a destination that leads elsewhere than to the source. Raises Broken."""
-    strays = [path for path in run.outcome.strays if MARK in path]
-    if strays:
-        raise Broken(f"written outside of {DEST}: {', '.join(strays)}")
+    """Raises RuleViolation for an unexpected write with MARK, and for a link that leaves both destination and source."""
+    unexpected_writes = [path for path in run.outcome.unexpected_writes if MARK in path]
+    if unexpected_writes:
+        raise RuleViolation(f"written outside of {DEST}: {', '.join(unexpected_writes)}")
     for dest, tree in run.outcome.trees.items():
         leading_out = [path for path, entry in tree.items() if entry.link and not _inside(dest, path, entry.link)]
         if leading_out:
-            raise Broken(f"links that lead out of {dest} were made: {', '.join(sorted(leading_out)[:5])}")
+            raise RuleViolation(f"links that lead out of {dest} were made: {', '.join(sorted(leading_out)[:5])}")
 
 
 def assert_reported(run: Fetch, name: str) -> None:
-    """The file is there, or the call failed, or its output names what was left out. Raises Broken."""
+    """The file is there, or the call failed, or its output names what was left out. Raises RuleViolation."""
     delivered = any(entry.content == EVIL for entry in run.entries().values())
     if run.outcome.exit_code == 0 and not delivered and name not in run.output:
-        raise Broken(f"exit code 0 without the file, and no word of {name!r}")
+        raise RuleViolation(f"exit code 0 without the file, and no word of {name!r}")
 
 
 def _inside(dest: str, path: str, target: str) -> bool:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from conformance.api.messages import TERMINATION_MESSAGE_BYTES, fault_of, own_words, termination_message
 from conformance.spec import Rule, Spec
 from reports.redact import forms_of
-from scenarios.initializers.base import DEST, NEEDS_SANDBOX, ORDINARY, Call, Conditions, Entry, Initializer, Outcome
+from scenarios.initializers.base import DEST, NEEDS_SANDBOX, ORDINARY, Call, CallResult, Conditions, Entry, Initializer
 from scenarios.network.view import TRUST, Gateway
 from scenarios.reasons import NotOffered
 from scenarios.stores.base import Access, Store
@@ -25,11 +25,11 @@ from scenarios.stores.base import Access, Store
 SHOWN_LINES = 14
 
 
-class Broken(AssertionError):
+class RuleViolation(AssertionError):
     """The initializer broke the rule under test; the text says how."""
 
 
-class NotConcerned(Exception):
+class NotApplicable(Exception):
     """The rule is about something that this initializer does not have; the text names it."""
 
 
@@ -46,10 +46,10 @@ class Controls(Protocol):
     """What is known of the program under test by calls without a defect; see `conformance.harness.controls`."""
 
     def require(self, store: str | None, way: Way) -> None:
-        """Raises Unproven or NotConcerned where a call without a defect does not deliver its model."""
+        """Raises Unproven or NotApplicable where a call without a defect does not deliver its model."""
 
     @property
-    def made(self) -> Sequence[Outcome]:
+    def made(self) -> Sequence[CallResult]:
         """The calls that were made for this, if another test had not made them before."""
 
 
@@ -125,7 +125,7 @@ class Fetch:
     """
 
     pairs: Sequence[tuple[str, str]]
-    outcome: Outcome
+    outcome: CallResult
     expected: Expectation
     bookkeeping: Sequence[str]
     access: Access
@@ -136,11 +136,11 @@ class Fetch:
 
     @property
     def tree(self) -> Tree:
-        """The files below the first destination of a call that ended with exit 0. Raises Broken for any other end."""
+        """The files below the first destination. Raises RuleViolation unless the call ended with exit 0."""
         return self.tree_at(self.pairs[0][1])
 
     def tree_at(self, dest: str) -> Tree:
-        """The files below `dest` of a call that ended with exit 0. Raises Broken for any other end."""
+        """The files below `dest` of a call that ended with exit 0. Raises RuleViolation for any other end."""
         flaws = {
             "the call did not end within its time limit": self.outcome.ended == "timeout",
             "the call was ended because it filled its destination": self.outcome.ended == "disk",
@@ -148,7 +148,7 @@ class Fetch:
         }
         if flaw := next((text for text, true in flaws.items() if true), ""):
             self.differs()
-            raise Broken(flaw)
+            raise RuleViolation(flaw)
         entries = self.entries(dest).items()
         files = {path: entry.content for path, entry in entries if entry.content is not None}
         links = {path: entry.link for path, entry in entries if entry.link and entry.content is None}
@@ -178,65 +178,65 @@ class Fetch:
         return "\n".join(termination_message(part(text)) for text in (self.outcome.stdout, self.outcome.stderr))
 
     def assert_secret(self) -> None:
-        """The whole output has no credential of its access, in no form. Raises Broken, NotOffered where it has none."""
+        """Raises RuleViolation when the output has a credential of the access in any form; NotOffered without one."""
         forms = forms_of(self.access.planted())
         if self.outcome.found:
             how = sorted({forms[form] for form in self.outcome.found})
-            raise Broken(f"a credential stands in the output, {' and '.join(how)}")
+            raise RuleViolation(f"a credential stands in the output, {' and '.join(how)}")
 
     def left_packed(self, name: str) -> bool:
         """Whether the call delivered the archive `name` as an archive, and nothing else."""
         return self.outcome.exit_code == 0 and list(self.entries()) == [name]
 
     def assert_failed(self) -> None:
-        """It ended by itself with a non-zero exit, as a program that is known to work. Raises Broken, Unproven."""
+        """Raises RuleViolation unless the call ended by itself with a non-zero exit; Unproven when nothing works."""
         if self.outcome.ended != "exit":
-            raise Broken(f"the call did not fail: it had to be ended ({self.outcome.ended})")
+            raise RuleViolation(f"the call did not fail: it had to be ended ({self.outcome.ended})")
         if self.outcome.exit_code == 0:
             self.differs()
-            raise Broken("exit code 0, as if it had succeeded")
+            raise RuleViolation("exit code 0, as if it had succeeded")
         self.require()
 
     def assert_failed_or(self, tree: Mapping[str, bytes]) -> None:
-        """It ended by itself, and with exit 0 only if `tree` arrived. Raises Broken, Unproven."""
+        """It ended by itself, and with exit 0 only if `tree` arrived. Raises RuleViolation, Unproven."""
         if self.outcome.ended != "exit":
-            raise Broken(f"the call did not end by itself: it had to be ended ({self.outcome.ended})")
+            raise RuleViolation(f"the call did not end by itself: it had to be ended ({self.outcome.ended})")
         if self.outcome.exit_code != 0:
             self.require()
         elif wrong := difference(self.tree, tree):
             self.differs()
-            raise Broken("\n".join(["exit code 0, but the tree below the destination differs:", *wrong]))
+            raise RuleViolation("\n".join(["exit code 0, but the tree below the destination differs:", *wrong]))
 
     def assert_refused(self, *, names: str | None = None, asked: bool = False) -> None:
         """It failed, and its message tells why; `asked` only after a request to the store, whose answer it is.
 
         KServe's releases are held to their exact words where the rule has them. Otherwise the last words must
-        match the rule's cause, and contain `names` (the resource) when given. Raises Broken.
+        match the rule's cause, and contain `names` (the resource) when given. Raises RuleViolation.
         """
         self.assert_failed()
         exact = self._exact_words()
         if exact is not None:
             if exact not in self.output:
-                raise Broken(f"the message of this release is missing:\n  {exact}")
+                raise RuleViolation(f"the message of this release is missing:\n  {exact}")
         else:
             self.assert_last_words(names=names)
         if asked:
             self.assert_asked()
 
     def assert_asked(self) -> None:
-        """A request reached the store, whose answer the message is about. Raises Broken."""
+        """A request reached the store, whose answer the message is about. Raises RuleViolation."""
         if not self.asked():
-            raise Broken("no request reached the store, which alone can tell")
+            raise RuleViolation("no request reached the store, which alone can tell")
 
     def assert_last_words(self, *, names: str | None = None) -> None:
-        """The end of the output tells the rule's cause and `names`. Raises Broken."""
+        """The end of the output tells the rule's cause and `names`. Raises RuleViolation."""
         said = self._last(lambda text: own_words(text, [*self.given, names or ""]))
         end = f"the last {TERMINATION_MESSAGE_BYTES} bytes of output"
         cause = self.expected.rule.cause
         if cause is not None and (fault := fault_of(said, cause, self.expected.spec)):
-            raise Broken(f"{end} {fault}")
+            raise RuleViolation(f"{end} {fault}")
         if names is not None and names not in self.last_words:
-            raise Broken(f"{end} do not name {names!r}")
+            raise RuleViolation(f"{end} do not name {names!r}")
 
     def _exact_words(self) -> str | None:
         if self.expected.release is None:
@@ -255,8 +255,8 @@ class Fetch:
         what = "  ".join(f"{uri} -> {dest}" for uri, dest in self.pairs) or "(other arguments)"
         lines = [f"call: {what}", f"  ended: {self.outcome.ended}, exit code {self.outcome.exit_code}, "
                  f"after {self.outcome.duration_s:.2f} s"]  # fmt: skip
-        if self.outcome.survivors:
-            lines.append(f"  still running at its end, and stopped: {', '.join(self.outcome.survivors)}")
+        if self.outcome.leftover_processes:
+            lines.append(f"  still running at its end, and stopped: {', '.join(self.outcome.leftover_processes)}")
         printed = [line for line in self.output.splitlines() if line.strip()]
         return lines + ([f"  | {line[:400]}" for line in printed[-SHOWN_LINES:]] or ["  | (no output)"])
 
@@ -338,14 +338,14 @@ class Fetcher:
         )
 
     @property
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[CallResult]:
         """All calls of the initializer that this test made."""
         return [*(fetch.outcome for fetch in self.fetches), *(self._controls.made if self._controls else ())]
 
     def excuse(self) -> None:
         """After a failure: a model that did not arrive is held against the rule that is about its arrival alone.
 
-        Raises Unproven or NotConcerned where the same call without a defect does not deliver either.
+        Raises Unproven or NotApplicable where the same call without a defect does not deliver either.
         """
         for way in dict.fromkeys(self._undelivered):
             self._require(way)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from conformance.api.fetch import Broken
+from conformance.api.fetch import RuleViolation
 from scenarios.cluster.kubernetes import INITIALIZER, MODEL_SERVER, Object
 
 T = TypeVar("T")
@@ -17,14 +17,14 @@ TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 
 
 class Named(dict[str, T]):
-    """Parts of a pod by name. One that is asked for but missing raises Broken: it is the pod that is wrong."""
+    """Parts of a pod by name. One that is asked for but missing raises RuleViolation: it is the pod that is wrong."""
 
     def __init__(self, what: str, parts: Mapping[str, T]) -> None:
         super().__init__(parts)
         self._what = what
 
     def __missing__(self, name: str) -> T:
-        raise Broken(f"there is no {self._what} {name}, only: {', '.join(self) or 'none'}")
+        raise RuleViolation(f"there is no {self._what} {name}, only: {', '.join(self) or 'none'}")
 
 
 @dataclass(frozen=True)
@@ -128,20 +128,22 @@ class InjectedPod:
         return [one.name for one in self.init_containers]
 
     def container(self, name: str) -> Container:
-        """The container of that name, started before or with the others. Raises Broken."""
+        """The container of that name, started before or with the others. Raises RuleViolation."""
         for one in [*self.containers, *self.init_containers]:
             if one.name == name:
                 return one
-        raise Broken(f"the pod has no container {name}, only {[c.name for c in self.containers]} and {self.init_names}")
+        raise RuleViolation(
+            f"the pod has no container {name}, only {[c.name for c in self.containers]} and {self.init_names}"
+        )
 
     @property
     def initializer(self) -> Container:
-        """The one init container that downloads the model. Raises Broken, with the reason why there is none."""
+        """The one init container that downloads the model. Raises RuleViolation, with the reason why there is none."""
         found = [one for one in self.init_containers if one.name == INITIALIZER]
         if not found:
-            raise Broken(f"no init container {INITIALIZER} was injected ({self.why_not()})")
+            raise RuleViolation(f"no init container {INITIALIZER} was injected ({self.why_not()})")
         if len(found) > 1:
-            raise Broken(f"{len(found)} init containers are named {INITIALIZER}")
+            raise RuleViolation(f"{len(found)} init containers are named {INITIALIZER}")
         return found[0]
 
     @property

@@ -1,4 +1,4 @@
-"""A test's own corner of a store, and the small models that it is filled with."""
+"""A test's own part of a store, and the small models that it is filled with."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Sample:
     tree: Mapping[str, bytes]
 
 
-def corner(run: Run, store: str, folder: Path) -> Store:
-    """A corner of `store` that nobody else has. Its files are in `folder`, or with a cluster where nodes see them."""
+def partition(run: Run, store: str, folder: Path) -> Store:
+    """A part of `store` that no other test uses. Its files are in `folder`, or with a cluster where nodes see them."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     case = f"case-{worker}-{next(_numbers)}"
     folder = run.case_folder(case, folder)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from conformance.api.admission import Admission
-from conformance.api.fetch import Broken
+from conformance.api.fetch import RuleViolation
 from conformance.api.pod import InjectedPod
 from scenarios.cluster.kubernetes import secret, service_account
 
@@ -42,5 +42,5 @@ def inject_with(admission: Admission, data: Mapping[str, str], **annotations: st
     pod = admission.inject(serviceAccountName=new_account(admission, [name]))
     leaked = [value for value in data.values() if value.startswith("canary") and value in json.dumps(pod.spec)]
     if leaked:
-        raise Broken(f"stands in the pod: {leaked}")
+        raise RuleViolation(f"stands in the pod: {leaked}")
     return pod, name

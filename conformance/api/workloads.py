@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from scenarios.content.models import noise, tar
-from scenarios.network.throttled_link import Line
+from scenarios.network.throttled_link import ThrottledLink
 
 MIB = 1 << 20
 _BLOCK = 1 * MIB
@@ -29,7 +29,7 @@ class Workload:
 
     name: str
     make: Callable[[], Mapping[str, bytes]]
-    line: Line | None = None
+    line: ThrottledLink | None = None
     compared: bool = False
     unpacked: Callable[[], Mapping[str, bytes]] | None = None
 
@@ -53,9 +53,9 @@ def _files(count: int, size: int) -> Callable[[], Mapping[str, bytes]]:
 
 #: 1 KiB: what is left of a call when there is next to nothing to transfer.
 TINY = Workload("tiny", _files(1, 1024), compared=True)
-LARGE = Workload("large", _files(1, 12 * MIB), Line(8_000_000), compared=True)
-SHARDS = Workload("shards", _files(8, 1 * MIB), Line(1_500_000), compared=True)
-SMALL = Workload("small", _files(24, 4096), Line(20_000_000, delay_s=0.15), compared=True)
+LARGE = Workload("large", _files(1, 12 * MIB), ThrottledLink(8_000_000), compared=True)
+SHARDS = Workload("shards", _files(8, 1 * MIB), ThrottledLink(1_500_000), compared=True)
+SMALL = Workload("small", _files(24, 4096), ThrottledLink(20_000_000, delay_s=0.15), compared=True)
 MANY = Workload("many", _files(500, 4096))
 #: As much as an emulator that keeps its objects in memory carries well.
 HUGE = Workload("huge", _files(1, 192 * MIB), compared=True)

@@ -81,8 +81,8 @@ def test_no_member_leaves_the_destination(store: Store, initializer: Fetcher, ca
     name, content = ESCAPES[case]
     store.put({f"model/{name}": content})
     run = initializer.fetch(store.uri(f"model/{name}"), way="archive")
-    strays = [path for path in run.outcome.strays if "evil" in path]
-    assert not strays, f"written outside {DEST}: {', '.join(strays)}"
+    unexpected_writes = [path for path in run.outcome.unexpected_writes if "evil" in path]
+    assert not unexpected_writes, f"written outside {DEST}: {', '.join(unexpected_writes)}"
     read = [path for path, entry in run.entries().items() if entry.content not in (None, _EVIL, content)]
     assert not read, f"content from outside lies at {', '.join(read)}"
     assert not run.entries().get("out", Entry(0, None)).link, "a link that leads out was made: out"

@@ -29,7 +29,7 @@ def test_wrong_arguments_are_refused_with_the_usage(initializer: Fetcher, argume
     """Neither nothing, a lone source nor an odd number of arguments is a call."""
     run = initializer.call(*arguments)
     run.assert_refused()
-    assert not run.outcome.strays, f"written: {', '.join(run.outcome.strays)}"
+    assert not run.outcome.unexpected_writes, f"written: {', '.join(run.outcome.unexpected_writes)}"
 
 
 @rule("CONTRACT-002")
@@ -110,7 +110,9 @@ def test_nothing_is_written_elsewhere(initializer: Fetcher, sample: Sample) -> N
     initializer.needs_sandbox()
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
-    assert not run.outcome.strays, f"written outside {DEST} and /tmp: {', '.join(run.outcome.strays)}"
+    assert not run.outcome.unexpected_writes, (
+        f"written outside {DEST} and /tmp: {', '.join(run.outcome.unexpected_writes)}"
+    )
 
 
 @rule("CONTRACT-009")
@@ -160,7 +162,7 @@ def test_nothing_outlives_the_call(initializer: Fetcher, sample: Sample) -> None
     """No helper process keeps the pod's init container busy or lingers in its namespace."""
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
-    assert not run.outcome.survivors, f"still running: {', '.join(run.outcome.survivors)}"
+    assert not run.outcome.leftover_processes, f"still running: {', '.join(run.outcome.leftover_processes)}"
 
 
 @rule("CONTRACT-014")

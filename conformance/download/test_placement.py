@@ -110,7 +110,7 @@ def test_every_page_of_a_listing_is_read(store: Store, initializer: Fetcher) -> 
     """Services end a page where they like; the last one alone has no marker for the next."""
     sample = deposit(store, {f"shard-{n:02}.bin": b"%d" % n for n in range(25)}, "shard-00.bin")
     access = store.unsigned()
-    store.gateway.interfere(store.case, entries=10)
+    store.gateway.plan_faults(store.case, entries=10)
     assert initializer.fetch(sample.uri, access=access, way="unsigned").tree == sample.tree
 
 

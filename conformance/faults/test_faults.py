@@ -6,7 +6,7 @@ from conformance import rule
 from conformance.api.fetch import Fetch, Fetcher
 from conformance.api.samples import Sample
 from scenarios.network.faults import FILE_BYTES, Fault, answering, breaking
-from scenarios.network.view import CROOKED, Gateway
+from scenarios.network.view import BAD_CERTIFICATES, Gateway
 from scenarios.reasons import NotOffered
 from scenarios.stores.base import Store
 
@@ -25,12 +25,12 @@ def _fetch(initializer: Fetcher, sample: Sample, *faults: Fault, within_s: float
     """Fetch while `faults` strike. Raises NotOffered for a success that none of them met."""
     store = initializer.store
     assert store is not None, "faults need a store"
-    store.gateway.interfere(store.case, *faults)
+    store.gateway.plan_faults(store.case, *faults)
     run = initializer.fetch(sample.uri, environment=store.impatience, timeout_s=within_s)
     if run.outcome.exit_code != 0:
         run.require()
-    elif run.delivered and not any(request.struck for request in store.requests()):
-        raise NotOffered("no response was struck: this client asks for less than the planned fault lets pass")
+    elif run.delivered and not any(request.injected_fault for request in store.requests()):
+        raise NotOffered("no response met the planned fault: this client asks for less than the fault lets pass")
     return run
 
 
@@ -123,10 +123,10 @@ def test_a_name_that_does_not_resolve(store: Store, initializer: Fetcher, gatewa
 
 
 @rule("FAULT-012")
-@pytest.mark.parametrize("wrong", CROOKED)
+@pytest.mark.parametrize("wrong", BAD_CERTIFICATES)
 def test_a_wrong_certificate(store: Store, initializer: Fetcher, shards: Sample, gateway: Gateway, wrong: str) -> None:
     """Somebody else answers in the store's place, or its certificate was forgotten."""
-    access = store.facing(gateway.crooked[wrong])
+    access = store.facing(gateway.bad_certificates[wrong])
     run = initializer.fetch(shards.uri, access=access, way="tls", timeout_s=TOLD_S)
     run.assert_refused()
     assert not run.delivered, "something was delivered"

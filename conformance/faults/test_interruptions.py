@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from conformance import rule
-from conformance.api.fetch import Fetcher, NotConcerned, difference
+from conformance.api.fetch import Fetcher, NotApplicable, difference
 from conformance.api.samples import Sample
 from scenarios.content.models import SHARD_BYTES
 from scenarios.initializers.base import DEST, Conditions, Kill
@@ -17,7 +17,7 @@ NOTICED_S = 60.0
 
 def _in_the_middle(store: Store) -> bool:
     """Whether a file was stalled."""
-    return any(request.struck for request in store.requests())
+    return any(request.injected_fault for request in store.requests())
 
 
 @rule("FAULT-014")
@@ -41,13 +41,13 @@ def test_a_read_only_destination(initializer: Fetcher, shards: Sample, tmp_path:
 @rule("FAULT-016")
 def test_killed_and_started_again(store: Store, initializer: Fetcher, shards: Sample) -> None:
     """Memory ran out; the container starts again on the volume that it has half filled."""
-    store.gateway.interfere(store.case, breaking("stall"))
+    store.gateway.plan_faults(store.case, breaking("stall"))
     kill = Kill(lambda: _in_the_middle(store))
     killed = initializer.fetch(shards.uri, conditions=Conditions(kill=kill), timeout_s=TOLD_S)
     if not killed.outcome.killed:
         killed.require()
     assert killed.outcome.killed, "it ended before anything of a file had come"
-    store.gateway.interfere(store.case)
+    store.gateway.plan_faults(store.case)
     run = initializer.fetch(shards.uri, again=True, timeout_s=TOLD_S)
     if run.outcome.exit_code == 0:
         arrived = {path: content for path, content in run.tree.items() if path in shards.tree}
@@ -60,12 +60,12 @@ def test_killed_and_started_again(store: Store, initializer: Fetcher, shards: Sa
 @rule("FAULT-017")
 def test_a_worker_is_killed(store: Store, initializer: Fetcher, shards: Sample) -> None:
     """Memory ran out, and the kernel chose a child."""
-    store.gateway.interfere(store.case, breaking("stall", times=1))
+    store.gateway.plan_faults(store.case, breaking("stall", times=1))
     kill = Kill(lambda: _in_the_middle(store), worker=True)
     run = initializer.fetch(shards.uri, conditions=Conditions(kill=kill), timeout_s=NOTICED_S)
     if not run.outcome.killed:
         run.require()
     assert run.outcome.killed, "it ended before anything of a file had come"
     if run.outcome.killed == "program":
-        raise NotConcerned("this initializer has no processes of its own beside the program, at least for this store")
+        raise NotApplicable("this initializer has no processes of its own beside the program, at least for this store")
     run.assert_failed_or(shards.tree)

@@ -6,11 +6,11 @@ from packaging.version import Version
 from clusters.images.own import own_image
 from conformance import rule
 from conformance.api.admission import Admission
-from conformance.api.fetch import Broken
+from conformance.api.fetch import RuleViolation
 from conformance.api.messages import fault_of, own_words
 from conformance.harness.run import Run
 from scenarios.cluster.configuration import Configuration
-from scenarios.cluster.inference_services import Served, Theatre
+from scenarios.cluster.inference_services import InferenceServices, Served
 from scenarios.cluster.kubernetes import storage_container
 from scenarios.cluster.waiting import Unsettled
 from scenarios.content.models import MODEL, under
@@ -42,10 +42,12 @@ def _refused(served: Served) -> bool:
 
 
 def _tree(served: Served, mount: str = DEST) -> dict[str, bytes]:
-    """What the model server sees. Raises Broken where it never started."""
+    """What the model server sees. Raises RuleViolation where it never started."""
     if served.inspection is None:
         end = served.initializer
-        raise Broken(served.stands_still or f"the initializer ended with exit code {end.exit_code if end else '?'}")
+        raise RuleViolation(
+            served.stands_still or f"the initializer ended with exit code {end.exit_code if end else '?'}"
+        )
     found = served.inspection.trees[mount]
     return {path: entry.content for path, entry in found.items() if entry.content is not None}
 
@@ -58,11 +60,11 @@ def model(store: Store) -> str:
 
 
 @rule("FLOW-001")
-def test_a_failed_download_shows_on_the_pod(store: Store, theatre: Theatre, run: Run, model: str) -> None:
+def test_a_failed_download_shows_on_the_pod(store: Store, services: InferenceServices, run: Run, model: str) -> None:
     """The model's name has a typing error; the pod's status is the first place where anybody looks."""
     uri = f"{model}-mistyped"
-    theatre.storage_container(uri)
-    served = theatre.serve(uri, predictor=theatre.admit(store.access()))
+    services.storage_container(uri)
+    served = services.serve(uri, predictor=services.admit(store.access()))
     assert served.initializer, f"the initializer did not end: {served.stands_still}"
     assert served.initializer.exit_code != 0, "exit code 0 for a missing model"
     message = own_words(served.initializer.message, [uri, *store.access().secrets])
@@ -70,52 +72,54 @@ def test_a_failed_download_shows_on_the_pod(store: Store, theatre: Theatre, run:
 
 
 @rule("FLOW-002")
-def test_a_failed_download_shows_on_the_service(store: Store, theatre: Theatre, model: str) -> None:
+def test_a_failed_download_shows_on_the_service(store: Store, services: InferenceServices, model: str) -> None:
     """Who made the InferenceService may not see pods at all.
 
     The failure comes late: right after the start KServe has other reasons to look at the service, up to 0.16 no other.
     """
     uri = f"{model}-mistyped"
-    theatre.storage_container(uri)
-    served = theatre.serve(uri, predictor={**theatre.admit(store.access()), **theatre.pause("15s")})
+    services.storage_container(uri)
+    served = services.serve(uri, predictor={**services.admit(store.access()), **services.pause("15s")})
     assert served.initializer, f"the initializer did not end: {served.stands_still}"
-    told = theatre.workspace.until(lambda: bool(theatre.failure_told(served)), 60)
-    assert told, f"the InferenceService's status says nothing of it: {theatre.status(served).get('modelStatus')}"
+    told = services.api.until(lambda: bool(services.failure_told(served)), 60)
+    assert told, f"the InferenceService's status says nothing of it: {services.status(served).get('modelStatus')}"
 
 
 @rule("FLOW-003")
-def test_an_image_that_cannot_be_had(theatre: Theatre, model: str) -> None:
+def test_an_image_that_cannot_be_had(services: InferenceServices, model: str) -> None:
     """A typing error in the image's name."""
     image = "conformance.invalid/no-such-initializer:1"
-    theatre.storage_container(model, image=image)
-    served = theatre.serve(model)
+    services.storage_container(model, image=image)
+    served = services.serve(model)
     assert "storage-initializer" in served.stands_still, served.stands_still
     assert image in served.stands_still, served.stands_still
 
 
 @rule("FLOW-004")
 @pytest.mark.parametrize("limit", ["6Mi", "1Gi"], ids=["too-little", "enough"])
-def test_memory_for_the_initializer(store: Store, theatre: Theatre, model: str, limit: str) -> None:
+def test_memory_for_the_initializer(store: Store, services: InferenceServices, model: str, limit: str) -> None:
     """Python alone needs more than the smaller limit."""
     resources = {"limits": {"memory": limit, "cpu": "1"}, "requests": {"memory": "6Mi", "cpu": "10m"}}
-    theatre.storage_container(model, resources=resources)
-    served = theatre.serve(model, predictor=theatre.admit(store.access()))
+    services.storage_container(model, resources=resources)
+    served = services.serve(model, predictor=services.admit(store.access()))
     if limit == "1Gi":
         assert _tree(served) == MODEL
     else:
         # containerd may hear of the kill after the end, and has called that an error then; the next try is told right.
-        told = theatre.workspace.until(lambda: "OOM" in _end(theatre.look_again(served)), 60)
-        assert told, f"reported as: {_end(theatre.look_again(served))}"
+        told = services.api.until(lambda: "OOM" in _end(services.look_again(served)), 60)
+        assert told, f"reported as: {_end(services.look_again(served))}"
 
 
 @rule("FLOW-005")
 @pytest.mark.parametrize("mode", ["default", "annotated"])
-def test_writing_beside_a_fetched_model(store: Store, theatre: Theatre, run: Run, model: str, mode: str) -> None:
+def test_writing_beside_a_fetched_model(
+    store: Store, services: InferenceServices, run: Run, model: str, mode: str
+) -> None:
     """Since 0.14 an annotation makes the volume writable; before that nothing does."""
-    theatre.storage_container(model)
+    services.storage_container(model)
     annotations = {READONLY: "false"} if mode == "annotated" else {}
-    served = theatre.serve(
-        model, annotations=annotations, predictor=theatre.admit(store.access()), write={"written.txt": "x"}
+    served = services.serve(
+        model, annotations=annotations, predictor=services.admit(store.access()), write={"written.txt": "x"}
     )
     assert _tree(served) == MODEL
     assert served.inspection
@@ -126,138 +130,138 @@ def test_writing_beside_a_fetched_model(store: Store, theatre: Theatre, run: Run
 
 @rule("FLOW-006")
 @pytest.mark.parametrize("value", [None, "true", "False", "0"], ids=["default", "true", "False", "0"])
-def test_a_claim_is_read_only(theatre: Theatre, value: str | None) -> None:
+def test_a_claim_is_read_only(services: InferenceServices, value: str | None) -> None:
     """Only the exact word `false` opens it; everything else stays on the safe side."""
-    claim = theatre.claim(MODEL)
+    claim = services.claim(MODEL)
     annotations = {READONLY: value} if value else {}
-    served = theatre.serve(f"pvc://{claim}", annotations=annotations, write={"written.txt": "x"})
+    served = services.serve(f"pvc://{claim}", annotations=annotations, write={"written.txt": "x"})
     assert _tree(served) == MODEL
     assert served.inspection
     assert served.inspection.writes[DEST] == {"written.txt": "EROFS"}
-    assert theatre.content(claim) == MODEL
+    assert services.content(claim) == MODEL
 
 
 @rule("FLOW-007")
-def test_a_writable_claim_keeps_what_was_written(theatre: Theatre) -> None:
+def test_a_writable_claim_keeps_what_was_written(services: InferenceServices) -> None:
     """A cache of compiled kernels, for example."""
-    claim = theatre.claim(MODEL)
-    served = theatre.serve(f"pvc://{claim}", annotations={READONLY: "false"}, write={"written.txt": "kept"})
+    claim = services.claim(MODEL)
+    served = services.serve(f"pvc://{claim}", annotations={READONLY: "false"}, write={"written.txt": "kept"})
     assert served.inspection, served.stands_still
     assert served.inspection.writes[DEST] == {"written.txt": "ok"}
-    theatre.end_pod(served)
-    assert theatre.content(claim) == MODEL | {"written.txt": b"kept"}
+    services.end_pod(served)
+    assert services.content(claim) == MODEL | {"written.txt": b"kept"}
 
 
 @rule("FLOW-008")
 @pytest.mark.parametrize("path", ["", "/models/iris"], ids=["root", "path"])
-def test_a_claim_shows_its_tree(theatre: Theatre, path: str) -> None:
+def test_a_claim_shows_its_tree(services: InferenceServices, path: str) -> None:
     """The claim has more models than one."""
-    claim = theatre.claim(under("models/iris", MODEL) | {"models/other/x.bin": b"x"})
-    tree = _tree(theatre.serve(f"pvc://{claim}{path}"))
+    claim = services.claim(under("models/iris", MODEL) | {"models/other/x.bin": b"x"})
+    tree = _tree(services.serve(f"pvc://{claim}{path}"))
     assert tree == (MODEL if path else under("models/iris", MODEL) | {"models/other/x.bin": b"x"})
 
 
 @rule("FLOW-009")
-def test_a_path_that_the_claim_does_not_have(theatre: Theatre) -> None:
+def test_a_path_that_the_claim_does_not_have(services: InferenceServices) -> None:
     """A typing error; an empty folder would be found out by the model server alone, if at all."""
-    served = theatre.serve(f"pvc://{theatre.claim(MODEL)}/no-such-model")
+    served = services.serve(f"pvc://{services.claim(MODEL)}/no-such-model")
     assert _refused(served), f"the model server was started with {sorted(_tree(served))}"
 
 
 @rule("FLOW-010")
-def test_a_single_file_of_a_claim(theatre: Theatre) -> None:
+def test_a_single_file_of_a_claim(services: InferenceServices) -> None:
     """The documentation speaks of folders only, but nothing refuses this."""
-    served = theatre.serve(f"pvc://{theatre.claim({'m/model.joblib': b'joblib'})}/m/model.joblib")
+    served = services.serve(f"pvc://{services.claim({'m/model.joblib': b'joblib'})}/m/model.joblib")
     if _refused(served):
         return
     assert _tree(served) == {"model.joblib": b"joblib"}, "neither delivered nor refused"
 
 
 @rule("FLOW-011")
-def test_many_pods_read_one_claim(theatre: Theatre) -> None:
+def test_many_pods_read_one_claim(services: InferenceServices) -> None:
     """The second replica comes while the first one serves."""
-    served = theatre.serve(f"pvc://{theatre.claim(MODEL)}", predictor={"maxReplicas": 2})
+    served = services.serve(f"pvc://{services.claim(MODEL)}", predictor={"maxReplicas": 2})
     assert _tree(served) == MODEL
-    for inspection in theatre.scale(served, 2):
+    for inspection in services.scale(served, 2):
         assert {path: e.content for path, e in inspection.trees[DEST].items() if e.content is not None} == MODEL
 
 
 @rule("FLOW-012")
-def test_both_ways_to_name_a_claim(theatre: Theatre) -> None:
+def test_both_ways_to_name_a_claim(services: InferenceServices) -> None:
     """The plural came later, and is meant to do all that the singular does."""
-    uri = f"pvc://{theatre.claim(under('models/iris', MODEL) | {'models/other/x.bin': b'x'})}/models/iris"
-    plural = theatre.serve(predictor={"storageUris": [{"uri": uri, "mountPath": DEST}]})
+    uri = f"pvc://{services.claim(under('models/iris', MODEL) | {'models/other/x.bin': b'x'})}/models/iris"
+    plural = services.serve(predictor={"storageUris": [{"uri": uri, "mountPath": DEST}]})
     assert _tree(plural) == MODEL
 
 
 @rule("FLOW-013")
-def test_a_restricted_namespace(store: Store, theatre: Theatre, model: str) -> None:
+def test_a_restricted_namespace(store: Store, services: InferenceServices, model: str) -> None:
     """The model server obeys; what KServe adds to the pod has to obey, too."""
-    namespace = theatre.workspace.namespace({"pod-security.kubernetes.io/enforce": "restricted"})
-    theatre.storage_container(model)
-    served = theatre.serve(
+    namespace = services.api.namespace({"pod-security.kubernetes.io/enforce": "restricted"})
+    services.storage_container(model)
+    served = services.serve(
         model,
         namespace=namespace,
         model={"securityContext": RESTRICTED | {"runAsUser": 65532}},
-        predictor=theatre.admit(store.access(), namespace),
+        predictor=services.admit(store.access(), namespace),
     )
     assert _tree(served) == MODEL
 
 
 @rule("FLOW-014")
-def test_any_user_may_run_the_initializer(store: Store, theatre: Theatre, model: str) -> None:
+def test_any_user_may_run_the_initializer(store: Store, services: InferenceServices, model: str) -> None:
     """OpenShift gives every namespace user ids of its own."""
-    theatre.storage_container(model)
+    services.storage_container(model)
     anybody = {"securityContext": {"runAsUser": 1000720000, "runAsGroup": 0, "fsGroup": 1000720000}}
-    assert _tree(theatre.serve(model, predictor={**theatre.admit(store.access()), **anybody})) == MODEL
+    assert _tree(services.serve(model, predictor={**services.admit(store.access()), **anybody})) == MODEL
 
 
 @rule("FLOW-015")
-def test_a_custom_container_brings_its_own_scheme(theatre: Theatre, admission: Admission) -> None:
+def test_a_custom_container_brings_its_own_scheme(services: InferenceServices, admission: Admission) -> None:
     """From its installation to its removal."""
-    uri = f"greeting://{theatre.workspace.token}"
-    container = theatre.storage_container(uri, image=theatre.greeter)
-    served = theatre.serve(uri)
-    assert served.image == theatre.greeter
-    assert _tree(served) == {"greeting.txt": theatre.workspace.token.encode()}
-    theatre.workspace.remove(storage_container(container, []))
+    uri = f"greeting://{services.api.token}"
+    container = services.storage_container(uri, image=services.greeter)
+    served = services.serve(uri)
+    assert served.image == services.greeter
+    assert _tree(served) == {"greeting.txt": services.api.token.encode()}
+    services.api.remove(storage_container(container, []))
     assert "greeting://" in admission.service_refusal(uri), "the scheme is still accepted"
 
 
 @rule("FLOW-016")
-def test_a_new_image_reaches_new_pods_only(theatre: Theatre) -> None:
+def test_a_new_image_reaches_new_pods_only(services: InferenceServices) -> None:
     """An upgrade of the initializer, and the way back."""
-    uri, next_image = f"greeting://{theatre.workspace.token}", "conformance.invalid/next:1"
-    container = theatre.storage_container(uri, image=theatre.greeter)
-    served = theatre.serve(uri)
-    assert served.image == theatre.greeter
-    theatre.change_image(container, next_image)
-    assert theatre.look_again(served).image == theatre.greeter, "the running pod was changed"
-    newer = theatre.replace_pod(served)
+    uri, next_image = f"greeting://{services.api.token}", "conformance.invalid/next:1"
+    container = services.storage_container(uri, image=services.greeter)
+    served = services.serve(uri)
+    assert served.image == services.greeter
+    services.change_image(container, next_image)
+    assert services.look_again(served).image == services.greeter, "the running pod was changed"
+    newer = services.replace_pod(served)
     assert newer.image == next_image
-    theatre.change_image(container, theatre.greeter)
-    assert _tree(theatre.replace_pod(newer)) == {"greeting.txt": theatre.workspace.token.encode()}
+    services.change_image(container, services.greeter)
+    assert _tree(services.replace_pod(newer)) == {"greeting.txt": services.api.token.encode()}
 
 
 @rule("FLOW-017")
 def test_the_ca_bundle_of_the_cluster(
-    store: Store, theatre: Theatre, model: str, kserve_config: Configuration, gateway: Gateway
+    store: Store, services: InferenceServices, model: str, kserve_config: Configuration, gateway: Gateway
 ) -> None:
     """A company's own MinIO with the company's certificate."""
     kserve_config.change(storageInitializer={"caBundleConfigMapName": "conformance-ca"})
     bundle = {"cabundle.crt": gateway.ca.read_text()}
-    theatre.workspace.create(
+    services.api.create(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "conformance-ca"}, "data": bundle},
-        namespace=theatre.workspace.system,
+        namespace=services.api.system,
     )
-    theatre.storage_container(model)
+    services.storage_container(model)
     endpoint = store.access().environment["AWS_ENDPOINT_URL"].replace("http://", "https://")
     access = store.access().plus(AWS_ENDPOINT_URL=endpoint, S3_USE_HTTPS="1")
-    assert _tree(theatre.serve(model, predictor=theatre.admit(access))) == MODEL
+    assert _tree(services.serve(model, predictor=services.admit(access))) == MODEL
 
 
 @rule("FLOW-018")
-def test_a_storage_secret_by_key_and_path(store: Store, theatre: Theatre, model: str) -> None:
+def test_a_storage_secret_by_key_and_path(store: Store, services: InferenceServices, model: str) -> None:
     """The way that avoids URIs altogether."""
     known = store.access().environment
     config = {
@@ -268,72 +272,72 @@ def test_a_storage_secret_by_key_and_path(store: Store, theatre: Theatre, model:
         "endpoint_url": known["AWS_ENDPOINT_URL"],
         "region": known["AWS_DEFAULT_REGION"],
     }
-    theatre.storage_secret("mine", config)
-    served = theatre.serve(model={"storage": {"key": "mine", "path": "model"}})
+    services.storage_secret("mine", config)
+    served = services.serve(model={"storage": {"key": "mine", "path": "model"}})
     assert _tree(served) == MODEL
 
 
 @rule("FLOW-019")
-def test_a_namespace_that_is_left_alone(store: Store, theatre: Theatre, model: str) -> None:
+def test_a_namespace_that_is_left_alone(store: Store, services: InferenceServices, model: str) -> None:
     """The oldest complaint of all: no init container, no model, a crash loop."""
-    namespace = theatre.workspace.namespace({"control-plane": "something"})
-    theatre.storage_container(model)
-    served = theatre.serve(model, namespace=namespace, predictor=theatre.admit(store.access(), namespace))
+    namespace = services.api.namespace({"control-plane": "something"})
+    services.storage_container(model)
+    served = services.serve(model, namespace=namespace, predictor=services.admit(store.access(), namespace))
     assert not served.injected, "injected although the namespace is labelled control-plane"
     assert _tree(served) == {}
 
 
 @rule("FLOW-020")
-def test_a_missing_secret_is_named(theatre: Theatre, model: str) -> None:
+def test_a_missing_secret_is_named(services: InferenceServices, model: str) -> None:
     """It was forgotten, or is in another namespace."""
-    account = theatre.workspace.name("account")
-    theatre.workspace.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account},
+    account = services.api.name("account")
+    services.api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account},
                               "secrets": [{"name": "forgotten"}]})  # fmt: skip
-    served = theatre.serve(model, predictor={"serviceAccountName": account})
+    served = services.serve(model, predictor={"serviceAccountName": account})
     assert served.pod is None, "a pod was made without the Secret"
     assert "forgotten" in served.stands_still, served.stands_still
 
 
 @rule("FLOW-021")
-def test_a_new_pod_finds_the_model_again(store: Store, theatre: Theatre, model: str) -> None:
+def test_a_new_pod_finds_the_model_again(store: Store, services: InferenceServices, model: str) -> None:
     """A node was drained."""
-    theatre.storage_container(model)
-    served = theatre.serve(model, predictor=theatre.admit(store.access()))
+    services.storage_container(model)
+    served = services.serve(model, predictor=services.admit(store.access()))
     assert _tree(served) == MODEL
-    assert _tree(theatre.replace_pod(served)) == MODEL
+    assert _tree(services.replace_pod(served)) == MODEL
 
 
 @rule("FLOW-022")
-def test_two_writers_on_one_claim(theatre: Theatre) -> None:
+def test_two_writers_on_one_claim(services: InferenceServices) -> None:
     """KServe has no lock for them; what they write has names of their own."""
-    claim = theatre.claim(MODEL)
+    claim = services.claim(MODEL)
     for name in ("first.txt", "second.txt"):
-        served = theatre.serve(f"pvc://{claim}", annotations={READONLY: "false"}, write={name: name})
+        served = services.serve(f"pvc://{claim}", annotations={READONLY: "false"}, write={name: name})
         assert _tree(served).items() >= MODEL.items()
         assert served.inspection
         assert served.inspection.writes[DEST] == {name: "ok"}
-    assert theatre.content(claim) == MODEL | {"first.txt": b"first.txt", "second.txt": b"second.txt"}
+    assert services.content(claim) == MODEL | {"first.txt": b"first.txt", "second.txt": b"second.txt"}
 
 
 @rule("FLOW-023")
-def test_a_model_in_an_image(theatre: Theatre, kserve_config: Configuration) -> None:
+def test_a_model_in_an_image(services: InferenceServices, kserve_config: Configuration) -> None:
     """The image lies on the node already; the model server is told where its model is by a link."""
-    image = theatre.modelcar
+    image = services.modelcar
     if not kserve_config.section("storageInitializer").get("enableModelcar"):
         # As KServe's documentation has it: one user for both containers, else /proc hides the one from the other.
         kserve_config.change(storageInitializer={"enableModelcar": True, "uidModelcar": 1010})
-    assert _tree(theatre.serve(f"oci://{image}")) == MODEL
+    assert _tree(services.serve(f"oci://{image}")) == MODEL
 
 
 @rule("FLOW-024")
 @pytest.mark.parametrize("secret", [True, False], ids=["with-secret", "without"])
-def test_an_initializer_from_a_private_registry(theatre: Theatre, registry: OCI, *, secret: bool) -> None:
+def test_an_initializer_from_a_private_registry(services: InferenceServices, registry: OCI, *, secret: bool) -> None:
     """The registry of a company or a vendor; the node has never had the image."""
     image = registry.put_image("greeter", own_image("greeter"))
-    uri = f"greeting://{theatre.workspace.token}"
-    theatre.storage_container(uri, image=image)
-    served = theatre.serve(uri, predictor=theatre.pull_secret(registry.login_on_nodes()) if secret else {})
+    uri = f"greeting://{services.api.token}"
+    services.storage_container(uri, image=image)
+    served = services.serve(uri, predictor=services.pull_secret(registry.login_on_nodes()) if secret else {})
     if secret:
-        assert _tree(served) == {"greeting.txt": theatre.workspace.token.encode()}
+        assert _tree(served) == {"greeting.txt": services.api.token.encode()}
     else:
         assert image in served.stands_still, f"neither pulled nor refused: {served.stands_still}"

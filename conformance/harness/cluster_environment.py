@@ -25,7 +25,7 @@ from conformance.harness.asked import Options
 from scenarios.cluster.kubernetes import STORAGE_CONTAINER
 from scenarios.content.models import MODEL
 from scenarios.initializers.base import Initializer
-from scenarios.initializers.injected import Injected, Place
+from scenarios.initializers.injected import Injected, PodSettings
 from scenarios.initializers.release_image import initializer_image
 from scenarios.locks import SharedLock
 from scenarios.network.view import Gateway
@@ -75,7 +75,7 @@ class ClusterEnvironment:
                 undo.callback(fleet.stop)
                 subject, inspector, greeter, *cars = images.result()
                 provider.load([subject, inspector, greeter, *cars])
-                place = Place(
+                place = PodSettings(
                     cluster=cluster,
                     release=options.kserve,
                     inspector=inspector.reference,

@@ -14,10 +14,10 @@ from conformance.harness.outcome import keeps
 from conformance.harness.record import record_of
 from conformance.harness.run import RUN, ClusterRun
 from scenarios.cluster import configuration
-from scenarios.cluster.admission import Workspace
+from scenarios.cluster.admission import AdmissionClient
 from scenarios.cluster.configuration import Configuration
-from scenarios.cluster.inference_services import Theatre
-from scenarios.cluster.namespaces import Tenant
+from scenarios.cluster.inference_services import InferenceServices
+from scenarios.cluster.namespaces import RunNamespace
 from scenarios.initializers.injected import Injected
 from scenarios.locks import SharedLock
 
@@ -31,49 +31,51 @@ def cluster_run(pytestconfig: pytest.Config) -> ClusterRun:
 
 
 @pytest.fixture(scope="session")
-def tenant(cluster_run: ClusterRun) -> Iterator[Tenant]:
+def run_namespace(cluster_run: ClusterRun) -> Iterator[RunNamespace]:
     """The namespace that the tests of this process share."""
-    tenant = Tenant.move_in(cluster_run.cluster, cluster_run.id, os.environ.get("PYTEST_XDIST_WORKER", "main"))
-    yield tenant
+    run_namespace = RunNamespace.create(
+        cluster_run.cluster, cluster_run.id, os.environ.get("PYTEST_XDIST_WORKER", "main")
+    )
+    yield run_namespace
     if not cluster_run.options.keep_failed:
-        tenant.move_out()
+        run_namespace.delete()
 
 
 @pytest.fixture(scope="session")
-def cluster_lock(cluster_run: ClusterRun, tenant: Tenant) -> SharedLock:
+def cluster_lock(cluster_run: ClusterRun, run_namespace: RunNamespace) -> SharedLock:
     """Between the tests of this machine that use the cluster: most share it, who changes KServe's settings is alone."""
-    lock = lock_of(tenant.cluster)
+    lock = lock_of(run_namespace.cluster)
     with lock.alone():
-        configuration.give_back(tenant.cluster.client(), cluster_run.installation.namespace)
+        configuration.give_back(run_namespace.cluster.client(), cluster_run.installation.namespace)
     return lock
 
 
 @pytest.fixture
-def workspace(
-    request: pytest.FixtureRequest, cluster_run: ClusterRun, tenant: Tenant, cluster_lock: SharedLock
-) -> Iterator[Workspace]:
+def api(
+    request: pytest.FixtureRequest, cluster_run: ClusterRun, run_namespace: RunNamespace, cluster_lock: SharedLock
+) -> Iterator[AdmissionClient]:
     """What this test has on the cluster, which it has alone where it changes KServe's settings; gone afterwards."""
     alone = "kserve_config" in request.fixturenames
     with cluster_lock.alone() if alone else cluster_lock.shared():
-        workspace = Workspace(tenant, cluster_run.installation.namespace)
+        api = AdmissionClient(run_namespace, cluster_run.installation.namespace)
         try:
-            yield workspace
+            yield api
         finally:
-            workspace.leave(keep=keeps(cluster_run, request.node))
+            api.leave(keep=keeps(cluster_run, request.node))
 
 
 @pytest.fixture
-def admission(request: pytest.FixtureRequest, cluster_run: ClusterRun, workspace: Workspace) -> Admission:
+def admission(request: pytest.FixtureRequest, cluster_run: ClusterRun, api: AdmissionClient) -> Admission:
     """The API server with KServe's webhook, as this test sees them."""
-    admission = Admission(workspace, rule_of(request.node), cluster_run.kserve, case_of(request.node))
+    admission = Admission(api, rule_of(request.node), cluster_run.kserve, case_of(request.node))
     record_of(request.node).evidence = admission
     return admission
 
 
 @pytest.fixture
-def kserve_config(workspace: Workspace) -> Iterator[Configuration]:
+def kserve_config(api: AdmissionClient) -> Iterator[Configuration]:
     """KServe's configuration, which only this test changes now; given back afterwards."""
-    settings = Configuration(workspace)
+    settings = Configuration(api)
     try:
         yield settings
     finally:
@@ -81,8 +83,8 @@ def kserve_config(workspace: Workspace) -> Iterator[Configuration]:
 
 
 @pytest.fixture
-def theatre(cluster_run: ClusterRun, workspace: Workspace, admission: Admission) -> Theatre:  # noqa: ARG001 -- it reports for this
+def services(cluster_run: ClusterRun, api: AdmissionClient, admission: Admission) -> InferenceServices:  # noqa: ARG001 -- it reports for this
     """Where InferenceServices of this test really run."""
     initializer = cluster_run.initializer
     assert isinstance(initializer, Injected)  # noqa: S101 - rules of this route are not collected without pods
-    return Theatre(workspace, initializer, cluster_run.fleet.folder / "claims")
+    return InferenceServices(api, initializer, cluster_run.fleet.folder / "claims")

@@ -16,7 +16,7 @@ from conformance.harness.eligibility import concerns, required
 from conformance.harness.outcome import PROPERTY
 from conformance.harness.report_header import report_header
 from conformance.harness.run import Run
-from conformance.known_failures import Case, KnownFailure
+from conformance.known_failures import CaseKey, KnownFailure
 from conformance.spec import Spec
 from reports import writer
 from reports.metrics import Metrics
@@ -166,7 +166,7 @@ class Controller:
     def _unused_entries(self) -> list[KnownFailure]:
         """Entries of the list that covered nothing in a run that left nothing out: they are stale."""
         place = (self.run.install, self.run.initializer.python)
-        cases = [Case(r.rule, r.store, r.case, r.server, r.route, *place, r.test) for r in self._results.values()]
+        cases = [CaseKey(r.rule, r.store, r.case, r.server, r.route, *place, r.test) for r in self._results.values()]
         return [
             entry
             for entry in self.run.options.known

@@ -13,16 +13,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from conformance.api.fetch import Broken, Expectation, Fetch, Fetcher, NotConcerned, Unproven, Way, difference
-from conformance.api.samples import Sample, corner, deposit
+from conformance.api.fetch import Expectation, Fetch, Fetcher, NotApplicable, RuleViolation, Unproven, Way, difference
+from conformance.api.samples import Sample, deposit, partition
 from conformance.harness.asked import stores_for
 from conformance.harness.eligibility import why_not
 from conformance.harness.run import Run
 from conformance.spec import Rule
 from reports.redact import redact
 from scenarios.content.models import MODEL, tar
-from scenarios.initializers.base import Outcome
-from scenarios.locks import Place
+from scenarios.initializers.base import CallResult
+from scenarios.locks import Slot
 from scenarios.stores import STORES
 
 #: The rules whose own tests are the controls: what they find is never put down to a control.
@@ -66,13 +66,13 @@ class Controls:
         self._run = run
         self._rule = rule
         self._before_call = before_call
-        self.made: list[Outcome] = []
+        self.made: list[CallResult] = []
 
     def require(self, store: str | None, way: Way) -> None:
         """Go on where the program is known to work on `store`, or without one on any store of the selection.
 
         What a control finds is never held against the rule under test, unless that is a foundation itself: it has none.
-        Raises Unproven, which names the rule that is broken instead, and NotConcerned where archives stay packed.
+        Raises Unproven, which names the rule that is broken instead, and NotApplicable where archives stay packed.
         """
         failed: dict[str, tuple[Way, Control]] = {}
         for name in [store] if store else self._selected():
@@ -83,7 +83,7 @@ class Controls:
             failed[name] = flawed
         for name, (one, control) in failed.items():
             text = f"{self._foundation(name, one)} is broken on {name}, and this builds on it: {control.flaw}"
-            raise NotConcerned(text) if control.packed else Unproven(text)
+            raise NotApplicable(text) if control.packed else Unproven(text)
 
     def _ways(self, store: str, way: Way) -> list[Way]:
         """The controls that count: what does not work at all does not unpack either."""
@@ -107,7 +107,7 @@ class Controls:
     def _control(self, store: str, way: Way) -> Control:
         known = self._run.fleet.folder / "controls" / f"{store}-{way}.json"
         known.parent.mkdir(exist_ok=True)
-        with Place(known.with_suffix(""), 1):
+        with Slot(known.with_suffix(""), 1):
             if not known.exists():
                 known.write_text(json.dumps(asdict(self._make(store, way))))
             return Control(**json.loads(known.read_text()))
@@ -115,7 +115,7 @@ class Controls:
     def _make(self, name: str, way: Way) -> Control:
         run = self._run
         with tempfile.TemporaryDirectory(prefix="control-", dir=run.fleet.folder) as folder:
-            store = corner(run, name, Path(folder, "store"))
+            store = partition(run, name, Path(folder, "store"))
             sample = deposit(store, MODEL, "config.json")
             if way == "archive":
                 store.put({f"archive/{ARCHIVE}": tar(MODEL)})
@@ -128,7 +128,7 @@ class Controls:
             fetcher = Fetcher(run.initializer, expected, store, run.fleet.gateway, calls, before_call=self._before_call)
             fetch = fetcher.fetch(sample.uri, access=access, timeout_s=WITHIN_S)
             self.made.append(fetch.outcome)
-            run.initializer.settle(keep=False)
+            run.initializer.clean_up(keep=False)
         return _judged(fetch, sample)
 
 
@@ -138,7 +138,7 @@ def _judged(fetch: Fetch, sample: Sample) -> Control:
         return Control(f"{ARCHIVE} arrives as it is", packed=True)
     try:
         wrong = difference(fetch.tree, sample.tree)
-    except Broken as broken:
+    except RuleViolation as broken:
         wrong = [str(broken)]
     if fetch.outcome.exit_code in NOT_STARTED:
         wrong = [f"a tool of its own cannot be started, exit code {fetch.outcome.exit_code}"]

@@ -12,10 +12,10 @@ from typing import cast
 
 import pytest
 
-from conformance.api.benchmark import Bench
+from conformance.api.benchmark import Benchmark
 from conformance.api.budget import Meter
 from conformance.api.fetch import Expectation, Fetcher
-from conformance.api.samples import Sample, corner, deposit
+from conformance.api.samples import Sample, deposit, partition
 from conformance.harness.controls import Controls
 from conformance.harness.items import case_of, rule_of
 from conformance.harness.outcome import keeps
@@ -43,16 +43,16 @@ def gateway(run: Run) -> Gateway:
 
 @pytest.fixture
 def store(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Store:
-    """This test's own corner of the store that its row names; no test sees another's."""
-    return corner(run, request.param, tmp_path / "store")
+    """This test's own part of the store that its row names; no test sees another's."""
+    return partition(run, request.param, tmp_path / "store")
 
 
 @pytest.fixture
 def registry(run: Run, tmp_path: Path) -> OCI:
-    """This test's own corner of the registry, for images that nodes pull; what is judged is something else."""
+    """This test's own part of the registry, for images that nodes pull; what is judged is something else."""
     if reason := run.fleet.unavailable.get(run.server_of(OCI.name)):
         raise NotOffered(reason)
-    return cast("OCI", corner(run, OCI.name, tmp_path / "registry"))
+    return cast("OCI", partition(run, OCI.name, tmp_path / "registry"))
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def initializer(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Ite
         )
         record_of(node).fetcher = fetcher
         yield fetcher
-    run.initializer.settle(keep=keeps(run, node))
+    run.initializer.clean_up(keep=keeps(run, node))
     _remove(scratch)
 
 
@@ -127,7 +127,7 @@ def meter(request: pytest.FixtureRequest, run: Run, store: Store, initializer: F
     folder.mkdir(exist_ok=True)
     budget = rule_of(request.node).budget
     assert budget is not None, "a rule without a budget"  # noqa: S101
-    return Meter(Bench(store, initializer, run.fleet.gateway, folder), budget, record_of(request.node).measurements)
+    return Meter(Benchmark(store, initializer, run.fleet.gateway, folder), budget, record_of(request.node).measurements)
 
 
 def _remove(folder: Path) -> None:

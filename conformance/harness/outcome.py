@@ -14,7 +14,7 @@ from conformance import known_failures
 from conformance.harness import failure
 from conformance.harness.record import CaseRecord, record_of
 from conformance.harness.run import Run
-from conformance.known_failures import Case, KnownFailure
+from conformance.known_failures import CaseKey, KnownFailure
 from reports.model import Level, Outcome, Result, to_json
 from reports.redact import redact
 from reports.writer import ReportUnwritable, save_evidence
@@ -143,9 +143,9 @@ def attach(report: pytest.TestReport, record: CaseRecord, result: Result, *, of_
     ))  # fmt: skip
 
 
-def case_in(run: Run, record: CaseRecord) -> Case:
+def case_in(run: Run, record: CaseRecord) -> CaseKey:
     """The case as entries of a list of known failures name it."""
-    return Case(
+    return CaseKey(
         record.rule.id,
         record.store,
         record.case,

@@ -14,7 +14,7 @@ from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 from clusters.base import NoCluster
 from clusters.kserve import NoKServe
 from clusters.toolchain.cache import ToolFailed
-from conformance.api.fetch import NotConcerned, Unproven
+from conformance.api.fetch import NotApplicable, Unproven
 from conformance.harness import failure, options, outcome, schedule, selection
 from conformance.harness.asked import Options
 from conformance.harness.controller import CONTROLLER, Controller
@@ -192,7 +192,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
             raise
     except (NotOffered, Unproven) as reason:
         pytest.skip(str(reason))
-    except NotConcerned as reason:
+    except NotApplicable as reason:
         record_of(item).skipped = Outcome.UNSUPPORTED, str(reason)
         pytest.skip(str(reason))
 

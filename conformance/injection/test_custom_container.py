@@ -180,8 +180,8 @@ def test_a_pattern_that_is_none(admission: Admission, kserve_config: Configurati
     """A typing error in the manifest of a cluster's administrator; it concerns every pod, so the test is alone."""
     broken = storage_container(admission.name("csc"), [{"regex": "s3://(unclosed"}])
     assert kserve_config.section("storageInitializer")
-    with admission.workspace.temporarily(broken):
-        refused = admission.workspace.until(lambda: admission.workspace.answer(_any_pod(admission)).stored is None)
+    with admission.api.temporarily(broken):
+        refused = admission.api.until(lambda: admission.api.answer(_any_pod(admission)).stored is None)
         assert refused, "pods are admitted"
         admission.assert_words(admission.refusal(_any_uri(admission)), broken["metadata"]["name"], **broken["metadata"])
 
@@ -191,7 +191,7 @@ def _any_uri(admission: Admission) -> str:
 
 
 def _any_pod(admission: Admission) -> Object:
-    return admission.workspace.pod(_any_uri(admission))
+    return admission.api.pod(_any_uri(admission))
 
 
 @rule("CSC-014")
@@ -205,7 +205,7 @@ def test_a_manifest_in_another_shape(admission: Admission, shape: str) -> None:
         manifest["spec"]["supportedUriFormats"] = ["model-registry://*"]
     else:
         manifest["spec"]["container"]["supportedUriFormats"] = manifest["spec"].pop("supportedUriFormats")
-    assert admission.workspace.answer_of(resource, manifest).stored is None, "it is admitted"
+    assert admission.api.answer_of(resource, manifest).stored is None, "it is admitted"
 
 
 @rule("CSC-015")
@@ -214,11 +214,11 @@ def test_a_change_is_seen_by_the_next_pod(admission: Admission) -> None:
     manifest = _container(admission)
     admission.create(manifest)
     uri = f"{admission.scheme()}://iris"
-    admission.workspace.replace(_container(admission, {"image": f"{IMAGE}-next"}))
+    admission.api.replace(_container(admission, {"image": f"{IMAGE}-next"}))
     assert admission.inject(uri).initializer.image == f"{IMAGE}-next"
-    admission.workspace.replace(manifest)
+    admission.api.replace(manifest)
     assert admission.inject(uri).initializer.image == IMAGE
-    admission.workspace.remove(manifest)
+    admission.api.remove(manifest)
     assert admission.inject(uri).initializer.image != IMAGE
 
 
@@ -226,7 +226,7 @@ def test_a_change_is_seen_by_the_next_pod(admission: Admission) -> None:
 def test_uris_out_of_a_storage_config(admission: Admission, kserve_config: Configuration) -> None:
     """The bucket of a team has a container of its own, and no other one is there for S3."""
     kserve_config.switch("default", disabled=True)
-    bucket, config = f"bucket-{admission.workspace.token}", admission.name("config")
+    bucket, config = f"bucket-{admission.api.token}", admission.name("config")
     admission.create(secret(config, {"mine": f'{{"type": "s3", "bucket": "{bucket}"}}'}))
     admission.create(storage_container(admission.name("csc"), [{"prefix": f"s3://{bucket}"}], {"image": IMAGE}))
     annotations = {
@@ -241,7 +241,7 @@ def test_uris_out_of_a_storage_config(admission: Admission, kserve_config: Confi
 
 def _default_matches(admission: Admission, uri: str) -> bool:
     """Whether the default storage container declares a format that fits, as KServe's own matching goes."""
-    default = admission.workspace.client.get(STORAGE_CONTAINER, "default")
+    default = admission.api.client.get(STORAGE_CONTAINER, "default")
     return any(
         uri.startswith(one["prefix"]) if one.get("prefix") else bool(re.search(one["regex"], uri))
         for one in default["spec"]["supportedUriFormats"]

@@ -96,7 +96,7 @@ def test_without_the_configmap(admission: Admission, kserve_config: Configuratio
 @rule("CFG-009")
 def test_the_storage_container_wins(admission: Admission, kserve_config: Configuration) -> None:
     """Which surprises those who changed the ConfigMap alone."""
-    default = admission.workspace.client.get(STORAGE_CONTAINER, "default")["spec"]["container"]
+    default = admission.api.client.get(STORAGE_CONTAINER, "default")["spec"]["container"]
     kserve_config.switch("default", disabled=False)
     kserve_config.change(storageInitializer={"image": "registry.example/mine:1"})
     assert _initializer(admission).image == "registry.example/mine:1"
@@ -121,7 +121,7 @@ def test_the_ca_bundle_of_the_cluster(admission: Admission, kserve_config: Confi
 @rule("CFG-010")
 def test_the_ca_bundle_in_kserves_own_namespace(admission: Admission, kserve_config: Configuration) -> None:
     """There it has the name that was set; where that namespace is left alone, no pod gets anything."""
-    own = admission.workspace.system
+    own = admission.api.system
     if not admission.serves(own):
         assert admission.inject(namespace=own).init_names == []
         return
@@ -174,8 +174,8 @@ def test_no_ca_bundle_for_claims(admission: Admission, kserve_config: Configurat
 @rule("CFG-014")
 def test_the_image_fits_the_controller(admission: Admission) -> None:
     """As the release was installed; a newer controller speaks of arguments that an older image does not know."""
-    configured = str(Configuration(admission.workspace).section("storageInitializer")["image"])
-    default = str(admission.workspace.client.get(STORAGE_CONTAINER, "default")["spec"]["container"]["image"])
+    configured = str(Configuration(admission.api).section("storageInitializer")["image"])
+    default = str(admission.api.client.get(STORAGE_CONTAINER, "default")["spec"]["container"]["image"])
     assert default == configured
     assert configured.endswith(f":v{admission.release}"), f"{configured} with a controller of {admission.release}"
 

@@ -242,8 +242,8 @@ def test_a_native_sidecar(admission: Admission) -> None:
 @pytest.mark.parametrize("status", [["istio-proxy"], {"containers": [1]}], ids=["list", "number-for-name"])
 def test_a_mesh_that_is_not_understood(admission: Admission, status: object) -> None:
     """An annotation by another version of the mesh, or by hand."""
-    pod = admission.workspace.pod("s3://bucket/model", annotations=_mesh(status=status))
-    refusal = admission.workspace.submit(pod).refusal
+    pod = admission.api.pod("s3://bucket/model", annotations=_mesh(status=status))
+    refusal = admission.api.submit(pod).refusal
     assert not refusal or "istio" in refusal, f"the refusal tells nothing of the annotation: {refusal}"
 
 

@@ -148,7 +148,7 @@ def test_a_model_never_vanishes(admission: Admission, kserve_config: Configurati
     """The URI asks for a mode that the cluster has switched off."""
     admission.needs_image_volumes()
     kserve_config.change(storageInitializer=OFF)
-    stored = admission.workspace.submit(admission.workspace.pod(NATIVE)).stored
+    stored = admission.api.submit(admission.api.pod(NATIVE)).stored
     assert stored is None or IMAGE in str(stored["spec"]), "the pod is admitted without a model"
 
 

@@ -42,20 +42,18 @@ def test_the_name_does_not_decide(admission: Admission) -> None:
 @rule("NS-003")
 def test_in_kserves_own_namespace_the_label_decides(admission: Admission) -> None:
     """Some ways to install KServe label its namespace, others do not; and some charts do not look at labels at all."""
-    own = admission.workspace.system
-    excluded = "control-plane" in admission.workspace.labels(own) and bool(
-        admission.pod_webhook().get("namespaceSelector")
-    )
+    own = admission.api.system
+    excluded = "control-plane" in admission.api.labels(own) and bool(admission.pod_webhook().get("namespaceSelector"))
     pod = admission.inject(namespace=own)
-    assert pod.init_names == ([] if excluded else [INITIALIZER]), f"{own} is labelled {admission.workspace.labels(own)}"
+    assert pod.init_names == ([] if excluded else [INITIALIZER]), f"{own} is labelled {admission.api.labels(own)}"
 
 
 @rule("NS-004")
 def test_without_the_label_new_pods_are_injected(admission: Admission) -> None:
     """The cure: take the label away, and delete the pod."""
     namespace = admission.namespace({"control-plane": "kserve-controller-manager"})
-    admission.workspace.label(namespace, {"control-plane": None})
-    assert admission.workspace.until(lambda: admission.inject(namespace=namespace).init_names == [INITIALIZER])
+    admission.api.label(namespace, {"control-plane": None})
+    assert admission.api.until(lambda: admission.inject(namespace=namespace).init_names == [INITIALIZER])
 
 
 @rule("NS-005")

@@ -84,6 +84,6 @@ def test_a_model_over_several_nodes(admission: Admission, uri: str) -> None:
 def test_a_refused_service_says_so(admission: Admission) -> None:
     """Users look at the service, not at the events of its controller."""
     admission.service_refusal("ftp://host/model", until_status="is not supported")
-    conditions = json.loads(admission.workspace.last_status).get("conditions", [])
+    conditions = json.loads(admission.api.last_status).get("conditions", [])
     false = [condition.get("message", "") for condition in conditions if condition["status"] == "False"]
     assert any("is not supported" in message for message in false), f"conditions that are False: {false}"

@@ -29,7 +29,7 @@ class KnownFailuresError(Exception):
 
 
 @dataclass(frozen=True)
-class Case:
+class CaseKey:
     """Where a result was found; `store`, `server` and `install` are "" where there is none.
 
     python  the release of Python below the initializer, where it is the machine's.
@@ -67,7 +67,7 @@ class KnownFailure:
     fixed: str | None
     expires: date
 
-    def covers(self, result: Case) -> bool:
+    def covers(self, result: CaseKey) -> bool:
         return (
             result.rule == self.rule
             and (not self.stores or result.store in self.stores)
@@ -183,6 +183,6 @@ def _concerns(release: str, kserve: str, rule: Rule) -> bool:
     return rule.in_force(release) and SpecifierSet(kserve).contains(release, prereleases=True)
 
 
-def find(entries: Collection[KnownFailure], result: Case) -> KnownFailure | None:
+def find(entries: Collection[KnownFailure], result: CaseKey) -> KnownFailure | None:
     """The entry that covers a result, if any."""
     return next((entry for entry in entries if entry.covers(result)), None)

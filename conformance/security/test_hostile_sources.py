@@ -128,6 +128,10 @@ def test_no_shell_reads_a_uri(store: Store, initializer: Fetcher, sample: Sample
     initializer.needs_sandbox()
     run = initializer.fetch(store.with_word(sample.uri, SHELL))
     assert_contained(run)
-    made = [path for path in [*run.outcome.strays, *run.entries()] if path.removeprefix("/").startswith(f"{MARK}-")]
+    made = [
+        path
+        for path in [*run.outcome.unexpected_writes, *run.entries()]
+        if path.removeprefix("/").startswith(f"{MARK}-")
+    ]
     assert not made, f"executed: {', '.join(made)}"
     run.assert_failed()

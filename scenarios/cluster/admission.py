@@ -21,8 +21,8 @@ from lightkube.types import PatchType
 from clusters.base import RUN_LABEL
 from scenarios.cluster import kubernetes
 from scenarios.cluster.kubernetes import CONFIGURATION, SERVICE_LABEL, Object, client_create, client_delete, complaint
-from scenarios.cluster.namespaces import Tenant, open_namespace
-from scenarios.cluster.transcript import essence, in_yaml, without_values
+from scenarios.cluster.namespaces import RunNamespace, open_namespace
+from scenarios.cluster.transcript import in_yaml, summarize, without_values
 from scenarios.cluster.waiting import DEADLINE_S, Unsettled, wait
 from scenarios.reasons import NotOffered
 
@@ -41,21 +41,21 @@ class Answer:
     refusal: str = ""
 
 
-class Workspace:
+class AdmissionClient:
     """What one test has on a cluster. Everything that it makes is removed by `leave`, in the background.
 
     transcript   (title, text) of what was sent and answered, for the report.
     last_status  of the last InferenceService, as JSON, when KServe's controller had decided on it.
     """
 
-    def __init__(self, tenant: Tenant, system: str) -> None:
-        self.cluster = tenant.cluster
-        self.client = tenant.cluster.client()
+    def __init__(self, run_namespace: RunNamespace, system: str) -> None:
+        self.cluster = run_namespace.cluster
+        self.client = run_namespace.cluster.client()
         self.system = system
-        self.token = f"{tenant.namespace.rsplit('-', 1)[-1]}x{next(_numbers)}"
+        self.token = f"{run_namespace.namespace.rsplit('-', 1)[-1]}x{next(_numbers)}"
         self.transcript: list[tuple[str, str]] = []
         self.last_status = ""
-        self._tenant = tenant
+        self._tenant = run_namespace
         self._made: list[Object] = []
 
     @property
@@ -231,7 +231,7 @@ class Workspace:
         """`answer`, remembered for the report."""
         answer = self.answer(manifest)
         self.transcript.append((f"submitted {manifest['kind']}", in_yaml(manifest)))
-        self.transcript.append(("answer", in_yaml(essence(answer.stored)) if answer.stored else answer.refusal))
+        self.transcript.append(("answer", in_yaml(summarize(answer.stored)) if answer.stored else answer.refusal))
         return answer
 
     def serve(
@@ -265,7 +265,7 @@ class Workspace:
             self.last_status = self._state(name)
         finally:
             client_delete(self.client, manifest)
-        self.transcript.append(("outcome", in_yaml(essence(answer.stored)) if answer.stored else answer.refusal))
+        self.transcript.append(("outcome", in_yaml(summarize(answer.stored)) if answer.stored else answer.refusal))
         return answer
 
     def _outcome(self, manifest: Object) -> Answer | None:

@@ -15,8 +15,8 @@ from lightkube.types import PatchType
 from clusters.base import RUN_LABEL
 from clusters.kserve.manifests import rendered
 from clusters.kserve.releases import find
-from scenarios.cluster.admission import Workspace
-from scenarios.cluster.kubernetes import CONFIGURATION, STORAGE_CONTAINER, patiently
+from scenarios.cluster.admission import AdmissionClient
+from scenarios.cluster.kubernetes import CONFIGURATION, STORAGE_CONTAINER, retry_on_429
 from scenarios.cluster.waiting import wait
 from scenarios.reasons import NotOffered
 
@@ -34,10 +34,10 @@ _numbers = itertools.count(1)
 class Configuration:
     """The ConfigMap `inferenceservice-config`, for a test that has the cluster alone."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._client = workspace.client
-        self._namespace = workspace.system
+    def __init__(self, api: AdmissionClient) -> None:
+        self._workspace = api
+        self._client = api.client
+        self._namespace = api.system
         self._original = self._data()
 
     def section(self, key: str) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def give_back(client: lightkube.Client, namespace: str) -> None:
 
 def give_back_storage_containers(client: lightkube.Client) -> bool:
     """Switch ClusterStorageContainers back as they were; whether there was any to switch."""
-    present = patiently(lambda: list(client.list(STORAGE_CONTAINER)))
+    present = retry_on_429(lambda: list(client.list(STORAGE_CONTAINER)))
     switched = [one for one in present if WAS_DISABLED in (one["metadata"].get("annotations") or {})]
     for one in switched:
         before = json.loads(one["metadata"]["annotations"][WAS_DISABLED])

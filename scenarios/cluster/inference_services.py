@@ -15,13 +15,13 @@ from lightkube.resources.core_v1 import Pod
 from lightkube.types import PatchType
 
 from scenarios.cluster import kubernetes
-from scenarios.cluster.admission import Workspace
+from scenarios.cluster.admission import AdmissionClient
 from scenarios.cluster.inspection import Inspection
 from scenarios.cluster.kubernetes import INITIALIZER, MODEL_SERVER, SERVICE_LABEL, Object
 from scenarios.cluster.pods import (
-    Ended,
     NeverReady,
     Pods,
+    Termination,
     events,
     first_end,
     log_of,
@@ -52,7 +52,7 @@ class Served:
     service: str
     namespace: str
     pod: Pod | None
-    initializer: Ended | None = None
+    initializer: Termination | None = None
     inspection: Inspection | None = None
     stands_still: str = ""
     late: bool = False
@@ -70,11 +70,11 @@ class Served:
         return bool(self.image)
 
 
-class Theatre:
+class InferenceServices:
     """What one test has on the cluster to run InferenceServices; everything is removed with its workspace."""
 
-    def __init__(self, workspace: Workspace, injected: Injected, folder: Path) -> None:
-        self.workspace = workspace
+    def __init__(self, api: AdmissionClient, injected: Injected, folder: Path) -> None:
+        self.api = api
         self.image = injected.image
         self.greeter = injected.place.greeter
         self._place = injected.place
@@ -85,7 +85,7 @@ class Theatre:
     def runtime(self, namespace: str) -> None:
         """Have the inspector as a runtime in a namespace."""
         try:
-            self.workspace.create(self._place.runtime(), namespace=namespace)
+            self.api.create(self._place.runtime(), namespace=namespace)
         except ApiError as error:
             if error.status.code != 409:
                 raise
@@ -99,7 +99,7 @@ class Theatre:
 
     def claim(self, tree: Mapping[str, bytes]) -> str:
         """A volume claim, ReadWriteMany, with `tree` in it; its name."""
-        name = self.workspace.name("claim")
+        name = self.api.name("claim")
         folder = self._folder / name
         folder.mkdir(parents=True)
         for path, content in tree.items():
@@ -109,7 +109,7 @@ class Theatre:
         for one in (folder, *folder.rglob("*")):
             one.chmod(0o777 if one.is_dir() else 0o666)
         common = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
-        self.workspace.create(
+        self.api.create(
             {
                 "apiVersion": "v1",
                 "kind": "PersistentVolume",
@@ -119,7 +119,7 @@ class Theatre:
                     "capacity": {"storage": "1Gi"},
                     "hostPath": {"path": str(folder)},
                     "persistentVolumeReclaimPolicy": "Retain",
-                    "claimRef": {"name": name, "namespace": self.workspace.ordinary},
+                    "claimRef": {"name": name, "namespace": self.api.ordinary},
                 },
             },
             {
@@ -138,21 +138,21 @@ class Theatre:
 
     def storage_container(self, uri: str, *, image: str | None = None, **container: object) -> str:
         """A ClusterStorageContainer for this URI alone, with the initializer under test; its name."""
-        name = self.workspace.name("container")
+        name = self.api.name("container")
         wanted = {"image": image or self.image, "imagePullPolicy": "IfNotPresent", **container}
-        self.workspace.create(kubernetes.storage_container(name, [{"prefix": uri}], wanted))
+        self.api.create(kubernetes.storage_container(name, [{"prefix": uri}], wanted))
         return name
 
     def change_image(self, storage_container: str, image: str) -> None:
         """Give a ClusterStorageContainer of the test's own another image, and wait until KServe goes by it."""
         change = {"spec": {"container": {"image": image}}}
-        self.workspace.client.patch(kubernetes.STORAGE_CONTAINER, storage_container, change, patch_type=PatchType.MERGE)
-        self.workspace.settle_storage_containers()
+        self.api.client.patch(kubernetes.STORAGE_CONTAINER, storage_container, change, patch_type=PatchType.MERGE)
+        self.api.settle_storage_containers()
 
     def admit(self, access: Access, namespace: str | None = None) -> Object:
         """Make a Secret of what lets an initializer in, and a ServiceAccount that names it; fields of a predictor."""
-        ways, name = delivery(access.environment, access.mounts, self._place.release), self.workspace.name("account")
-        self.workspace.create(
+        ways, name = delivery(access.environment, access.mounts, self._place.release), self.api.name("account")
+        self.api.create(
             kubernetes.secret(name, ways.secret, ways.annotations),
             kubernetes.service_account(name, [name]),
             namespace=namespace,
@@ -161,9 +161,9 @@ class Theatre:
 
     def pull_secret(self, login: str) -> Object:
         """Make the Secret with which a node logs in to a registry; fields of a predictor that name it."""
-        name = self.workspace.name("pull")
+        name = self.api.name("pull")
         kind = {"type": "kubernetes.io/dockerconfigjson"}
-        self.workspace.create({**kubernetes.secret(name, {".dockerconfigjson": login}), **kind})
+        self.api.create({**kubernetes.secret(name, {".dockerconfigjson": login}), **kind})
         return {"imagePullSecrets": [{"name": name}]}
 
     def pause(self, time: str) -> Object:
@@ -173,7 +173,7 @@ class Theatre:
 
     def storage_secret(self, key: str, config: Mapping[str, str]) -> None:
         """Make the Secret that `storage.key` leads to, under KServe's default name."""
-        self.workspace.create(kubernetes.secret("storage-config", {key: json.dumps(config)}))
+        self.api.create(kubernetes.secret("storage-config", {key: json.dumps(config)}))
 
     def serve(
         self,
@@ -191,19 +191,19 @@ class Theatre:
 
         write  files that the model server tries to write below every place it looks at, with their content.
         """
-        where = namespace or self.workspace.ordinary
+        where = namespace or self.api.ordinary
         self.runtime(where)
-        name = self.workspace.name(f"service{next(self._numbers)}")
+        name = self.api.name(f"service{next(self._numbers)}")
         arguments = [*(f"--write={file}={content}" for file, content in (write or {}).items()), *look_at]
         source = {"storageUri": uri} if uri is not None else {}
         described = {"args": arguments, **source, **(model or {})}
         service = kubernetes.running_service(name, RUNTIME, described, predictor or {}, annotations)
-        self.workspace.create(service, namespace=where)
+        self.api.create(service, namespace=where)
         return self.outcome(name, where, initializer_s=initializer_s)
 
     def outcome(self, service: str, namespace: str, *, initializer_s: float = 60.0) -> Served:
         """What became of the newest pod of a service."""
-        client = self.workspace.client
+        client = self.api.client
         pods = self._watched.setdefault(namespace, Pods(client, namespace))
         try:
             pods.await_pod(service, within_s=POD_WITHIN_S)
@@ -219,7 +219,7 @@ class Theatre:
 
     def status(self, served: Served) -> Mapping[str, Any]:
         """The status of the InferenceService now."""
-        found = self.workspace.client.get(kubernetes.INFERENCE_SERVICE, served.service, namespace=served.namespace)
+        found = self.api.client.get(kubernetes.INFERENCE_SERVICE, served.service, namespace=served.namespace)
         return cast("Mapping[str, Any]", found.get("status") or {})
 
     def failure_told(self, served: Served) -> str:
@@ -231,7 +231,7 @@ class Theatre:
     def look_again(self, served: Served) -> Served:
         """The same pod as it is now."""
         name = str(meta(served.pod).name) if served.pod else ""
-        pod = self.workspace.client.get(Pod, name, namespace=served.namespace)
+        pod = self.api.client.get(Pod, name, namespace=served.namespace)
         return replace(served, pod=pod, initializer=first_end(pod, INITIALIZER))
 
     def replace_pod(self, served: Served) -> Served:
@@ -241,14 +241,14 @@ class Theatre:
 
     def end_pod(self, served: Served) -> None:
         """Delete the pod, and wait until it is gone."""
-        client, name = self.workspace.client, str(meta(served.pod).name) if served.pod else ""
+        client, name = self.api.client, str(meta(served.pod).name) if served.pod else ""
         client.delete(Pod, name, namespace=served.namespace, grace_period=0)
-        self.workspace.until(lambda: not _exists(self.workspace, served.namespace, name), GONE_WITHIN_S)
+        self.api.until(lambda: not _exists(self.api, served.namespace, name), GONE_WITHIN_S)
         self._watched[served.namespace].forget(name)
 
     def scale(self, served: Served, replicas: int) -> list[Inspection]:
         """What each of `replicas` pods of the service's Deployment sees."""
-        client = self.workspace.client
+        client = self.api.client
         change = {"spec": {"replicas": replicas}}
         client.patch(Deployment, f"{served.service}-predictor", change, namespace=served.namespace)
 
@@ -261,16 +261,16 @@ class Theatre:
         return [Inspection.of(client, served.namespace, str(meta(pod).name), MODEL_SERVER) for pod in pods]
 
     def _remember(self, pod: Pod | None, said: str) -> None:
-        client = self.workspace.client
+        client = self.api.client
         if pod is not None:
             lines = events(client, str(meta(pod).namespace), str(meta(pod).name))
-            self.workspace.transcript.append(("events of the pod", "\n".join(lines)))
-        self.workspace.transcript.append(("outcome", said))
+            self.api.transcript.append(("events of the pod", "\n".join(lines)))
+        self.api.transcript.append(("outcome", said))
 
 
-def _exists(workspace: Workspace, namespace: str, name: str) -> bool:
+def _exists(api: AdmissionClient, namespace: str, name: str) -> bool:
     try:
-        workspace.client.get(Pod, name, namespace=namespace)
+        api.client.get(Pod, name, namespace=namespace)
     except ApiError as error:
         if error.status.code == 404:
             return False

@@ -38,7 +38,7 @@ _CONFLICT = "the object has been modified"
 NEVER_RUN = "conformance.invalid/never-run:1"
 
 
-def patiently(call: Callable[[], T]) -> T:
+def retry_on_429(call: Callable[[], T]) -> T:
     """The answer of a call; the first one for a kind makes the API server set up its storage, and ask for patience."""
 
     def answer() -> T | None:
@@ -55,7 +55,7 @@ def patiently(call: Callable[[], T]) -> T:
 def client_create(client: lightkube.Client, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Object:
     """Create an object and return what the API server made of it. Raises lightkube.ApiError."""
 
-    made: Any = patiently(lambda: client.create(codecs.from_dict(dict(manifest)), dry_run=dry_run))
+    made: Any = retry_on_429(lambda: client.create(codecs.from_dict(dict(manifest)), dry_run=dry_run))
     return {**made.to_dict(), "apiVersion": manifest["apiVersion"], "kind": manifest["kind"]}
 
 

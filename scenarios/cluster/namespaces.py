@@ -16,7 +16,7 @@ from scenarios.cluster.waiting import wait
 
 
 @dataclass(frozen=True)
-class Tenant:
+class RunNamespace:
     """A namespace that the tests of one process share, with a ServingRuntime `conformance`."""
 
     cluster: Cluster
@@ -24,16 +24,16 @@ class Tenant:
     run: str
 
     @classmethod
-    def move_in(cls, cluster: Cluster, run: str, worker: str) -> Tenant:
+    def create(cls, cluster: Cluster, run: str, worker: str) -> RunNamespace:
         """Make the namespace of process `worker` in the run with id `run`."""
-        tenant = cls(cluster, f"conformance-{run}-{worker}", run)
-        open_namespace(cluster, tenant.namespace, {RUN_LABEL: run})
+        run_namespace = cls(cluster, f"conformance-{run}-{worker}", run)
+        open_namespace(cluster, run_namespace.namespace, {RUN_LABEL: run})
         runtime = kubernetes.serving_runtime("conformance")
-        runtime["metadata"]["namespace"] = tenant.namespace
+        runtime["metadata"]["namespace"] = run_namespace.namespace
         client_create(cluster.client(), runtime)
-        return tenant
+        return run_namespace
 
-    def move_out(self) -> None:
+    def delete(self) -> None:
         """Have the namespace removed, without waiting for it."""
         self.cluster.client().delete(Namespace, self.namespace)
 

@@ -57,7 +57,7 @@ class NeverReady(Exception):
 
 
 @dataclass(frozen=True)
-class Ended:
+class Termination:
     """A container that ended for the first time. `seconds` it ran, by the kubelet's clock (whole seconds)."""
 
     exit_code: int
@@ -163,7 +163,7 @@ def status_of(pod: Pod, container: str) -> ContainerStatus | None:
     return next((status for status in known if status.name == container), None)
 
 
-def first_end(pod: Pod, container: str, *, failed: bool = False) -> Ended | None:
+def first_end(pod: Pod, container: str, *, failed: bool = False) -> Termination | None:
     """How the container ended, the first time that is still known; with `failed`, only other than by exit code 0."""
     status = status_of(pod, container)
     if status is None:
@@ -172,7 +172,7 @@ def first_end(pod: Pod, container: str, *, failed: bool = False) -> Ended | None
     if end is None or (failed and end.exitCode == 0):
         return None
     ran = (end.finishedAt - end.startedAt).total_seconds() if end.finishedAt and end.startedAt else 0.0
-    return Ended(end.exitCode, end.reason or "", end.message or "", ran)
+    return Termination(end.exitCode, end.reason or "", end.message or "", ran)
 
 
 def running(pod: Pod, container: str) -> bool:

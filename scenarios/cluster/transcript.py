@@ -12,7 +12,7 @@ from scenarios.cluster.kubernetes import Object
 _FILLED_IN = {"terminationMessagePath", "imagePullPolicy"}
 
 
-def essence(pod: Object) -> Object:
+def summarize(pod: Object) -> Object:
     """What of a pod concerns injection: labels and annotations, containers and volumes, without what is filled in."""
     metadata = {key: pod["metadata"][key] for key in ("labels", "annotations") if pod["metadata"].get(key)}
     spec = pod["spec"]

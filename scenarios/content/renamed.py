@@ -22,5 +22,5 @@ def put_renamed(store: Store, name: str) -> tuple[str, Access]:
     access = store.unsigned()
     above = f"{store.sample_folder}/" if store.lists_keys else ""
     renaming = Renaming(f"{above}{PLACEHOLDER}", f"{above}{name}", marked(store), store.served_at(PLACEHOLDER))
-    store.gateway.interfere(store.case, renaming=asdict(renaming))
+    store.gateway.plan_faults(store.case, renaming=asdict(renaming))
     return store.sample_uri(PLACEHOLDER), access

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scenarios.initializers.base import Initializer, NoInitializer, Wanted
 from scenarios.initializers.command import Command
-from scenarios.initializers.image import Image
+from scenarios.initializers.image import ImageInitializer
 from scenarios.initializers.kserve import KServe
 from scenarios.initializers.releases import known_releases, newest
 
@@ -21,7 +21,7 @@ def initializer(
 
     name, version  what a report calls it, where it is none of KServe's own.
     shown          see `Command`.
-    user           see `Image`.
+    user           see `ImageInitializer`.
 
     Raises NoInitializer.
     """
@@ -50,5 +50,5 @@ def _made(spec: str, wanted: Wanted, shown: Sequence[Path], user: str) -> Initia
     if scheme == "image":
         if wanted == "none":
             raise NoInitializer(f"{spec} runs in a container, never without isolation: leave out --isolation none")
-        return Image(rest, user)
+        return ImageInitializer(rest, user)
     raise NoInitializer(f"{spec!r} is none of kserve:VERSION, command:ARGV and image:REF")

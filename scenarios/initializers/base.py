@@ -133,7 +133,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CallResult:
     """What a call left behind, as it was at the moment when the program ended.
 
     Text is bounded: the first and the last part of each stream.
@@ -142,8 +142,8 @@ class Outcome:
     exit_code   negative for a signal.
     trees       destination (of `pairs` and `present`) -> relative path -> Entry.
     modes       destination -> its own permission bits; without those that do not exist, and in a pod without any.
-    strays      paths (as the initializer sees them) written outside destinations and /tmp.
-    survivors   names of the processes that ran on after the program had ended, and were ended.
+    unexpected_writes   paths (as the initializer sees them) written outside destinations and /tmp.
+    leftover_processes  names of the processes that ran on after the program had ended, and were ended.
     duration_s, cpu_s in seconds; peak_memory in bytes (of all its processes together). 0 where the route cannot tell.
     began       when it was let go, in seconds of the monotonic clock that all processes of a machine share.
     waited_s    seconds that its first process was ready to run and another had the core.
@@ -161,8 +161,8 @@ class Outcome:
     stdout: str
     stderr: str
     trees: Mapping[str, Mapping[str, Entry]]
-    strays: Sequence[str]
-    survivors: Sequence[str]
+    unexpected_writes: Sequence[str]
+    leftover_processes: Sequence[str]
     duration_s: float
     cpu_s: float
     peak_memory: int
@@ -201,7 +201,7 @@ class Initializer(ABC):
     def prepare(self) -> None:
         """Bring it to this machine's cache and make one smoke call. Raises NoInitializer."""
 
-    def call(self, call: Call) -> Outcome:
+    def call(self, call: Call) -> CallResult:
         """Run it once, isolated as far as this machine allows; never raises for what the program does.
 
         Raises NotOffered for a call that its route cannot make.
@@ -215,10 +215,10 @@ class Initializer(ABC):
         return ""
 
     @abstractmethod
-    def run(self, call: Call) -> Outcome:
+    def run(self, call: Call) -> CallResult:
         """Make a call that the route supports; see `call`."""
 
-    def settle(self, *, keep: bool) -> None:  # noqa: B027 -- most leave nothing
+    def clean_up(self, *, keep: bool) -> None:  # noqa: B027 -- most leave nothing
         """A case is over: remove what its calls left, or with `keep` leave it for somebody to look at."""
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from scenarios.initializers import lifeline
+from scenarios.initializers import process_group
 from scenarios.initializers.plan import Plan
 
 _NAMESPACES = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
@@ -45,7 +45,7 @@ def start(plan: Plan, info: int) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         pass_fds=[info],
-        process_group=lifeline.group(),
+        process_group=process_group.group(),
     )
 
 

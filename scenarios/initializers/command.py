@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 
 from scenarios.initializers import isolation, sandbox
-from scenarios.initializers.base import Call, Initializer, Isolation, NoInitializer, Outcome, Wanted
-from scenarios.initializers.room import around, interpreter_of, requisites
+from scenarios.initializers.base import Call, CallResult, Initializer, Isolation, NoInitializer, Wanted
+from scenarios.initializers.rootfs import around, interpreter_of, requisites
 from scenarios.initializers.shown import digest
 
 
@@ -68,12 +68,12 @@ class Command(Initializer):
     def unsupported(self, call: Call) -> str:
         return sandbox.unsupported(call, self.isolation)
 
-    def run(self, call: Call) -> Outcome:
+    def run(self, call: Call) -> CallResult:
         """Run it once."""
         return sandbox.run(self._program, self._needs, call, self.isolation)
 
 
-def refuse_if_not_started(spec: str, outcome: Outcome, hint: str = "") -> None:
+def refuse_if_not_started(spec: str, outcome: CallResult, hint: str = "") -> None:
     """Raise NoInitializer for a call without arguments that did not end by itself, or never began (126, 127).
 
     `hint` is what is known of why it may not begin.

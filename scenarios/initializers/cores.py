@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from scenarios.initializers.base import Call
 from scenarios.initializers.proc import cores
-from scenarios.locks import Place, of_this_user
+from scenarios.locks import Slot, of_this_user
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Core:
     """What a call computes on; `queued_s` seconds passed before it had one."""
 
     queued_s: float = 0.0
-    place: Place | None = None
+    place: Slot | None = None
 
     def release(self) -> None:
         """Let another call compute: this one waits."""
@@ -32,5 +32,5 @@ def a_core(call: Call) -> Iterator[Core]:
         yield Core()
         return
     began = time.monotonic()
-    with Place(of_this_user("computing"), cores()) as place:
+    with Slot(of_this_user("computing"), cores()) as place:
         yield Core(time.monotonic() - began, place)

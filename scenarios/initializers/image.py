@@ -18,11 +18,11 @@ from typing import Any
 
 from clusters.engine import Engine, NoEngine, find_engine
 from scenarios.initializers import proc
-from scenarios.initializers.base import ANYBODY, DEST, Call, Initializer, NoInitializer, Outcome
+from scenarios.initializers.base import ANYBODY, DEST, Call, CallResult, Initializer, NoInitializer
 from scenarios.initializers.command import refuse_if_not_started
 from scenarios.initializers.cores import a_core
-from scenarios.initializers.process import DISK_BYTES, Finish, Limits, attend
-from scenarios.initializers.room import Room, destinations, furnish
+from scenarios.initializers.process import DISK_BYTES, Finish, Limits, supervise
+from scenarios.initializers.rootfs import Rootfs, destinations, prepare_rootfs
 from scenarios.initializers.sandbox import observe, outcome
 from scenarios.reasons import NotOffered
 
@@ -38,7 +38,7 @@ class EngineFailed(Exception):
     """podman or docker could not run a container; nothing is known of the image."""
 
 
-class Image(Initializer):
+class ImageInitializer(Initializer):
     """`image:REF`; the image is fetched only if the engine does not have it.
 
     user  `UID` or `UID:GID` that it runs as, as `runAsUser` of a pod; "" for the image's own.
@@ -82,27 +82,31 @@ class Image(Initializer):
             except EngineFailed as failure:
                 raise NoInitializer(f"{self.spec} cannot start: {failure}") from failure
 
-    def run(self, call: Call) -> Outcome:
+    def run(self, call: Call) -> CallResult:
         """Run it once in a container of its own, which is removed."""
         assert self._engine, "prepared"  # noqa: S101
-        room = furnish(call, (), isolated=False)
+        room = prepare_rootfs(call, (), isolated=False)
         name = f"kserve-conformance-{uuid.uuid4().hex}"
         options = self._options(self._engine, call, room)
         _open(room.root)
         argv = ["run", "--name", name, *options, self._reference, *call.argv]
-        with self._engine.reaper(name):
+        with self._engine.cleanup_watchdog(name):
             small = call.conditions.space is not None
             with a_core(call) as core, _Container(self._engine, name, argv, room, small=small) as container:
-                ended = attend(container, Limits.of(call), lambda: observe(call, room, {}, {}), core.release)
+                ended = supervise(container, Limits.of(call), lambda: observe(call, room, {}, {}), core.release)
             if container.popen.returncode == _ENGINE_FAILED:
                 raise EngineFailed((ended.stderr.strip().splitlines()[-1:] or ["exit code 125"])[0])
             changed = self._engine.run("diff", name).stdout
         reproduce = shlex.join([self._engine.program, "run", "--rm", *options, self._reference, *call.argv])
         observed = outcome(ended, reproduce)
-        strays = _strays(changed, call, self._working_directory)
-        return replace(observed, strays=sorted([*observed.strays, *strays]), queued_s=core.queued_s)
+        unexpected_writes = _strays(changed, call, self._working_directory)
+        return replace(
+            observed,
+            unexpected_writes=sorted([*observed.unexpected_writes, *unexpected_writes]),
+            queued_s=core.queued_s,
+        )
 
-    def _options(self, engine: Engine, call: Call, room: Room) -> list[str]:
+    def _options(self, engine: Engine, call: Call, room: Rootfs) -> list[str]:
         network = "none" if call.conditions.offline else "host"
         options = [f"--network={network}", f"--ulimit=fsize={DISK_BYTES}"]
         options += _as_user(engine, f"{ANYBODY}:0" if call.conditions.confined else self._user)
@@ -130,7 +134,7 @@ class _Container:
     small  whether its destination is a file system of its own, which goes with the container.
     """
 
-    def __init__(self, engine: Engine, name: str, arguments: Sequence[str], room: Room, *, small: bool) -> None:
+    def __init__(self, engine: Engine, name: str, arguments: Sequence[str], room: Rootfs, *, small: bool) -> None:
         self._engine = engine
         self._name = name
         self._room = room
@@ -186,7 +190,7 @@ class _Container:
         self._engine.run("kill", "--signal", name, self._name)
 
 
-def _sees(pid: int, room: Room) -> bool:
+def _sees(pid: int, room: Rootfs) -> bool:
     """Whether a process has the room's folder where a container has it mounted."""
     try:
         return Path(f"/proc/{pid}/root/mnt").samefile(room.root / "mnt")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from clusters.images.python_program import ENVIRONMENT
 from clusters.toolchain.venv import version_of
-from scenarios.initializers.room import requisites
+from scenarios.initializers.rootfs import requisites
 
 #: These two as in python/storage-initializer.Dockerfile of each release.
 ENTRYPOINT = "/storage-initializer/scripts/initializer-entrypoint"

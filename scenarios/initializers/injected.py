@@ -26,9 +26,9 @@ from scenarios.cluster import kubernetes
 from scenarios.cluster.inspection import Inspection
 from scenarios.cluster.kubernetes import INITIALIZER, MODEL_SERVER, Object
 from scenarios.cluster.namespaces import open_namespace
-from scenarios.cluster.pods import Ended, NeverReady, Pods, events, first_end, log_of, meta
+from scenarios.cluster.pods import NeverReady, Pods, Termination, events, first_end, log_of, meta
 from scenarios.cluster.transcript import without_values
-from scenarios.initializers.base import DEST, Call, Entry, Initializer, Outcome
+from scenarios.initializers.base import DEST, Call, CallResult, Entry, Initializer
 from scenarios.initializers.delivery import delivery
 from scenarios.initializers.sought import found_in
 from scenarios.locks import SharedLock
@@ -49,7 +49,7 @@ _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
-class Place:
+class PodSettings:
     """Where initializers are injected.
 
     release    of KServe on `cluster`.
@@ -80,7 +80,7 @@ class Injected(Initializer):
     route = "pod"
     isolation = "cluster"
 
-    def __init__(self, subject: Initializer, image: str, place: Place) -> None:
+    def __init__(self, subject: Initializer, image: str, place: PodSettings) -> None:
         self.spec, self.name, self.version, self.digest = subject.spec, subject.name, subject.version, subject.digest
         self.notes = subject.notes
         self.image, self.place = image, place
@@ -107,7 +107,7 @@ class Injected(Initializer):
             return f"KServe {release} would give one case the storage container of another"
         return ""
 
-    def run(self, call: Call) -> Outcome:
+    def run(self, call: Call) -> CallResult:
         """One InferenceService, from its creation to what lies in its pod.
 
         Raises NeverReady when its pod cannot run.
@@ -127,7 +127,7 @@ class Injected(Initializer):
         finally:
             self._left += objects
 
-    def settle(self, *, keep: bool) -> None:
+    def clean_up(self, *, keep: bool) -> None:
         """A case is over: have its objects removed, in the background."""
         for one in reversed([] if keep else self._left):
             kubernetes.client_delete(self._client, one)
@@ -180,7 +180,7 @@ class Injected(Initializer):
             predictor["serviceAccountName"] = name
         return kubernetes.running_service(name, RUNTIME, model, predictor)
 
-    def _outcome(self, pod: Pod, call: Call, objects: Sequence[Object], began: float) -> Outcome:
+    def _outcome(self, pod: Pod, call: Call, objects: Sequence[Object], began: float) -> CallResult:
         client, name = self._client, str(meta(pod).name)
         end = first_end(pod, INITIALIZER)
         failed = end is not None and end.exit_code != 0
@@ -189,14 +189,14 @@ class Injected(Initializer):
             trees = Inspection.of(client, self._namespace, name, MODEL_SERVER).trees
         printed = log_of(client, self._namespace, name, INITIALIZER, ended=end is not None)
         manifests = yaml.safe_dump_all([without_values(one) for one in objects], sort_keys=False)
-        return Outcome(
+        return CallResult(
             ended="timeout" if end is None else "exit",
             exit_code=_exit_code(end),
             stdout=printed,
             stderr="",
             trees=trees,
-            strays=(),
-            survivors=(),
+            unexpected_writes=(),
+            leftover_processes=(),
             duration_s=time.monotonic() - began,
             cpu_s=0.0,
             peak_memory=0,
@@ -240,7 +240,7 @@ def _plain(call: Call) -> bool:
     return len(call.pairs) == 1 and call.pairs[0][1].rstrip("/") == DEST
 
 
-def _exit_code(end: Ended | None) -> int:
+def _exit_code(end: Termination | None) -> int:
     """As a process has it: negative for a signal."""
     if end is None:
         return -1

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from scenarios.initializers.base import ALLOW, DEST, Call, Conditions, Isolation, NoInitializer, Wanted
 from scenarios.initializers.plan import sandboxed
-from scenarios.initializers.process import Limits, attend
-from scenarios.initializers.room import furnish
+from scenarios.initializers.process import Limits, supervise
+from scenarios.initializers.rootfs import prepare_rootfs
 from scenarios.initializers.start import TOOLS, SandboxBroken, start
 
 #: Seconds that a tool may take to show that it works.
@@ -52,12 +52,12 @@ def flaw(name: Isolation) -> str:
         return missing
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
         call = Call([("x://y", DEST)], Path(folder), conditions=Conditions(space=1 << 20, offline=True, confined=True))
-        room = furnish(call, [], isolated=True)
+        room = prepare_rootfs(call, [], isolated=True)
         plan = sandboxed(["/bin/sh", "-c", f"echo >{DEST}/probe"], {}, room, call)
         try:
             with start(plan, name, within_s=PROBE_S, tries=1) as running:
-                running.open_gate()
-                ended = attend(running, Limits(PROBE_S, room.root), lambda: None)
+                running.release()
+                ended = supervise(running, Limits(PROBE_S, room.root), lambda: None)
         except SandboxBroken as broken:
             return str(broken).removeprefix(f"{name} did not start: ").splitlines()[-1]
         written = Path(f"{room.root}{DEST}/probe").exists()

@@ -17,16 +17,16 @@ from scenarios.initializers.base import (
     HDFS_SECRET,
     PVC,
     Call,
+    CallResult,
     Initializer,
     Isolation,
     NoInitializer,
-    Outcome,
     Wanted,
 )
 from scenarios.initializers.image_paths import as_in_image, image_paths
 from scenarios.initializers.image_python import Shortfall, image_python, shortfall
 from scenarios.initializers.releases import known_releases, releases
-from scenarios.initializers.room import requisites
+from scenarios.initializers.rootfs import requisites
 from scenarios.reasons import NotOffered
 
 
@@ -85,7 +85,7 @@ class KServe(Initializer):
     def unsupported(self, call: Call) -> str:
         return sandbox.unsupported(call, self.isolation)
 
-    def run(self, call: Call) -> Outcome:
+    def run(self, call: Call) -> CallResult:
         """Run the entrypoint once; what it prints has the paths of KServe's image.
 
         Raises NotOffered for a call that ended because its Python is too old.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scenarios.initializers.base import ANYBODY, DEST, Call
-from scenarios.initializers.room import SCRATCH, SHARED_MEMORY, Room, destinations
+from scenarios.initializers.rootfs import SCRATCH, SHARED_MEMORY, Rootfs, destinations
 
 #: User and group of KServe's image.
 _USER = (1000, 1000)
@@ -32,7 +32,7 @@ class Plan:
 
     argv: Sequence[str]
     environment: Mapping[str, str]
-    room: Room
+    room: Rootfs
     scratch: Mapping[str, Path] = field(default_factory=dict)
     writable: Sequence[str] | None = None
     small: tuple[str, int] | None = None
@@ -40,7 +40,7 @@ class Plan:
     user: tuple[int, int] = _USER
 
 
-def sandboxed(argv: Sequence[str], environment: Mapping[str, str], room: Room, call: Call) -> Plan:
+def sandboxed(argv: Sequence[str], environment: Mapping[str, str], room: Rootfs, call: Call) -> Plan:
     """The plan of a call in a sandbox."""
     conditions = call.conditions
     scratch = [SHARED_MEMORY] if conditions.confined else SCRATCH
@@ -56,7 +56,7 @@ def sandboxed(argv: Sequence[str], environment: Mapping[str, str], room: Room, c
     )
 
 
-def _writable(room: Room, call: Call) -> list[str]:
+def _writable(room: Rootfs, call: Call) -> list[str]:
     """What a confined call may write: made, so that it can be mounted on itself."""
     paths = [path for path in ("/tmp", *destinations(call)) if path not in room.binds]  # noqa: S108
     for path in paths:

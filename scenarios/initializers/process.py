@@ -22,7 +22,7 @@ KEPT_BYTES = 64 << 10
 DISK_BYTES = 512 << 20
 #: Seconds from SIGTERM to SIGKILL when a limit ends a call.
 GRACE_S = 2.0
-#: Seconds that other processes have to follow a program that has ended, before they count as survivors.
+#: Seconds that other processes have to follow a program that has ended, before they count as leftover.
 _FOLLOW_S = 2.0
 _TICK_S = 0.05
 #: The same while the program does nothing, and nothing is waited for.
@@ -31,7 +31,7 @@ _IDLE_TICK_S = 0.25
 T = TypeVar("T")
 
 
-class Running(Protocol):
+class RunningProgram(Protocol):
     """A started program. `popen` is the process of this machine that holds its streams and reports its end."""
 
     popen: subprocess.Popen[bytes]
@@ -59,14 +59,16 @@ class Running(Protocol):
 
 @dataclass(frozen=True)
 class Finish:
-    """How a program ended. `cpu_s` counts waited-for children too; `survivors` names processes that did not follow.
+    """The end of a program.
 
-    waited_s: see `Outcome`.
+    cpu_s               includes children that it waited for.
+    leftover_processes  names of its processes that ran on.
+    waited_s            see `CallResult`.
     """
 
     exit_code: int
     cpu_s: float = 0.0
-    survivors: Sequence[str] = ()
+    leftover_processes: Sequence[str] = ()
     waited_s: float = 0.0
 
 
@@ -87,7 +89,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Ended(Generic[T]):
+class EndedCall(Generic[T]):
     """A call that is over, with what was observed at its end; see `Outcome` for the other fields."""
 
     observed: T
@@ -106,7 +108,7 @@ class Ended(Generic[T]):
     found: frozenset[str]
 
 
-class Tape:
+class BoundedOutput:
     """The first and the last part of a stream of any length, and what of `sought` stands anywhere in it."""
 
     def __init__(self, sought: Sequence[str] = ()) -> None:
@@ -136,16 +138,16 @@ class Tape:
         return f"{self._head.decode(errors='replace')}{gap}{self._tail.decode(errors='replace')}"
 
 
-def attend(
-    running: Running, limits: Limits, observe: Callable[[], T], on_wait: Callable[[], None] = lambda: None
-) -> Ended[T]:
+def supervise(
+    running: RunningProgram, limits: Limits, observe: Callable[[], T], on_wait: Callable[[], None] = lambda: None
+) -> EndedCall[T]:
     """Wait for the end of a program that was started just now, and end it where it passes a limit.
 
     observe  called when the program has ended and its other processes are stopped: in a pod they die with it.
     on_wait  called whenever the program is seen to wait instead of computing.
     """
     started = time.monotonic()
-    tapes = (Tape(limits.sought), Tape(limits.sought))
+    tapes = (BoundedOutput(limits.sought), BoundedOutput(limits.sought))
     ended: Literal["exit", "timeout", "disk"] = "exit"
     signalled: float | None = None
     delivered = False
@@ -188,10 +190,10 @@ def attend(
     observed = observe()
     finish = running.finish(_FOLLOW_S if ended == "exit" else 0.0)
     if ended != "exit":  # nothing can be said of what would have followed
-        finish = replace(finish, survivors=())
+        finish = replace(finish, leftover_processes=())
     if ended == "exit" and watch.peak_disk >= limits.disk:
         ended = "disk"
-    return Ended(
+    return EndedCall(
         observed=observed,
         ended=ended,
         finish=finish,
@@ -209,7 +211,7 @@ def attend(
     )
 
 
-def _kill(running: Running, kill: Kill | None) -> Victim | None:
+def _kill(running: RunningProgram, kill: Kill | None) -> Victim | None:
     """Kill if it is time."""
     if kill is None or not kill.when():
         return None
@@ -224,7 +226,7 @@ def _open(stream: IO[bytes] | None) -> IO[bytes]:
     return stream
 
 
-def _drain(stream: int, tape: Tape) -> bool:
+def _drain(stream: int, tape: BoundedOutput) -> bool:
     """Record what has come; False at the end of the stream."""
     data = os.read(stream, 1 << 20)
     tape.record(data)

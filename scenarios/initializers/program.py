@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from scenarios.initializers import proc
 from scenarios.initializers.base import DEST
 from scenarios.initializers.process import Finish
-from scenarios.initializers.room import HOME, Room
+from scenarios.initializers.rootfs import HOME, Rootfs
 
 
 @dataclass
-class Process:
+class LocalProgram:
     """A program of this machine, stopped at its gate.
 
     program  its process id.
@@ -30,13 +30,13 @@ class Process:
     popen: subprocess.Popen[bytes]
     program: int
     init: int | None
-    room: Room
+    room: Rootfs
     small: bool = False
 
     def __post_init__(self) -> None:
         self.ending = os.pidfd_open(self.program)
 
-    def __enter__(self) -> Process:
+    def __enter__(self) -> LocalProgram:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -48,7 +48,7 @@ class Process:
         os.close(self.ending)
         self.popen.__exit__(None, None, None)
 
-    def open_gate(self) -> None:
+    def release(self) -> None:
         """Let the program begin."""
         assert self.popen.stdin is not None, "started with a gate"  # noqa: S101
         with suppress(BrokenPipeError):

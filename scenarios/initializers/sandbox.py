@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scenarios.initializers.base import NEEDS_SANDBOX, Call, Entry, Isolation, Outcome
+from scenarios.initializers.base import NEEDS_SANDBOX, Call, CallResult, Entry, Isolation
 from scenarios.initializers.cores import a_core
-from scenarios.initializers.plainly import Places
+from scenarios.initializers.host_paths import HostPaths
 from scenarios.initializers.plan import Plan, sandboxed
-from scenarios.initializers.process import DISK_BYTES, Ended, Limits, attend
-from scenarios.initializers.room import HOME, Room, destinations, furnish, surroundings
+from scenarios.initializers.process import DISK_BYTES, EndedCall, Limits, supervise
+from scenarios.initializers.rootfs import HOME, Rootfs, destinations, prepare_rootfs, surroundings
 from scenarios.initializers.start import start
-from scenarios.initializers.tree import View, changed, listing, strays
+from scenarios.initializers.tree import View, changed, listing, unexpected_writes
 
 
 def unsupported(call: Call, isolation: Isolation) -> str:
@@ -26,7 +26,7 @@ def unsupported(call: Call, isolation: Isolation) -> str:
 
 def run(
     program: Sequence[str], needs: Sequence[Path], call: Call, isolation: Isolation, *, disk: int = DISK_BYTES
-) -> Outcome:
+) -> CallResult:
     """Make one call of `program` (an absolute path and leading arguments).
 
     needs  files and folders of this machine that it cannot do without, shown to it wherever they lie.
@@ -35,8 +35,8 @@ def run(
     Raises NotOffered for a call that needs a sandbox where `isolation` is "none", SandboxBroken where none comes about.
     """
     isolated = isolation != "none"
-    room = furnish(call, needs, isolated=isolated)
-    places = Places.of(call, room)
+    room = prepare_rootfs(call, needs, isolated=isolated)
+    places = HostPaths.of(call, room)
     environment = {
         "PATH": f"{Path(program[0]).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": HOME,
@@ -55,8 +55,8 @@ def run(
     with a_core(call) as core, start(plan, isolation) as running:
         resource.prlimit(running.program, resource.RLIMIT_FSIZE, (disk, disk))
         before = surroundings(room)
-        running.open_gate()
-        ended = attend(running, Limits.of(call, disk), lambda: observe(call, room, before, aliases), core.release)
+        running.release()
+        ended = supervise(running, Limits.of(call, disk), lambda: observe(call, room, before, aliases), core.release)
     if not isolated:
         ended = replace(ended, stdout=places.restore(ended.stdout), stderr=places.restore(ended.stderr))
     reproduce = shlex.join(["env", "-i", *(f"{n}={v}" for n, v in plain_environment.items()), *plain_argv])
@@ -65,14 +65,14 @@ def run(
 
 @dataclass(frozen=True)
 class Left:
-    """What lies in the room of a call at its end; see `Outcome` for the fields."""
+    """What lies in the room of a call at its end; see `CallResult` for the fields."""
 
     trees: Mapping[str, Mapping[str, Entry]]
     modes: Mapping[str, int]
-    strays: Sequence[str]
+    unexpected_writes: Sequence[str]
 
 
-def observe(call: Call, room: Room, before: Mapping[str, int], aliases: Mapping[str, str]) -> Left:
+def observe(call: Call, room: Rootfs, before: Mapping[str, int], aliases: Mapping[str, str]) -> Left:
     """Look at the room.
 
     before   its `surroundings` when the program began.
@@ -86,24 +86,24 @@ def observe(call: Call, room: Room, before: Mapping[str, int], aliases: Mapping[
     return Left(
         trees={destination: view.tree(destination, observed) for destination in observed},
         modes={destination: stat.S_IMODE(modes[destination]) for destination in observed if destination in modes},
-        strays=[
-            *strays(modes, room.known, allowed),
+        unexpected_writes=[
+            *unexpected_writes(modes, room.known, allowed),
             *(f"{path}/ (made and removed)" for path in changed(before, now, modes, room.known, allowed)),
         ],
     )
 
 
-def outcome(ended: Ended[Left], reproduce: str) -> Outcome:
+def outcome(ended: EndedCall[Left], reproduce: str) -> CallResult:
     """A call that is over, as tests read it."""
-    return Outcome(
+    return CallResult(
         ended=ended.ended,
         exit_code=ended.finish.exit_code,
         stdout=ended.stdout,
         stderr=ended.stderr,
         trees=ended.observed.trees,
         modes=ended.observed.modes,
-        strays=ended.observed.strays,
-        survivors=ended.finish.survivors,
+        unexpected_writes=ended.observed.unexpected_writes,
+        leftover_processes=ended.finish.leftover_processes,
         duration_s=ended.duration_s,
         cpu_s=ended.finish.cpu_s,
         peak_memory=ended.peak_memory,

@@ -15,7 +15,7 @@ from typing import Protocol
 from scenarios.initializers import bubblewrap, proc, unshare
 from scenarios.initializers.base import Isolation
 from scenarios.initializers.plan import Plan
-from scenarios.initializers.program import Process
+from scenarios.initializers.program import LocalProgram
 
 #: Seconds that a tool may take to make a sandbox.
 START_S = 30.0
@@ -44,18 +44,18 @@ class Tool(Protocol):
 TOOLS: dict[Isolation, Tool] = {"bubblewrap": bubblewrap, "unshare": unshare}
 
 
-def start(plan: Plan, isolation: Isolation, within_s: float = START_S, tries: int = STARTS) -> Process:
+def start(plan: Plan, isolation: Isolation, within_s: float = START_S, tries: int = STARTS) -> LocalProgram:
     """The plan's program, stopped at its gate. Raises SandboxBroken after `tries` of `within_s` seconds each."""
     if isolation == "none":
-        popen = unshare.start_plainly(plan)
-        return Process(popen, popen.pid, None, plan.room)
+        popen = unshare.start_on_host(plan)
+        return LocalProgram(popen, popen.pid, None, plan.room)
     for _ in range(tries - 1):
         with suppress(SandboxBroken):
             return _sandboxed(plan, isolation, within_s)
     return _sandboxed(plan, isolation, within_s)
 
 
-def _sandboxed(plan: Plan, isolation: Isolation, within_s: float) -> Process:
+def _sandboxed(plan: Plan, isolation: Isolation, within_s: float) -> LocalProgram:
     deadline = time.monotonic() + within_s
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb", buffering=0) as info:
@@ -70,7 +70,7 @@ def _sandboxed(plan: Plan, isolation: Isolation, within_s: float) -> Process:
         late = "no answer in time" if time.monotonic() > deadline else "it ended at once"
         raise SandboxBroken(f"{isolation} did not start: {_last_words(popen) or late}")
     (program,) = proc.children(init)
-    return Process(popen, program, init, plan.room, small=plan.small is not None)
+    return LocalProgram(popen, program, init, plan.room, small=plan.small is not None)
 
 
 def _first_process(info: int, deadline: float) -> int | None:
@@ -88,7 +88,7 @@ def _first_process(info: int, deadline: float) -> int | None:
 def _stop(init: int, popen: subprocess.Popen[bytes], deadline: float) -> bool:
     """Stop the first process once it has the program; whether that came about.
 
-    A stopped one neither reaps the program nor takes the namespace down before survivors are counted.
+    A stopped one neither reaps the program nor takes the namespace down before leftover processes are counted.
     """
 
     def wait_until(done: Callable[[], object]) -> bool:

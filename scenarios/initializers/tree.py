@@ -37,7 +37,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def strays(modes: Mapping[str, int], known: Collection[str], allowed: Sequence[str]) -> list[str]:
+def unexpected_writes(modes: Mapping[str, int], known: Collection[str], allowed: Sequence[str]) -> list[str]:
     """The paths of `modes` that are neither `known` nor below an `allowed` folder; of folders the empty ones only."""
     parents = {posixpath.dirname(path) for path in modes}
     return sorted(
@@ -60,7 +60,8 @@ def changed(
 ) -> list[str]:
     """Folders in which something was made and removed again: another time of change, and nothing new in them.
 
-    before, after  folder -> when an entry of it was made or removed. `modes`, `known` and `allowed` as for `strays`.
+    before, after  folder -> when an entry of it was made or removed.
+    modes, known and allowed are those of `unexpected_writes`.
     """
     grown = {posixpath.dirname(path) for path in modes if path not in known}
     return sorted(

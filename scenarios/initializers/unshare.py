@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scenarios.initializers import launcher, lifeline
+from scenarios.initializers import launcher, process_group
 from scenarios.initializers.plan import Plan
 
 
@@ -35,7 +35,7 @@ def start(plan: Plan, info: int) -> subprocess.Popen[bytes]:
     return _launch(plan, namespaces, [info])
 
 
-def start_plainly(plan: Plan) -> subprocess.Popen[bytes]:
+def start_on_host(plan: Plan) -> subprocess.Popen[bytes]:
     """Start it as a process of this machine like any other, in its room's folder, up to the gate."""
     return _launch(plan, None, [])
 
@@ -60,6 +60,6 @@ def _launch(plan: Plan, namespaces: launcher.Namespaces | None, passed: list[int
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=[descriptor, *passed],
-            process_group=lifeline.group() if namespaces else None,
+            process_group=process_group.group() if namespaces else None,
             start_new_session=namespaces is None,
         )

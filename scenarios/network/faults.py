@@ -21,10 +21,10 @@ class Fault:
              stall   nothing more comes after `after` bytes of the body, and the connection stays open
              reset   the connection is reset (RST) after `after` bytes of the body
              cut     the connection is closed (FIN) after `after` bytes of the body
-    times    how many responses are struck; None for all.
+    times    how many responses the fault hits; None for all.
     skip     how many are spared before that.
     least    bytes of body, by its Content-Length, from which on a response counts. Listings stay below, files above.
-    after    shorter bodies neither count nor are struck; at least FILE_BYTES more have to follow.
+    after    shorter bodies neither count nor are hit; at least FILE_BYTES more have to follow.
     """
 
     kind: Literal["answer", "slow", "stall", "reset", "cut"]

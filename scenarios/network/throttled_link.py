@@ -26,7 +26,7 @@ READY_WITHIN_S = 20.0
 
 
 @dataclass(frozen=True)
-class Line:
+class ThrottledLink:
     """How fast it is.
 
     rate     bytes a second towards the initializer, on each connection.
@@ -38,7 +38,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Throttled:
     """A line that is in place; `ends`: address behind it (`HOST:PORT`) -> its own."""
 
     ends: Mapping[str, str]
@@ -54,7 +54,7 @@ class Drawn:
 
 
 @contextmanager
-def draw(line: Line, addresses: set[str], folder: Path) -> Iterator[Drawn]:
+def throttle(line: ThrottledLink, addresses: set[str], folder: Path) -> Iterator[Throttled]:
     """Draw a line to each of the `addresses` (`HOST:PORT`). Raises Unavailable."""
     (port,) = free_ports(1)
     api = f"http://{LOOPBACK}:{port}"
@@ -62,7 +62,7 @@ def draw(line: Line, addresses: set[str], folder: Path) -> Iterator[Drawn]:
     process = launch(argv, folder / "toxiproxy.log", folder, {"LOG_LEVEL": "error"})
     try:
         wait_until_ready("toxiproxy", process, lambda: _answers(api), READY_WITHIN_S)
-        yield Drawn({address: _lead(api, address, line) for address in sorted(addresses)})
+        yield Throttled({address: _lead(api, address, line) for address in sorted(addresses)})
     finally:
         process.stop()
 
@@ -80,7 +80,7 @@ def program() -> Path:
         raise Unavailable(str(failure)) from failure
 
 
-def _lead(api: str, behind: str, line: Line) -> str:
+def _lead(api: str, behind: str, line: ThrottledLink) -> str:
     """A proxy to the address; its own address."""
     name = behind.replace(":", "-")
     made = _post(api, "/proxies", name=name, listen=f"{LOOPBACK}:0", upstream=behind, enabled=True)

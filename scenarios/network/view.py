@@ -16,7 +16,7 @@ CA_PATH = "/run/conformance/ca.pem"
 #: Variables that make common clients trust that authority.
 TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 #: What can be wrong with a certificate of an authority that is trusted: it is out of date, or another host's.
-CROOKED = ("expired", "other-host")
+BAD_CERTIFICATES = ("expired", "other-host")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Request:
     server  the server it was for; None for a host that the suite does not serve (answered 502).
     path    as sent, with its query.
     headers names in lower case.
-    struck  the kind of Fault that was planned for its case and met it; "" for none.
+    injected_fault  the kind of the fault that the gateway injected; "" for none.
     caller  who sent it, if the client named itself to the forward proxy (see `Gateway.named`).
     """
 
@@ -39,7 +39,7 @@ class Request:
     request_bytes: int = 0
     response_bytes: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
-    struck: str = ""
+    injected_fault: str = ""
     caller: str = ""
 
 
@@ -50,13 +50,13 @@ class Gateway:
     proxy_url  forward proxy; it maps host names such as ACCOUNT.blob.core.windows.net to servers.
     ca         PEM file of the suite's certificate authority, alone.
     log        JSON lines, one `Request` each.
-    crooked    forward proxies whose certificates are wrong, by what is wrong (see `CROOKED`).
+    bad_certificates  forward proxies whose certificates are wrong, by what is wrong (see `BAD_CERTIFICATES`).
     """
 
     proxy_url: str
     ca: Path
     log: Path
-    crooked: Mapping[str, str] = field(default_factory=dict)
+    bad_certificates: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self, *, trust: bool = True) -> dict[str, str]:
         """Proxy variables for an initializer; with `trust`, also those that make it accept the suite's authority.
@@ -87,7 +87,7 @@ class Gateway:
         """What a call needs mounted so that the paths in `environment` exist."""
         return {CA_PATH: self.ca}
 
-    def interfere(
+    def plan_faults(
         self, case: str, *faults: Fault, renaming: Mapping[str, str] | None = None, entries: int | None = None
     ) -> None:
         """From now on do this to the requests that have `case` in their host or path; it replaces what was planned.
@@ -117,5 +117,5 @@ class Gateway:
 
 
 def interference_beside(log: Path) -> Path:
-    """The folder of `Gateway.interfere`, by the gateway's log."""
+    """The folder of `Gateway.plan_faults`, by the gateway's log."""
     return log.with_name("interference")

@@ -1,4 +1,4 @@
-"""Who may read one case's corner of a server: accounts in an `auth.json`, checked against HTTP basic authentication.
+"""Who may read one case's partition of a server: accounts in an `auth.json`, checked against HTTP basic authentication.
 
 A folder without the file is public. Stores write it, servers read it at every request.
 """

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
-from scenarios.servers.standin import Asked, Corner, Reply, StandIn, answer_file, main
+from scenarios.servers.standin import Asked, Partition, Reply, StandIn, answer_file, main
 
 ACCOUNT = "modelfiles"
 HOST = "file.core.windows.net"
@@ -52,15 +52,15 @@ def answer(asked: Asked, state: Path) -> Reply:
     """The service's answer."""
     # The SDK encodes the slashes between folders too; to the service they are separators either way.
     case, *segments = "/".join(asked.segments).split("/")
-    corner = Corner(state, case)
-    if not corner.exists:
+    partition = Partition(state, case)
+    if not partition.exists:
         return _error(HTTPStatus.NOT_FOUND, "ShareNotFound", "The specified share does not exist.")
     listing = asked.query.get("comp") == "list"
-    if refused := _refusal(asked, str(corner.facts()["key"]), "l" if listing else "r"):
+    if refused := _refusal(asked, str(partition.facts()["key"]), "l" if listing else "r"):
         return refused
     while segments and not segments[-1]:
         segments.pop()
-    found, parent = corner.find(segments), corner.find(segments[:-1])
+    found, parent = partition.find(segments), partition.find(segments[:-1])
     if found is not None and found.is_dir() == listing:
         return _list(asked, found, case, "/".join(segments)) if listing else _file(asked, found)
     if found is None and (parent is None or not parent.is_dir()):

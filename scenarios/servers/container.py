@@ -24,7 +24,7 @@ PULL_WITHIN_S = 600
 
 
 @dataclass(frozen=True)
-class Image:
+class ServerImage:
     """An image that plays a server.
 
     name       of the server.
@@ -75,7 +75,7 @@ class Image:
 class FromImage(Server):
     """Goes before the class of a server, to run it from `image`: `class MinIOImage(FromImage, MinIO)`."""
 
-    image: ClassVar[Image]
+    image: ClassVar[ServerImage]
 
     def prepare(self) -> None:
         self.image.prepare()
@@ -102,7 +102,7 @@ def main() -> int:
     os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
     engine = find_engine()
     name = f"kserve-conformance-{secrets.token_hex(6)}"
-    with engine.api(Path.cwd()) as url, engine.reaper(name):
+    with engine.api(Path.cwd()) as url, engine.cleanup_watchdog(name):
         os.environ["DOCKER_HOST"] = url
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415 -- reads the environment at import
 

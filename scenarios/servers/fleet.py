@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from scenarios.network import gateway as gateways
 from scenarios.network.view import LOOPBACK, Gateway
 from scenarios.servers.base import Endpoint, Server, Unavailable
-from scenarios.servers.process import Process, Started, start
+from scenarios.servers.process import ServerProcess, Started, start
 
 log = logging.getLogger("conformance.setup")
 
@@ -25,7 +25,7 @@ log = logging.getLogger("conformance.setup")
 ANSWER_WITHIN_S = 10.0
 
 
-class Running(Protocol):
+class RunningServer(Protocol):
     """A part of a fleet that goes on until it is stopped."""
 
     def stop(self) -> None:
@@ -45,7 +45,7 @@ class Fleet:
     gateway: Gateway
     endpoints: Mapping[str, Endpoint]
     unavailable: Mapping[str, str]
-    _processes: tuple[Running, ...] = field(default=(), compare=False, repr=False)
+    _processes: tuple[RunningServer, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def start(cls, servers: Collection[type[Server]], folder: Path, host: str = LOOPBACK) -> Fleet:
@@ -90,7 +90,7 @@ class Fleet:
 
     def pids(self) -> list[int]:
         """The process ids of servers and gateway, where they are processes of this machine."""
-        return [one.popen.pid for one in self._processes if isinstance(one, Process)]
+        return [one.popen.pid for one in self._processes if isinstance(one, ServerProcess)]
 
     def stop(self) -> None:
         """End every process and remove the run's folder. Only in the process that called `start`."""

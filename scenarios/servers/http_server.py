@@ -10,7 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from scenarios.servers.standin import Asked, Corner, Reply, StandIn, answer_file, main
+from scenarios.servers.standin import Asked, Partition, Reply, StandIn, answer_file, main
 
 #: Content types of archives, as web servers and object stores give them by suffix.
 TYPES = {
@@ -33,15 +33,15 @@ class HttpServer(StandIn):
 def answer(asked: Asked, state: Path) -> Reply:
     """The file, or why not."""
     case, *segments = asked.segments
-    corner = Corner(state, case)
-    facts = corner.facts()
+    partition = Partition(state, case)
+    facts = partition.facts()
     asks = facts.get("files", {}).get("/".join(segments), {})
-    refused = _refusal(asked, corner, asks)
+    refused = _refusal(asked, partition, asks)
     if refused is not HTTPStatus.OK:
         return _plain(refused)
     if "redirect_to" in asks:
         return Reply(asks["status"], {"Location": asks["redirect_to"]})
-    found = corner.find(segments)
+    found = partition.find(segments)
     if found is None or not found.is_file():
         return _plain(HTTPStatus.NOT_FOUND)
     return answer_file(found, asked, {"Content-Type": asks.get("content_type") or content_type(found.name)})
@@ -52,11 +52,11 @@ def content_type(name: str) -> str:
     return next((kind for suffix, kind in TYPES.items() if name.lower().endswith(suffix)), OTHER)
 
 
-def _refusal(asked: Asked, corner: Corner, asks: Mapping[str, Any]) -> HTTPStatus:
+def _refusal(asked: Asked, partition: Partition, asks: Mapping[str, Any]) -> HTTPStatus:
     status = HTTPStatus(asks.get("status", HTTPStatus.OK))
     if status >= HTTPStatus.BAD_REQUEST:
         return status
-    if (admitted := corner.admit(asked.token)) is not HTTPStatus.OK:
+    if (admitted := partition.admit(asked.token)) is not HTTPStatus.OK:
         return admitted
     if any(asked.headers.get(name.lower()) != value for name, value in asks.get("headers_required", {}).items()):
         return HTTPStatus.UNAUTHORIZED

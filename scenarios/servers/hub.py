@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from scenarios.servers.standin import Asked, Corner, Reply, StandIn, answer_file, answer_json, main
+from scenarios.servers.standin import Asked, Partition, Reply, StandIn, answer_file, answer_json, main
 
 HUB = "huggingface.co"
 CDN = "cdn-lfs.huggingface.co"
@@ -60,7 +60,7 @@ def _route(asked: Asked, state: Path) -> Reply:
         case (owner, name, "resolve", revision, *path):
             return _file(_Repository(asked, state, owner, name), revision, path)
         case (owner, name, commit, *path) if asked.host == CDN and "Signature" in asked.query:
-            found = Corner(state, owner).find([name, commit, *path])
+            found = Partition(state, owner).find([name, commit, *path])
             if found and found.is_file():
                 return answer_file(found, asked, {"Content-Type": "application/octet-stream"})
     raise Refused(HTTPStatus.NOT_FOUND, "", "Sorry, we can't find the page you are looking for.")
@@ -73,10 +73,10 @@ class _Repository:
         self.asked = asked
         self.id = f"{owner}/{name}"
         self.name = name
-        self.corner = Corner(state, owner)
-        facts = self.corner.facts()
+        self.partition = Partition(state, owner)
+        facts = self.partition.facts()
         self.restricted = bool(facts.get("tokens"))
-        if asked.token and self.restricted and self.corner.admit(asked.token) is HTTPStatus.UNAUTHORIZED:
+        if asked.token and self.restricted and self.partition.admit(asked.token) is HTTPStatus.UNAUTHORIZED:
             raise Refused(HTTPStatus.UNAUTHORIZED, "", "Invalid credentials in Authorization header")
         try:
             self.facts: Mapping[str, Any] = facts.get("repositories", {})[name]
@@ -95,7 +95,7 @@ class _Repository:
 
     def check_access(self) -> None:
         """Raise Refused unless the files may be read."""
-        admitted = self.corner.admit(self.asked.token)
+        admitted = self.partition.admit(self.asked.token)
         restricted = f"Access to model {self.id} is restricted"
         if admitted is HTTPStatus.UNAUTHORIZED:
             text = f"{restricted}. You must have access to it and be authenticated to access it. Please log in."
@@ -147,7 +147,7 @@ def _file(repository: _Repository, revision: str, path: Sequence[str]) -> Reply:
     commit = repository.commit(revision)
     repository.check_access()
     file = repository.facts["commits"][commit].get("/".join(path))
-    found = repository.corner.find([repository.name, commit, *path])
+    found = repository.partition.find([repository.name, commit, *path])
     if file is None or found is None:
         raise Refused(HTTPStatus.NOT_FOUND, "EntryNotFound", "Entry not found")
     etag = f'"{file.get("lfs", file["oid"])}"'

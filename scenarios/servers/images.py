@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clusters.engine import find_engine
 from scenarios.servers.base import require_packages
-from scenarios.servers.container import FromImage, Image
+from scenarios.servers.container import FromImage, ServerImage
 from scenarios.servers.fake_gcs_server import FakeGCSServer
 from scenarios.servers.minio import MinIO
 from scenarios.servers.oci_registry import PORT, Distribution
@@ -17,14 +17,14 @@ class MinIOImage(FromImage, MinIO):
     """The last image that MinIO published."""
 
     name = "minio-image"
-    image = Image("minio", "minio/minio:RELEASE.2025-09-07T16-13-09Z", 9000, ("server", "--quiet", "/data"))
+    image = ServerImage("minio", "minio/minio:RELEASE.2025-09-07T16-13-09Z", 9000, ("server", "--quiet", "/data"))
 
 
 class FakeGCSServerImage(FromImage, FakeGCSServer):
     """The image of its project."""
 
     name = "fake-gcs-server-image"
-    image = Image(
+    image = ServerImage(
         "fake-gcs-server",
         "fsouza/fake-gcs-server:1.52.2",
         4443,
@@ -36,7 +36,7 @@ class DistributionImage(Distribution):
     """The registry's official image; the token authority in front stays a program of this machine."""
 
     name = "distribution-image"
-    image = Image("registry", "registry:3.0.0", 5000)
+    image = ServerImage("registry", "registry:3.0.0", 5000)
 
     def prepare(self) -> None:
         require_packages("aiohttp")

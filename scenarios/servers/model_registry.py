@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.servers.http_server import content_type
-from scenarios.servers.standin import Asked, Corner, Reply, StandIn, answer_file, answer_json, main
+from scenarios.servers.standin import Asked, Partition, Reply, StandIn, answer_file, answer_json, main
 
 DOMAIN = "registry.example"
 #: What is asked here is the same in all versions of the API.
@@ -45,17 +45,17 @@ class Refused(Exception):
 
 def answer(asked: Asked, state: Path) -> Reply:
     """The registry's answer, or a file."""
-    corner = Corner(state, asked.host.removesuffix(f".{DOMAIN}").rpartition(".")[2])
+    partition = Partition(state, asked.host.removesuffix(f".{DOMAIN}").rpartition(".")[2])
     try:
-        return _route(asked, corner)
+        return _route(asked, partition)
     except Refused as refused:
         return answer_json({"code": refused.status.phrase, "message": str(refused)}, refused.status)
 
 
-def _route(asked: Asked, corner: Corner) -> Reply:
-    facts = corner.facts()
+def _route(asked: Asked, partition: Partition) -> Reply:
+    facts = partition.facts()
     if asked.segments[0] == "artifacts":
-        found = corner.find(asked.segments[1:])
+        found = partition.find(asked.segments[1:])
         if found is None or not found.is_file():
             return Reply(HTTPStatus.NOT_FOUND)
         return answer_file(found, asked, {"Content-Type": content_type(found.name)})

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenarios.servers import leash
+from scenarios.servers import supervisor
 from scenarios.servers.base import Server, Unavailable
 
 #: Seconds between two looks at a starting process.
@@ -24,8 +24,8 @@ _PACKAGES = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Process:
-    """A running program on its leash. `log` has its output, both streams."""
+class ServerProcess:
+    """A running program below its supervisor. `log` has its output, both streams."""
 
     popen: subprocess.Popen[bytes]
     log: Path
@@ -51,13 +51,13 @@ class Started:
     """A server that answers at `url`; `state` is its own folder."""
 
     server: Server
-    process: Process
+    process: ServerProcess
     url: str
     state: Path
 
 
-def launch(argv: Sequence[str], log: Path, folder: Path, environment: Mapping[str, str] | None = None) -> Process:
-    """Run `argv` in `folder` below a leash, with nothing of the user's environment but PATH."""
+def launch(argv: Sequence[str], log: Path, folder: Path, environment: Mapping[str, str] | None = None) -> ServerProcess:
+    """Run `argv` in `folder` below a supervisor, with nothing of the user's environment but PATH."""
     env = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(folder),
@@ -68,7 +68,7 @@ def launch(argv: Sequence[str], log: Path, folder: Path, environment: Mapping[st
     }
     with log.open("ab") as output:
         popen = subprocess.Popen(
-            [sys.executable, "-IS", leash.__file__, *argv],
+            [sys.executable, "-IS", supervisor.__file__, *argv],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -76,10 +76,10 @@ def launch(argv: Sequence[str], log: Path, folder: Path, environment: Mapping[st
             cwd=folder,
             start_new_session=True,
         )
-    return Process(popen, log)
+    return ServerProcess(popen, log)
 
 
-def wait_until_ready(name: str, process: Process, ready: Callable[[], bool], within_s: float) -> None:
+def wait_until_ready(name: str, process: ServerProcess, ready: Callable[[], bool], within_s: float) -> None:
     """Wait until `ready()`; a process that dies or takes longer is ended and raises Unavailable with its last words."""
     deadline = time.monotonic() + within_s
     while process.alive:
@@ -132,5 +132,5 @@ def is_free(port: int) -> bool:
         return True
 
 
-def _its_log(process: Process) -> str:
+def _its_log(process: ServerProcess) -> str:
     return f"The end of {process.log}:\n{process.last_lines()}"

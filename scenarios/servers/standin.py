@@ -48,7 +48,7 @@ class StandIn(Server):
 
 
 @dataclass(frozen=True)
-class Corner:
+class Partition:
     """One case on disk: its files at `STATE/CASE/`, and facts about them in `STATE/CASE.json`."""
 
     state: Path

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from scenarios.servers.standin import Asked, Corner, Reply, StandIn, answer_json, main
+from scenarios.servers.standin import Asked, Partition, Reply, StandIn, answer_json, main
 
 NAME_NODE = "namenode.hdfs.example"
 DATA_NODE = "datanode.hdfs.example"
@@ -40,16 +40,16 @@ def answer(asked: Asked, state: Path) -> Reply:
         return Reply(HTTPStatus.NOT_FOUND)
     segments = [segment for segment in asked.segments[2:] if segment]
     place = "/" + "/".join(segments)
-    corner = Corner(state, segments[0] if segments else "")
-    admitted = corner.admit(asked.query.get("delegation") if asked.host == DATA_NODE else asked.token)
+    partition = Partition(state, segments[0] if segments else "")
+    admitted = partition.admit(asked.query.get("delegation") if asked.host == DATA_NODE else asked.token)
     if admitted is HTTPStatus.UNAUTHORIZED:
         return _exception(admitted, "AuthenticationException", "Authentication required")
     if admitted is HTTPStatus.FORBIDDEN:
-        text = f'Permission denied: user=stranger, access=EXECUTE, inode="/{corner.case}":models:models:drwx------'
+        text = f'Permission denied: user=stranger, access=EXECUTE, inode="/{partition.case}":models:models:drwx------'
         return _exception(admitted, "AccessControlException", text)
     if asked.query.get("op", "").upper() == "GETHOMEDIRECTORY":
         return answer_json({"Path": "/user/models"})
-    found = corner.find(segments[1:])
+    found = partition.find(segments[1:])
     if found is None:
         return _exception(HTTPStatus.NOT_FOUND, "FileNotFoundException", f"File does not exist: {place}")
     return _operate(asked, found, place)

@@ -41,7 +41,7 @@ class AzureFiles(StandInStore):
 
     def put(self, tree: Tree) -> None:
         super().put(tree)
-        self.corner.note(key=self._key)
+        self.partition.note(key=self._key)
 
     def uri(self, path: str = "") -> str:
         return self._at(f"{ACCOUNT}.{HOST}", path)

@@ -68,7 +68,7 @@ class Access:
 
 
 class Store(ABC):
-    """One test's own corner of a store: a bucket, container, share, repository or folder of its own.
+    """One test's own part of a store: a bucket, container, share, repository or folder of its own.
 
     endpoint  the server that plays it; None where no server is needed (local, pvc).
     case      a name unique in the run: 3 to 40 characters of a-z, 0-9 and `-`, letter first.
@@ -114,7 +114,7 @@ class Store(ABC):
     servers: ClassVar[Mapping[Mode, type[Server]]] = {}
     #: The kind of store that holds the content, where this one only names it.
     behind: ClassVar[type[Store] | None] = None
-    #: The same corner of the store `behind`.
+    #: The same part of the store `behind`.
     content: Store
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
@@ -137,7 +137,7 @@ class Store(ABC):
 
     @classmethod
     def at(cls, endpoints: Mapping[str, Endpoint], mode: Mode, gateway: Gateway, case: str, scratch: Path) -> Store:
-        """A corner for one test, with that of the store behind it. `endpoints` by the names of their servers."""
+        """The part for one test, and that of the store behind it. `endpoints` by the names of their servers."""
         server = cls.servers.get(mode)
         store = cls(endpoints[server.name] if server else None, gateway, case, scratch)
         if cls.behind:
@@ -251,11 +251,11 @@ class Store(ABC):
         return self.case
 
     def requests(self) -> list[Request]:
-        """What reached the server for this test's corner since the store was made."""
+        """What reached the server for this test's part since the store was made."""
         return [r for r in self.gateway.requests(self._since) if self.case in r.host or self.case in r.path]
 
     def asked(self) -> bool:
-        """Whether the store, or who decides on its credentials, was asked for this test's corner."""
+        """Whether the store, or who decides on its credentials, was asked for this test's part."""
         return bool(self.requests())
 
 

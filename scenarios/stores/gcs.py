@@ -105,7 +105,7 @@ class GCS(Store):
         return Delivery(without(environment, ["GOOGLE_APPLICATION_CREDENTIALS"]), rest, secret)
 
     def asked(self) -> bool:
-        """Whoever has no token never asks the store; requests for tokens do not tell the corner that they are for."""
+        """Whoever has no token never asks the store; requests for tokens do not name the part that they are for."""
         tokens = (request for request in self.gateway.requests(self._since) if request.host == TOKEN_HOST)
         return super().asked() or next(tokens, None) is not None
 

@@ -79,7 +79,7 @@ class HuggingFace(StandInStore):
 
     def commit(self, name: str, revision: str = MAIN) -> str:
         """The full id of the commit that `revision` of repository `name` stands at; a revision as well."""
-        return str(self.corner.facts()["repositories"][name]["refs"][revision])
+        return str(self.partition.facts()["repositories"][name]["refs"][revision])
 
     def access(self, kind: AccessKind = "valid") -> Access:
         token = self._token(kind)
@@ -98,21 +98,21 @@ class HuggingFace(StandInStore):
 
     def _commit(self, name: str, files: Mapping[str, bytes], revision: str) -> None:
         """A commit of what `revision` held before and `files`."""
-        repositories = self.corner.facts().get("repositories", {})
+        repositories = self.partition.facts().get("repositories", {})
         repository = repositories.get(name, {"refs": {}, "commits": {}})
         parent = repository["refs"].get(revision)
         listed = {**repository["commits"].get(parent, {}), **{path: _entry(path, files[path]) for path in files}}
         commit = hashlib.sha1(repr((parent, sorted(listed.items()))).encode(), usedforsecurity=False).hexdigest()
-        folder = self.corner.folder / name / commit
+        folder = self.partition.folder / name / commit
         self._write(folder, files)
         for path in listed.keys() - files.keys():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            os.link(self.corner.folder / name / parent / path, folder / path)
+            os.link(self.partition.folder / name / parent / path, folder / path)
         repository = {
             "refs": {**repository["refs"], revision: commit},
             "commits": {**repository["commits"], commit: listed},
         }
-        self.corner.note(repositories={**repositories, name: repository})
+        self.partition.note(repositories={**repositories, name: repository})
 
 
 def _entry(path: str, content: bytes) -> dict[str, Any]:

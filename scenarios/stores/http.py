@@ -74,12 +74,12 @@ class HTTP(StandInStore):
             "redirect_to": redirect_to,
             "status": status or (HTTPStatus.FOUND if redirect_to else None),
         }
-        files = self.corner.facts().get("files", {})
-        self.corner.note(files={**files, path: {name: value for name, value in asks.items() if value is not None}})
+        files = self.partition.facts().get("files", {})
+        self.partition.note(files={**files, path: {name: value for name, value in asks.items() if value is not None}})
         return self.url(path)
 
     def uri(self, path: str = "") -> str:
-        if (self.corner.folder / path).is_dir():
+        if (self.partition.folder / path).is_dir():
             raise NotOffered(f"http: {path!r} is a folder; only a single file has a URI")
         return self.url(path)
 

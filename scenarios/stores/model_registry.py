@@ -92,12 +92,12 @@ class ModelRegistry(StandInStore):
 
     def serve(self, path: str, content: bytes) -> str:
         """A file on the registry's web server; its URL."""
-        self._write(self.corner.folder, {path: content})
+        self._write(self.partition.folder, {path: content})
         return f"https://{self.case}.{DOMAIN}/artifacts/{quote(path)}"
 
     def fail(self, status: HTTPStatus) -> None:
         """From now on the registry answers everything so."""
-        self.corner.note(status=status)
+        self.partition.note(status=status)
 
     def access(self, kind: AccessKind = "valid") -> Access:
         """The registry admits everybody; what is private is the content, so these are credentials for that."""
@@ -119,7 +119,7 @@ class ModelRegistry(StandInStore):
         return self.access().plus(MODEL_REGISTRY_BASE_URL=f"nobody.{DOMAIN}:{PORT}", **cluster)
 
     def _rows(self, table: str, **wanted: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self.corner.facts().get(table, [])
+        rows: list[dict[str, Any]] = self.partition.facts().get(table, [])
         return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
 
     def _add(self, table: str, *, name: str, parent: str, **fields: str) -> str:
@@ -129,5 +129,5 @@ class ModelRegistry(StandInStore):
         key = str(len(rows) + 1)
         born = str(EPOCH_MS + 1000 * len(rows))
         row = {"id": key, "name": name, "parent": parent, "createTimeSinceEpoch": born, **fields}
-        self.corner.note(**{table: [*rows, {**row, "lastUpdateTimeSinceEpoch": born}]})
+        self.partition.note(**{table: [*rows, {**row, "lastUpdateTimeSinceEpoch": born}]})
         return key

@@ -9,7 +9,7 @@ from typing import Literal
 from scenarios.network.view import Gateway
 from scenarios.reasons import NotOffered
 from scenarios.servers.base import Endpoint
-from scenarios.servers.standin import Corner
+from scenarios.servers.standin import Partition
 from scenarios.stores.base import AccessKind, Store, Tree
 
 TokenKind = Literal["reader", "stranger"]
@@ -20,15 +20,15 @@ class StandInStore(Store):
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
         super().__init__(endpoint, gateway, case, scratch)
-        self.corner = Corner(self.server.state, case)
+        self.partition = Partition(self.server.state, case)
         self._tokens: dict[TokenKind, str] = {
             "reader": f"reader-{secrets.token_hex(12)}",
             "stranger": f"stranger-{secrets.token_hex(12)}",
         }
 
     def put(self, tree: Tree) -> None:
-        self._write(self.corner.folder, tree)
-        self.corner.note()
+        self._write(self.partition.folder, tree)
+        self.partition.note()
 
     def _write(self, folder: Path, tree: Tree) -> None:
         """`tree` as files and (where a path ends in `/`) empty folders below `folder`."""
@@ -47,7 +47,7 @@ class StandInStore(Store):
 
     def _token(self, kind: AccessKind) -> str | None:
         """Restrict (or, for `anonymous`, publish) what was put; the token that a caller of this kind has."""
-        self.corner.note(tokens=None if kind == "anonymous" else self._tokens)
+        self.partition.note(tokens=None if kind == "anonymous" else self._tokens)
         match kind:
             case "valid":
                 return self._tokens["reader"]

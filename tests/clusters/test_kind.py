@@ -91,7 +91,7 @@ def test_a_killed_run_has_its_cluster_removed(tmp_path: Path) -> None:
 import time
 from clusters import gc
 from clusters.engine import Engine
-gc.Reaper({engine!r}, "mine")
+gc.CleanupWatchdog({engine!r}, "mine")
 print("up", flush=True)
 time.sleep(60)
 """
@@ -106,7 +106,7 @@ time.sleep(60)
 @pytest.mark.usefixtures("_own_cache")
 def test_a_dismissed_reaper_leaves_the_cluster_alone(tmp_path: Path) -> None:
     record("kept").write()
-    gc.Reaper(engine_that(tmp_path, ""), "kept").dismiss()
+    gc.CleanupWatchdog(engine_that(tmp_path, ""), "kept").dismiss()
     assert gc.record_of("kept") == record("kept")
 
 

@@ -22,7 +22,7 @@ from clusters.toolchain import python, venv
 from clusters.toolchain.cache import StepFailed, ToolFailed, cache_root, run
 from clusters.toolchain.python import interpreter
 from scenarios.initializers import image_python, initializer, sandbox
-from scenarios.initializers.base import DEST, Call, Outcome
+from scenarios.initializers.base import DEST, Call, CallResult
 from scenarios.initializers.image_python import OLDEST, chosen_python, shortfall
 from scenarios.reasons import NotOffered
 
@@ -228,8 +228,8 @@ def test_a_call_that_ended_for_an_old_python_is_not_judged(
     """Neither as passed nor as failed; where the Python is new enough, the same words are the initializer's."""
     said = "TypeError: TarFile.extractall() got an unexpected keyword argument 'filter'\n"
 
-    def call_of(stderr: str) -> Outcome:
-        return Outcome("exit", exit_code, "", stderr, {DEST: {}}, [], [], 0.0, 0.0, 0, "")
+    def call_of(stderr: str) -> CallResult:
+        return CallResult("exit", exit_code, "", stderr, {DEST: {}}, [], [], 0.0, 0.0, 0, "")
 
     subject = initializer("kserve:0.21.0")
     subject._shortfall = shortfall(release)  # type: ignore[attr-defined]

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from conformance.api.fetch import Broken, Expectation, Fetch
+from conformance.api.fetch import Expectation, Fetch, RuleViolation
 from conformance.api.messages import own_words
 from conformance.spec import current
-from scenarios.initializers.base import DEST, Outcome
+from scenarios.initializers.base import DEST, CallResult
 from scenarios.initializers.process import KEPT_BYTES
 from scenarios.stores.base import Access
 
@@ -18,7 +18,7 @@ TOKEN = "reader-4045031429"
 def refusal(rule: str, printed: str) -> Fetch:
     """A call for `URI` with `TOKEN` that printed that and ended with exit 1."""
     spec = current()
-    outcome = Outcome("exit", 1, printed, "", {}, (), (), 0.1, 0.1, 0, "")
+    outcome = CallResult("exit", 1, printed, "", {}, (), (), 0.1, 0.1, 0, "")
     return Fetch(
         ((URI, DEST),),
         outcome,
@@ -69,7 +69,7 @@ def refusal(rule: str, printed: str) -> Fetch:
 )
 def test_what_the_call_was_given_tells_no_cause(rule: str, printed: str) -> None:
     """Nor does a number that merely looks like an HTTP status."""
-    with pytest.raises(Broken, match="do not tell the cause"):
+    with pytest.raises(RuleViolation, match="do not tell the cause"):
         refusal(rule, printed).assert_refused()
 
 
@@ -94,7 +94,9 @@ def test_a_message_for_every_cause_tells_none() -> None:
     printed = (
         f"{URI}: not found, access denied, store unreachable, certificate, corrupt archive, no space left on device"
     )
-    with pytest.raises(Broken, match="exclude each other, and so tell none: missing \\('not found'\\), credentials"):
+    with pytest.raises(
+        RuleViolation, match="exclude each other, and so tell none: missing \\('not found'\\), credentials"
+    ):
         refusal("ERR-001", printed).assert_refused(names="missing-model")
 
 

@@ -6,13 +6,13 @@ import signal
 from pathlib import Path
 
 from scenarios.initializers import sandbox
-from scenarios.initializers.base import DEST, Call, Conditions, Isolation, Kill, Outcome
+from scenarios.initializers.base import DEST, Call, CallResult, Conditions, Isolation, Kill
 from tests.isolations import anyhow, in_a_sandbox
 
 
 def _run(
     folder: Path, script: str, isolation: Isolation, kill: Kill | None = None, *, space: int | None = None
-) -> Outcome:
+) -> CallResult:
     call = Call([("x://y", DEST)], folder, conditions=Conditions(kill=kill, space=space), timeout_s=20)
     return sandbox.run(["/bin/sh", "-c", script, "sh"], [], call, isolation)
 

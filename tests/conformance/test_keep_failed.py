@@ -21,12 +21,12 @@ from clusters.sweep import sweep
 from conformance.harness.asked import Options
 from conformance.harness.run import Run
 from conformance.spec import current
-from scenarios.cluster.admission import Workspace
+from scenarios.cluster.admission import AdmissionClient
 from scenarios.cluster.kubernetes import INFERENCE_SERVICE, secret, storage_container
-from scenarios.cluster.namespaces import Tenant
+from scenarios.cluster.namespaces import RunNamespace
 from scenarios.initializers.base import DEST, Call
 from scenarios.initializers.command import Command
-from scenarios.initializers.injected import Injected, Place
+from scenarios.initializers.injected import Injected, PodSettings
 from scenarios.locks import SharedLock
 from scenarios.network.view import Gateway
 from scenarios.servers.fleet import Fleet
@@ -71,9 +71,9 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paper:
 
 @pytest.fixture
 def injected(cluster: Paper, tmp_path: Path) -> Injected:
-    unused = dict.fromkeys((field.name for field in fields(Place)), "unused")
+    unused = dict.fromkeys((field.name for field in fields(PodSettings)), "unused")
     of_interest = {"cluster": cluster, "release": "0.20.0", "run_id": "run", "lock": SharedLock(tmp_path / "lock")}
-    place = Place(**{**unused, **of_interest})  # type: ignore[arg-type]
+    place = PodSettings(**{**unused, **of_interest})  # type: ignore[arg-type]
     return Injected(Command("/bin/true"), "image", place)
 
 
@@ -88,29 +88,29 @@ def test_objects_of_a_case_that_is_not_kept_go(injected: Injected, cluster: Pape
     """Although its call never came to its end; the namespace is the run's, and stays until that is over."""
     _fail(injected, tmp_path)
     assert "InferenceService" in cluster.server.there
-    injected.settle(keep=False)
+    injected.clean_up(keep=False)
     assert cluster.server.there == ["Namespace", "ServingRuntime"]
 
 
 def test_objects_of_a_kept_case_outlast_the_cases_after_it(injected: Injected, cluster: Paper, tmp_path: Path) -> None:
     _fail(injected, tmp_path)
     kept = sorted(cluster.server.there)
-    injected.settle(keep=True)
+    injected.clean_up(keep=True)
     assert sorted(cluster.server.there) == kept
     _fail(injected, tmp_path)
-    injected.settle(keep=False)
+    injected.clean_up(keep=False)
     assert sorted(cluster.server.there) == kept
 
 
 @pytest.mark.parametrize(("keep", "left"), [(False, []), (True, ["Secret"])])
 def test_a_kept_workspace_hides_nothing_from_others(cluster: Paper, keep: bool, left: list[str]) -> None:
     """A ClusterStorageContainer goes in any case: others would see it."""
-    workspace = Workspace(Tenant(cluster, "conformance-run-main", "run"), "kserve")
+    api = AdmissionClient(RunNamespace(cluster, "conformance-run-main", "run"), "kserve")
     made = [secret("keys", {"a": "b"}), storage_container("any", [{"prefix": "s3://"}], {"image": "any"})]
     for manifest in made:
-        workspace._made.append(workspace._owned(manifest, None))
+        api._made.append(api._owned(manifest, None))
         cluster.server.there.append(manifest["kind"])
-    workspace.leave(keep=keep)
+    api.leave(keep=keep)
     assert cluster.server.there == left
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from conformance import known_failures, spec
-from conformance.known_failures import Case, KnownFailuresError
+from conformance.known_failures import CaseKey, KnownFailuresError
 
 TODAY = date(2026, 6, 1)
 ENTRY = {
@@ -30,7 +30,7 @@ def test_an_entry_covers_what_it_is_narrowed_to(tmp_path: Path) -> None:
     narrowed = ENTRY | {"stores": ["s3"], "cases": ["tar*"], "servers": ["moto"], "routes": ["pod"]}
     narrowed |= {"installs": ["helm"], "python": "<3.11.13", "tests": ["test_it"]}
     (entry,) = known_failures.load(_write(tmp_path, narrowed), spec.current(), None, TODAY)
-    covered = Case("PLACE-002", "s3", "tar.gz", "moto", "pod", "helm", "3.11.7", "test_it")
+    covered = CaseKey("PLACE-002", "s3", "tar.gz", "moto", "pod", "helm", "3.11.7", "test_it")
     assert entry.covers(covered)
     others = {"rule": "PLACE-003", "store": "gcs", "case": "zip", "server": "minio", "route": "process"}
     for name, value in (others | {"install": "manifests", "python": "3.11.13", "test": "test_another"}).items():

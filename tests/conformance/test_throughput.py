@@ -25,7 +25,7 @@ from reports.model import Report, to_json
 from reports.summary import summary
 from scenarios.initializers import proc, sandbox
 from scenarios.initializers.base import DEST, PVC, Call, Conditions
-from scenarios.network.throttled_link import Line, draw, program
+from scenarios.network.throttled_link import ThrottledLink, program, throttle
 from scenarios.network.view import Request
 from scenarios.servers.base import DIRECT
 from scenarios.stores.http import HTTP
@@ -113,7 +113,7 @@ def test_a_line_bounds_each_connection(tmp_path: Path) -> None:
     program()
     with serving(_Answer) as port:
         behind = f"127.0.0.1:{port}"
-        with draw(Line(1_000_000), {behind}, tmp_path) as drawn:
+        with throttle(ThrottledLink(1_000_000), {behind}, tmp_path) as drawn:
             led = drawn.environment({"ENDPOINT": f"http://{behind}/", "OTHER": "1"})
             fetch = partial(_fetch, led["ENDPOINT"])
             began = time.monotonic()

@@ -243,7 +243,7 @@ class World:
         (folder / "sealed").mkdir()
         self.ports = {name: stack.enter_context(serving(name)) for name in ("plain", "s3", "azure", "gcs", "hub")}
         self.closed = stack.enter_context(closed())
-        self.crooked = stack.enter_context(certificates(folder))
+        self.bad_certificates = stack.enter_context(certificates(folder))
         authority = str(folder / "authority.pem")
         self.trust = dict.fromkeys(
             ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"), authority
@@ -259,7 +259,7 @@ class World:
         yield "unreachable", "no answer in time", f"{base}/{STALL}/model"
         yield "unreachable", "a closed port", f"http://127.0.0.1:{self.closed}/model"
         yield "unreachable", "a name that does not resolve", f"http://{NOWHERE}/model"
-        for what, port in self.crooked.items():
+        for what, port in self.bad_certificates.items():
             yield "certificate", what, f"https://127.0.0.1:{port}/model"
 
     def buckets(self, flavour: str) -> Iterator[tuple[str, str, str, str]]:
@@ -278,7 +278,7 @@ class World:
         yield "interrupted", "a reset", base, RESET
         yield "unreachable", "a closed port", f"http://127.0.0.1:{self.closed}", "bucket"
         yield "unreachable", "a name that does not resolve", f"http://{NOWHERE}", "bucket"
-        for what, port in self.crooked.items():
+        for what, port in self.bad_certificates.items():
             yield "certificate", what, f"https://127.0.0.1:{port}", "bucket"
 
     def get(self, *words: str) -> Iterator[Case]:

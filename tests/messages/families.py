@@ -67,7 +67,7 @@ def python(world: World) -> Iterator[tuple[str, Case]]:
     program, words = of("python", "open")
     yield from ((program, case) for case in world.files(words, [*words[:2], "read"]))
     absent, garbage = str(world.folder / "absent.crt"), str(world.folder / "garbage.pem")
-    url = f"https://127.0.0.1:{world.crooked['unknown authority']}"
+    url = f"https://127.0.0.1:{world.bad_certificates['unknown authority']}"
     for name, given, variable in [
         ("requests", [f"{url}/model"], "REQUESTS_CA_BUNDLE"),
         ("boto3", [url, "bucket"], "AWS_CA_BUNDLE"),
@@ -102,7 +102,7 @@ def tools(world: World) -> Iterator[tuple[str, Case]]:
     """Programs of the command line."""
     out = str(world.folder / "fetched")
     quiet = {"GIT_TERMINAL_PROMPT": "0", "AWS_MAX_ATTEMPTS": "2", "RCLONE_CONFIG": "/dev/null"}
-    crooked = f"https://127.0.0.1:{world.crooked['unknown authority']}/model"
+    bad_certificates = f"https://127.0.0.1:{world.bad_certificates['unknown authority']}/model"
     absent, garbage = str(world.folder / "absent.crt"), str(world.folder / "garbage.pem")
 
     def version(*words: str, word: int) -> str:
@@ -126,12 +126,17 @@ def tools(world: World) -> Iterator[tuple[str, Case]]:
     for program, words in [(curl, ["curl", "-fsS", "-m", "3"]), (git, ["git", "ls-remote"])]:
         yield program, Case("unsupported", "a scheme that is not known", [*words, "foo://host/model"], quiet)
         yield program, Case("malformed", "no host", [*words, "http:///model"], quiet)
-    yield curl, Case("ca-bundle", "a missing CA bundle", ["curl", "-sS", "--cacert", absent, crooked])
-    yield curl, Case("ca-bundle", "a CA bundle that is none", ["curl", "-sS", "--cacert", garbage, crooked])
-    yield wget, Case("ca-bundle", "a missing CA bundle", ["wget", "-nv", "--ca-certificate", absent, crooked])
+    yield curl, Case("ca-bundle", "a missing CA bundle", ["curl", "-sS", "--cacert", absent, bad_certificates])
+    yield curl, Case("ca-bundle", "a CA bundle that is none", ["curl", "-sS", "--cacert", garbage, bad_certificates])
+    yield wget, Case("ca-bundle", "a missing CA bundle", ["wget", "-nv", "--ca-certificate", absent, bad_certificates])
     yield (
         git,
-        Case("ca-bundle", "a missing CA bundle", ["git", "ls-remote", crooked], {**quiet, "GIT_SSL_CAINFO": absent}),
+        Case(
+            "ca-bundle",
+            "a missing CA bundle",
+            ["git", "ls-remote", bad_certificates],
+            {**quiet, "GIT_SSL_CAINFO": absent},
+        ),
     )
     yield curl, Case("disk-full", "a full disk", ["curl", "-fsS", "-o", "/dev/full", f"file://{__file__}"])
     yield curl, Case("read-only", "a read-only file system", ["curl", "-sS", "-o", f"{world.folder}/sealed/m", f"file://{__file__}"],

@@ -104,8 +104,8 @@ def _session(chosen: Sequence[Mutant], reports: str, *, whole: bool) -> list[str
 
 def _wrong(killing: Killing, known: Registry, spec: Spec, *, whole: bool) -> list[str]:
     """Why this run proves less than it should, a line each."""
-    survivors = [verdict for verdict in killing.verdicts if not verdict.killed]
-    lines = [f"SURVIVED {verdict.mutant.name}: {reason}" for verdict in survivors for reason in verdict.wrong]
+    leftover_processes = [verdict for verdict in killing.verdicts if not verdict.killed]
+    lines = [f"SURVIVED {verdict.mutant.name}: {reason}" for verdict in leftover_processes for reason in verdict.wrong]
     lines += [f"the reference is wrong: {line}" for line in disgraced(killing.reference)]
     if whole:
         lines += [f"no mutant shows that {rule} notices" for rule in known.without_mutant(spec, newest())]

@@ -42,7 +42,7 @@ def test_only_what_a_bare_machine_has(user: str, tmp_path: Path) -> None:
     """Debian's Python, no program of this machine, user namespaces; the cache outlives it, and no mount does."""
     bare = BareRoot(tmp_path / "root", user, tmp_path / "cache")
     bare.folder.mkdir()
-    bare.furnish()
+    bare.prepare_rootfs()
     mounts = Path("/proc/self/mountinfo").read_text()
     assert bare.run("test $(id -un) = " + user) == 0
     assert bare.run("python3 -m venv --help > /dev/null && git --version && test -f tox.ini") == 0
@@ -58,7 +58,7 @@ def test_only_what_a_bare_machine_has(user: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("user", ["root", "tester"])
 def test_user_namespaces_can_be_refused(user: str, tmp_path: Path) -> None:
     bare = BareRoot(tmp_path, user, refuses_namespaces=True)
-    bare.furnish()
+    bare.prepare_rootfs()
     assert bare.run("python3 --version") == 0
     assert bare.run("unshare --user true") == 1
     assert bare.run("unshare --mount true") == 1

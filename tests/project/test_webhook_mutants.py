@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from conformance.api.fetch import Broken
+from conformance.api.fetch import RuleViolation
 from conformance.api.pod import InjectedPod
 from conformance.spec import current
 from reports.model import Level, Outcome, Result
-from scenarios.cluster.admission import Answer, Workspace
+from scenarios.cluster.admission import AdmissionClient, Answer
 from scenarios.cluster.kubernetes import Object
 from tests.webhook_mutants import matrix
 from tests.webhook_mutants.__main__ import PROVEN, USAGE, main
@@ -57,9 +57,9 @@ def test_answers_are_altered_in_copies() -> None:
 def test_what_a_pod_lacks_is_a_failure_of_the_webhook() -> None:
     """A KeyError would be taken for an error of the suite."""
     pod = InjectedPod(on_a_claim(), str)
-    with pytest.raises(Broken, match="no mount in kserve-container: /mnt/pvc, only: /mnt/models"):
+    with pytest.raises(RuleViolation, match="no mount in kserve-container: /mnt/pvc, only: /mnt/models"):
         _ = pod.model_server.mounts["/mnt/pvc"]
-    with pytest.raises(Broken, match="no source in volume claim: emptyDir"):
+    with pytest.raises(RuleViolation, match="no source in volume claim: emptyDir"):
         _ = pod.volumes["claim"]["emptyDir"]
 
 
@@ -72,16 +72,16 @@ def test_every_rule_has_a_mutant() -> None:
 
 def test_the_suite_is_altered_while_a_mutant_is_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     """And no longer."""
-    monkeypatch.setattr(Workspace, "answer", lambda _, manifest: Answer(manifest, downloading()))
-    workspace = object.__new__(Workspace)
-    workspace.transcript = []
+    monkeypatch.setattr(AdmissionClient, "answer", lambda _, manifest: Answer(manifest, downloading()))
+    api = object.__new__(AdmissionClient)
+    api.transcript = []
     with load().mutants["injects_nothing"].applied():
-        assert _init_names(workspace) == ["first", "second"]
-    assert _init_names(workspace) == ["first", "second", "storage-initializer"]
+        assert _init_names(api) == ["first", "second"]
+    assert _init_names(api) == ["first", "second", "storage-initializer"]
 
 
-def _init_names(workspace: Workspace) -> list[str]:
-    stored = workspace.submit(downloading()).stored
+def _init_names(api: AdmissionClient) -> list[str]:
+    stored = api.submit(downloading()).stored
     return InjectedPod(stored or {}, str).init_names
 
 
@@ -105,7 +105,7 @@ def _mute(pod: Object) -> None: ...
 def test_a_declaration_that_cannot_be(function: Callable[..., Any], rules: list[str], words: str) -> None:
     """Said before anything runs."""
     registry = Registry()
-    registry.declare(function, rules, [(Workspace, "submit")], str)
+    registry.declare(function, rules, [(AdmissionClient, "submit")], str)
     with pytest.raises(RegistryError, match=words):
         registry.check(SPEC)
 

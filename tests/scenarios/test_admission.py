@@ -15,12 +15,12 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Event
 
 from conformance.api.admission import _of_the_pod, _selector
-from conformance.api.fetch import Broken
+from conformance.api.fetch import RuleViolation
 from conformance.api.pod import TOKEN, InjectedPod
 from scenarios.cluster import kubernetes
 from scenarios.cluster.kubernetes import INTERNAL, Object
 from scenarios.cluster.waiting import Unsettled, wait
-from scenarios.locks import Place, SharedLock
+from scenarios.locks import SharedLock, Slot
 
 EXCLUDING = {"matchExpressions": [{"key": "control-plane", "operator": "DoesNotExist"}]}
 
@@ -46,12 +46,12 @@ def test_the_initializer_is_the_one_container_of_its_name() -> None:
 
 def test_a_missing_initializer_is_explained() -> None:
     """The failure says why nothing was injected."""
-    with pytest.raises(Broken, match="because"):
+    with pytest.raises(RuleViolation, match="because"):
         _ = _injected(kubernetes.container("other")).initializer
 
 
 def test_two_initializers_are_one_too_many() -> None:
-    with pytest.raises(Broken, match="2 init containers"):
+    with pytest.raises(RuleViolation, match="2 init containers"):
         _ = _injected(*[kubernetes.container("storage-initializer")] * 2).initializer
 
 
@@ -168,7 +168,7 @@ def test_places_are_few(tmp_path: Path) -> None:
 
     def use(_: int) -> None:
         nonlocal most
-        with Place(tmp_path / "lock", 2):
+        with Slot(tmp_path / "lock", 2):
             inside.append(1)
             most = max(most, len(inside))
             time.sleep(0.2)

@@ -19,7 +19,7 @@ import pytest
 
 from scenarios.network import gateway as gateways
 from scenarios.network.faults import PART_BYTES, Fault, answering, breaking
-from scenarios.network.view import CROOKED, Gateway
+from scenarios.network.view import BAD_CERTIFICATES, Gateway
 from scenarios.servers.fleet import Fleet
 from scenarios.servers.http_server import HttpServer
 from tests.serving import Handler, serving
@@ -77,19 +77,19 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 def test_answers_are_counted(stage: Stage) -> None:
-    """Two are spared, two are struck, and the rest passes; listings do not count."""
+    """Two are spared, two are hit, and the rest passes; listings do not count."""
     since = stage.gateway.position()
-    stage.gateway.interfere("case-t-1", Fault("answer", times=2, skip=2, least=1000, status=503, text="later"))
+    stage.gateway.plan_faults("case-t-1", Fault("answer", times=2, skip=2, least=1000, status=503, text="later"))
     assert stage.statuses("/case-t-1/list", 3) == [200] * 3
     assert stage.statuses("/case-t-1/file", 6) == [200, 200, 503, 503, 200, 200]
     assert stage.statuses("/case-t-11/file", 3) == [200] * 3
-    assert [r.struck for r in stage.gateway.requests(since)] == [""] * 5 + ["answer"] * 2 + [""] * 5
+    assert [r.injected_fault for r in stage.gateway.requests(since)] == [""] * 5 + ["answer"] * 2 + [""] * 5
 
 
 def test_another_answer_is_whole(stage: Stage) -> None:
     """With its own headers and text, and in the log with its own status."""
     since = stage.gateway.position()
-    stage.gateway.interfere("case-t-2", answering(429, "wait", file=False, Retry_After="7"))
+    stage.gateway.plan_faults("case-t-2", answering(429, "wait", file=False, Retry_After="7"))
     answer = stage.get("/case-t-2/file")
     assert (answer.status, answer.headers["Retry-After"], answer.read()) == (429, "7", b"wait")
     assert [(r.status, r.response_bytes) for r in stage.gateway.requests(since)] == [(429, 4)]
@@ -102,7 +102,7 @@ def _read_to_end(answer: http.client.HTTPResponse, read: bytearray) -> None:
 
 def test_a_client_that_reads_late_gets_all_before_the_reset(stage: Stage) -> None:
     """A reset throws away what the client's machine has no room for: on a busy machine a client reads seconds late."""
-    stage.gateway.interfere("case-t-12", breaking("reset"))
+    stage.gateway.plan_faults("case-t-12", breaking("reset"))
     answer = stage.get("/case-t-12/file", timeout_s=30)
     time.sleep(7)
     read = bytearray()
@@ -113,11 +113,11 @@ def test_a_client_that_reads_late_gets_all_before_the_reset(stage: Stage) -> Non
 
 def test_a_plan_is_replaced(stage: Stage) -> None:
     """The counters start anew; an empty plan lifts the fault."""
-    stage.gateway.interfere("case-t-3", answering(500, file=False))
+    stage.gateway.plan_faults("case-t-3", answering(500, file=False))
     assert stage.statuses("/case-t-3/list", 2) == [500, 200]
-    stage.gateway.interfere("case-t-3", answering(500, file=False))
+    stage.gateway.plan_faults("case-t-3", answering(500, file=False))
     assert stage.statuses("/case-t-3/list", 2) == [500, 200]
-    stage.gateway.interfere("case-t-3")
+    stage.gateway.plan_faults("case-t-3")
     assert stage.statuses("/case-t-3/list", 1) == [200]
 
 
@@ -129,19 +129,19 @@ def test_a_plan_is_replaced(stage: Stage) -> None:
 def test_a_body_breaks(stage: Stage, kind: str, error: type[Exception], path: str) -> None:
     """So many bytes arrive, never the end, to a slow reader too; the log has it, and the next one passes."""
     since, case = stage.gateway.position(), f"case-t{kind}{path}-4"
-    stage.gateway.interfere(case, Fault(kind, times=1, after=PART_BYTES))  # type: ignore[arg-type]
+    stage.gateway.plan_faults(case, Fault(kind, times=1, after=PART_BYTES))  # type: ignore[arg-type]
     answer = stage.get(f"/{case}/{path}", timeout_s=1)
     time.sleep(0.3)
     assert answer.read(PART_BYTES) == FILE[:PART_BYTES]
     with pytest.raises(error):
         answer.read()
-    assert [(r.response_bytes, r.struck) for r in stage.gateway.requests(since)] == [(PART_BYTES, kind)]
+    assert [(r.response_bytes, r.injected_fault) for r in stage.gateway.requests(since)] == [(PART_BYTES, kind)]
     assert stage.get(f"/{case}/{path}").read() == FILE
 
 
 def test_a_slow_first_byte(stage: Stage) -> None:
     """The answer begins late and is whole; nobody else waits."""
-    stage.gateway.interfere("case-t-5", Fault("slow", times=1, delay_s=1.0))
+    stage.gateway.plan_faults("case-t-5", Fault("slow", times=1, delay_s=1.0))
     since = stage.gateway.position()
     began = time.monotonic()
     late = threading.Thread(target=lambda: stage.get("/case-t-5/file").read())
@@ -149,19 +149,22 @@ def test_a_slow_first_byte(stage: Stage) -> None:
     assert stage.get("/case-t-6/file").read() == FILE
     assert time.monotonic() - began < 1.0
     late.join()
-    assert [r.struck for r in stage.gateway.requests(since)] == ["", "slow"]
+    assert [r.injected_fault for r in stage.gateway.requests(since)] == ["", "slow"]
     assert 1.0 <= time.monotonic() - began < 5.0
 
 
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
-    list(zip(CROOKED, ["certificate has expired", "(Hostname|IP address) mismatch"], strict=True)),
-    ids=CROOKED,
+    list(zip(BAD_CERTIFICATES, ["certificate has expired", "(Hostname|IP address) mismatch"], strict=True)),
+    ids=BAD_CERTIFICATES,
 )
 def test_certificates_are_wrong_in_one_way(stage: Stage, wrong: str, complaint: str) -> None:
     """By way of the proxy and without it; the sound proxy still presents sound ones."""
     context = ssl.create_default_context(cafile=str(stage.gateway.ca))
-    for proxy, host in ((stage.gateway.crooked[wrong], "files.test"), (stage.gateway.crooked[wrong], None)):
+    for proxy, host in (
+        (stage.gateway.bad_certificates[wrong], "files.test"),
+        (stage.gateway.bad_certificates[wrong], None),
+    ):
         address = urlsplit(proxy)
         connection = http.client.HTTPSConnection(address.netloc, timeout=10, context=context)
         if host:

@@ -57,7 +57,7 @@ def test_a_mounted_tree_arrives(image: Initializer, tmp_path: Path) -> None:
     outcome = image.call(Call([("file:///srv/model", DEST)], tmp_path / "call", mounts={"/srv/model": model}))
     assert (outcome.ended, outcome.exit_code) == ("exit", 0), outcome.stderr
     assert {path: entry.content for path, entry in outcome.trees[DEST].items()} == {"sub": None, "sub/a.bin": b"a"}
-    assert outcome.strays == []
+    assert outcome.unexpected_writes == []
 
 
 def test_a_destination_may_lie_anywhere(image: Initializer, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_nothing_of_the_users_environment_reaches_it(
 
 
 def test_what_it_writes_elsewhere_is_seen(image: Initializer, tmp_path: Path) -> None:
-    assert image.call(Call([("stray:///opt/elsewhere", DEST)], tmp_path)).strays == ["/opt/elsewhere"]
+    assert image.call(Call([("stray:///opt/elsewhere", DEST)], tmp_path)).unexpected_writes == ["/opt/elsewhere"]
 
 
 def test_a_confined_call_writes_nowhere_else(image: Initializer, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_confined_call_writes_nowhere_else(image: Initializer, tmp_path: Path)
     outcome = image.call(Call([("env://NOTHING", DEST)], tmp_path, conditions=Conditions(confined=True)))
     assert b"uid=%d" % (os.getuid() or ANYBODY) in (outcome.trees[DEST]["env"].content or b"")
     refused = image.call(Call([("stray:///opt/elsewhere", DEST)], tmp_path, conditions=Conditions(confined=True)))
-    assert (refused.exit_code, refused.strays) == (3, [])
+    assert (refused.exit_code, refused.unexpected_writes) == (3, [])
     assert "read-only" in refused.stderr
     assert image.call(Call([("stray:///tmp/own", DEST)], tmp_path, conditions=Conditions(confined=True))).exit_code == 0
 

@@ -15,7 +15,7 @@ from packaging.version import Version
 from clusters.toolchain.cache import ToolFailed
 from scenarios.initializers import NoInitializer, initializer, known_releases, newest, releases
 from scenarios.initializers.base import DEST, PVC, Call
-from scenarios.initializers.room import around, requisites
+from scenarios.initializers.rootfs import around, requisites
 from tests.isolations import WORKING
 
 HONEST = Path(__file__).parents[1] / "initializers" / "honest.py"

@@ -10,7 +10,7 @@ import pytest
 
 from scenarios.initializers.base import DEST, Call, Conditions
 from scenarios.initializers.command import Command
-from scenarios.initializers.injected import Injected, Place
+from scenarios.initializers.injected import Injected, PodSettings
 from scenarios.reasons import NotOffered
 
 
@@ -37,6 +37,7 @@ from scenarios.reasons import NotOffered
 def test_what_no_pod_can_do_is_not_offered(
     tmp_path: Path, release: str, uri: str, more: dict[str, Any], reason: str
 ) -> None:
-    place = Place(**{**dict.fromkeys((field.name for field in fields(Place)), "unused"), "release": release})  # type: ignore[arg-type]
+    settings: dict[str, Any] = dict.fromkeys((field.name for field in fields(PodSettings)), "unused")
+    place = PodSettings(**{**settings, "release": release})
     with pytest.raises(NotOffered, match=reason):
         Injected(Command("/bin/true"), "image", place).call(Call([(uri, DEST)], tmp_path, **more))

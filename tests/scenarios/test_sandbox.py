@@ -13,22 +13,22 @@ from typing import Any
 import pytest
 
 from scenarios.initializers import sandbox
-from scenarios.initializers.base import ANYBODY, DEST, HDFS_SECRET, PVC, Call, Conditions, Entry, Isolation, Outcome
+from scenarios.initializers.base import ANYBODY, DEST, HDFS_SECRET, PVC, Call, CallResult, Conditions, Entry, Isolation
 from scenarios.initializers.command import Command
 from scenarios.initializers.process import KEPT_BYTES
-from scenarios.initializers.room import SCRATCH
+from scenarios.initializers.rootfs import SCRATCH
 from scenarios.reasons import NotOffered
 from tests.isolations import anyhow, in_a_sandbox
 from tests.processes import after, ended
 
-Shell = Callable[..., Outcome]
+Shell = Callable[..., CallResult]
 
 
 @pytest.fixture(params=anyhow.args[1])
 def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
     """Runs a shell script as an initializer; `$1` is the source, `$2` the destination."""
 
-    def run(script: str, *, source: str = "x://y", dest: str = DEST, disk: int = 64 << 20, **call: Any) -> Outcome:  # noqa: ANN401
+    def run(script: str, *, source: str = "x://y", dest: str = DEST, disk: int = 64 << 20, **call: Any) -> CallResult:  # noqa: ANN401
         made = Call(call.pop("pairs", [(source, dest)]), tmp_path, **call)
         return sandbox.run(["/bin/sh", "-c", script, "sh"], [], made, request.param, disk=disk)
 
@@ -46,7 +46,7 @@ def test_a_confined_call_writes_nowhere_else(tmp_path: Path, isolation: Isolatio
     outcome = sandbox.run(["/bin/sh", "-c", script, str(needed)], [needed], call, isolation)
     assert outcome.stdout.split() == [str(ANYBODY), "0", "here"]
     assert list(outcome.trees[DEST]) == ["f"]
-    assert outcome.strays == []
+    assert outcome.unexpected_writes == []
     assert outcome.exit_code != 0
 
 
@@ -57,12 +57,12 @@ def test_a_tree_comes_back(shell: Shell) -> None:
     assert (outcome.ended, outcome.exit_code, outcome.stdout, outcome.stderr) == ("exit", 3, "out\n", "err\n")
     assert set(tree) == {"a", "a/b", "a/f"}
     assert (tree["a/f"].content, tree["a/f"].mode, tree["a"].content) == (b"x\n", 0o640, None)
-    assert outcome.strays == []
+    assert outcome.unexpected_writes == []
     assert not outcome.truncated
 
 
 def test_every_destination_is_observed(shell: Shell) -> None:
-    """Only /mnt/models exists before; folders that lead to a destination are no strays."""
+    """Only /mnt/models exists before; folders that lead to a destination are no unexpected writes."""
     pairs = [("x", f"{DEST}/a"), ("y", f"{DEST}/b/c"), ("z", "/srv/none/d")]
     outcome = shell('test -d /mnt; test ! -e $2; mkdir -p $2 $4; touch $2/1 $4/2; echo "$#"', pairs=pairs)
     assert {d: list(tree) for d, tree in outcome.trees.items()} == {
@@ -71,7 +71,7 @@ def test_every_destination_is_observed(shell: Shell) -> None:
         "/srv/none/d": [],
     }
     assert outcome.stdout == "6\n"
-    assert outcome.strays == []
+    assert outcome.unexpected_writes == []
 
 
 @in_a_sandbox
@@ -81,7 +81,7 @@ def test_shared_memory_and_var_tmp_are_watched(tmp_path: Path, isolation: Isolat
     argv = ["/bin/sh", "-c", script, "sh", *SCRATCH, "/home/kserve"]
     outcome = sandbox.run(argv, [], Call((), tmp_path, arguments=()), isolation)
     assert outcome.exit_code == 0, outcome.stderr
-    assert outcome.strays == [f"{SCRATCH[0]}/a", f"{SCRATCH[1]}/b", "/home/kserve/ (made and removed)"]
+    assert outcome.unexpected_writes == [f"{SCRATCH[0]}/a", f"{SCRATCH[1]}/b", "/home/kserve/ (made and removed)"]
 
 
 def test_what_is_present_can_be_changed(shell: Shell) -> None:
@@ -89,7 +89,7 @@ def test_what_is_present_can_be_changed(shell: Shell) -> None:
     present = {DEST: {"old/a": b"a", "old/b": b"b"}}
     first = shell("rm $2/old/a; echo new >$2/old/c", present=present)
     assert sorted(first.trees[DEST]) == ["old", "old/b", "old/c"]
-    assert first.strays == []
+    assert first.unexpected_writes == []
     second = shell("cat $2/old/c")
     assert second.stdout == "new\n"
     assert sorted(second.trees[DEST]) == ["old", "old/b", "old/c"]
@@ -123,7 +123,7 @@ def test_the_machine_is_hidden(tmp_path: Path, isolation: Isolation) -> None:
     said = outcome.stdout.split()
     assert [word for word in said if not word.startswith("/")] == ["1000", "refused"]
     assert len([word for word in said if word.startswith("/proc/")]) <= 4
-    assert outcome.strays == []
+    assert outcome.unexpected_writes == []
 
 
 def test_the_program_has_no_privileges(shell: Shell) -> None:
@@ -184,7 +184,7 @@ def test_what_a_program_needs_is_shown(tmp_path: Path, isolation: Isolation) -> 
     call.workdir.mkdir()
     outcome = sandbox.run(["/bin/sh", "-c", script, "sh"], [program], call, isolation)
     assert outcome.stdout == "dataprogram\nrefused\n"
-    assert outcome.strays == []
+    assert outcome.unexpected_writes == []
 
 
 def test_mounts(shell: Shell, tmp_path: Path) -> None:
@@ -201,13 +201,13 @@ def test_mounts(shell: Shell, tmp_path: Path) -> None:
         mounts={"/run/conformance/ca.pem": bundle, "/etc/ssl/custom-certs/ca.crt": bundle, PVC: claim},
     )
     assert outcome.stdout == "bundlebundlemodel ok\n"
-    assert outcome.strays == []
+    assert outcome.unexpected_writes == []
 
 
 def test_strays(shell: Shell) -> None:
     """Whatever is written outside destinations and /tmp, the home included."""
     outcome = shell("mkdir -p ~/.cache/x; touch ~/.cache/x/y $2/../escaped; mkdir ~/empty; touch $2/fine")
-    assert outcome.strays == ["/home/kserve/.cache/x/y", "/home/kserve/empty", "/mnt/escaped"]
+    assert outcome.unexpected_writes == ["/home/kserve/.cache/x/y", "/home/kserve/empty", "/mnt/escaped"]
 
 
 @in_a_sandbox
@@ -215,7 +215,7 @@ def test_strays_everywhere(tmp_path: Path, isolation: Isolation) -> None:
     """Also where no initializer has any business."""
     script = "touch /stray /run/stray /tmp/fine; mkdir /opt2; ln -s /etc/passwd /opt2/link"
     outcome = sandbox.run(["/bin/sh", "-c", script, "sh"], [], Call([("x", DEST)], tmp_path), isolation)
-    assert outcome.strays == ["/opt2/link", "/run/stray", "/stray"]
+    assert outcome.unexpected_writes == ["/opt2/link", "/run/stray", "/stray"]
 
 
 def test_links(shell: Shell, tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_closed_modes_and_special_files(shell: Shell, tmp_path: Path) -> None:
         "d/e/f": (0, b"x\n"),
     }
     assert tree["pipe"].content is None
-    assert outcome.strays == ["/home/kserve/z"]
+    assert outcome.unexpected_writes == ["/home/kserve/z"]
     assert all(os.access(path, os.R_OK) for path in tmp_path.rglob("*") if not path.is_symlink())
 
 
@@ -346,7 +346,7 @@ def test_a_program_that_is_missing(tmp_path: Path, isolation: Isolation) -> None
 def test_a_hang(shell: Shell) -> None:
     """Ended by the limit with all that it started, even where SIGTERM is ignored."""
     outcome = shell("trap '' TERM; sleep 4711.1 & sleep 4711.1; sleep 4711.1", timeout_s=0.3)
-    assert (outcome.ended, outcome.exit_code, outcome.survivors) == ("timeout", -signal.SIGKILL, ())
+    assert (outcome.ended, outcome.exit_code, outcome.leftover_processes) == ("timeout", -signal.SIGKILL, ())
     assert 2 <= outcome.duration_s < 10
     ended("4711.1")
 
@@ -386,7 +386,7 @@ def test_a_full_disk(shell: Shell, script: str) -> None:
 def test_survivors(shell: Shell) -> None:
     """Detached from session, terminal and streams: counted, and ended."""
     outcome = shell("setsid sleep 4711.2 >/dev/null 2>&1 </dev/null & sleep 4711.2 & exit 0")
-    assert (outcome.ended, outcome.exit_code, outcome.survivors) == ("exit", 0, ["sleep", "sleep"])
+    assert (outcome.ended, outcome.exit_code, outcome.leftover_processes) == ("exit", 0, ["sleep", "sleep"])
     ended("4711.2")
 
 
@@ -413,7 +413,7 @@ def test_what_is_sought_is_found_anywhere(shell: Shell) -> None:
 def test_a_helper_that_follows_is_no_survivor(shell: Shell) -> None:
     """It ends a moment later, as a resource tracker does."""
     outcome = shell("setsid sleep 0.1 & echo done")
-    assert (outcome.stdout, outcome.survivors) == ("done\n", [])
+    assert (outcome.stdout, outcome.leftover_processes) == ("done\n", [])
 
 
 def test_termination(shell: Shell) -> None:

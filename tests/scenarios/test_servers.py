@@ -38,7 +38,7 @@ class Plain(Server):
         return [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
 
 
-class Broken(Plain):
+class RuleViolation(Plain):
     """Dies at once."""
 
     name = "broken"
@@ -101,7 +101,7 @@ def test_a_server_answers_and_stops(kind: type[Server], tmp_path: Path) -> None:
 def test_an_early_death_is_told_with_the_last_words(tmp_path: Path) -> None:
     """A program that ends at once is reported with its status and its output."""
     with pytest.raises(Unavailable, match=r"(?s)broken ended with status 3\..*no such thing"):
-        process.start(Broken(), tmp_path)
+        process.start(RuleViolation(), tmp_path)
 
 
 def test_a_mute_server_is_given_up(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_taken_port_is_exchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_servers_die_with_a_killed_run(tmp_path: Path) -> None:
-    """SIGKILL of the run leaves neither the leash, nor the program, nor what the program started."""
+    """SIGKILL of the run leaves neither the supervisor, nor the program, nor what the program started."""
     run = f"""
 import sys, time
 from pathlib import Path
@@ -136,15 +136,15 @@ time.sleep(600)
     pids = tmp_path / "pids"
     with subprocess.Popen([sys.executable, "-c", run], stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout
-        leash = int(killed.stdout.readline())
+        supervisor = int(killed.stdout.readline())
         wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2, "its children", 10)
         killed.kill()
-    everybody = [leash, *map(int, pids.read_text().split())]
+    everybody = [supervisor, *map(int, pids.read_text().split())]
     wait_until(lambda: all(map(gone, everybody)), f"the end of {everybody}", 10)
 
 
 def test_a_killed_leash_takes_its_program_along(tmp_path: Path) -> None:
-    """SIGKILL of the leash itself ends the program too."""
+    """SIGKILL of the supervisor itself ends the program too."""
     held = process.launch(["sh", "-c", "echo $$ > pid; exec sleep 600"], tmp_path / "log", tmp_path)
     pid = tmp_path / "pid"
     wait_until(lambda: pid.exists() and pid.read_text().strip(), "the program to start", 10)
@@ -166,7 +166,7 @@ def test_the_users_environment_stays_outside(tmp_path: Path, monkeypatch: pytest
 def test_a_broken_server_stops_no_other(tmp_path: Path) -> None:
     """The fleet names the server that does not run; the others answer through the gateway; stop leaves nothing."""
     folder = tmp_path / "run"
-    fleet = Fleet.start([Plain, Broken], folder)
+    fleet = Fleet.start([Plain, RuleViolation], folder)
     try:
         assert list(fleet.endpoints) == ["plain"]
         assert "no such thing" in fleet.unavailable["broken"]
@@ -182,7 +182,7 @@ def test_a_broken_server_stops_no_other(tmp_path: Path) -> None:
 
 def test_a_fleet_crosses_to_workers(tmp_path: Path) -> None:
     """What a worker reads equals what the controller wrote."""
-    fleet = Fleet.start([Plain, Broken], tmp_path / "run")
+    fleet = Fleet.start([Plain, RuleViolation], tmp_path / "run")
     try:
         assert Fleet.from_json(fleet.to_json()) == fleet
     finally:

@@ -23,7 +23,7 @@ from scenarios.servers import azure_files as azure_server
 from scenarios.servers.base import Endpoint
 from scenarios.servers.fleet import Fleet
 from scenarios.servers.hub import CDN, HUB, MIRROR
-from scenarios.servers.standin import Corner
+from scenarios.servers.standin import Partition
 from scenarios.servers.webhdfs import DATA_NODE, NAME_NODE
 from scenarios.stores.azure_files import AzureFiles
 from scenarios.stores.base import Access, AccessKind, Store, Tree
@@ -125,7 +125,7 @@ def test_a_sample_is_put_where_its_uri_leads(stores: Stores, kind: type[StandInS
     """In the folder that the store names, or at its root."""
     store = kind(*stores._parts(kind))
     store.put_sample({"a.bin": b"a"})
-    assert (store.corner.folder / store.sample_folder / "a.bin").read_bytes() == b"a"
+    assert (store.partition.folder / store.sample_folder / "a.bin").read_bytes() == b"a"
     assert f"{store.case}/{store.sample_folder}" in store.sample_uri("a.bin")
 
 
@@ -140,10 +140,10 @@ def test_host_names_lead_to_one_server_each() -> None:
 )
 def test_no_path_leads_outside_a_case(tmp_path: Path, segments: list[str]) -> None:
     (tmp_path / "secret").write_text("s")
-    corner = Corner(tmp_path, "case")
-    corner.folder.mkdir()
-    assert corner.find(segments) is None
-    assert not Corner(tmp_path, "..").exists
+    partition = Partition(tmp_path, "case")
+    partition.folder.mkdir()
+    assert partition.find(segments) is None
+    assert not Partition(tmp_path, "..").exists
 
 
 def test_a_file_and_a_folder_cannot_share_a_name(stores: Stores) -> None:

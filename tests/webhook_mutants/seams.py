@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import lightkube
 
 from conformance.api.admission import Admission
-from scenarios.cluster.admission import Answer, Workspace
-from scenarios.cluster.inference_services import Served, Theatre
+from scenarios.cluster.admission import AdmissionClient, Answer
+from scenarios.cluster.inference_services import InferenceServices, Served
 from scenarios.cluster.inspection import Inspection
 from scenarios.cluster.kubernetes import STORAGE_CONTAINER, Object
 from tests.webhook_mutants.registry import ALL, Alteration, Seam
@@ -19,9 +19,9 @@ from tests.webhook_mutants.registry import ALL, Alteration, Seam
 Files = dict[str, bytes]
 T = TypeVar("T", bound=Callable[..., Any])
 
-_SUBMIT: Seam = (Workspace, "submit")
-_SERVE: Seam = (Workspace, "serve")
-_ANSWER_OF: Seam = (Workspace, "answer_of")
+_SUBMIT: Seam = (AdmissionClient, "submit")
+_SERVE: Seam = (AdmissionClient, "serve")
+_ANSWER_OF: Seam = (AdmissionClient, "answer_of")
 
 
 def _declare(rules: Sequence[str], seams: Sequence[Seam], lift: Callable[[Any], Alteration]) -> Callable[[T], T]:
@@ -81,12 +81,12 @@ def refusals(*rules: str) -> Callable[[Callable[[str], str]], Callable[[str], st
 
 def statuses(*rules: str) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
     """The status of every InferenceService, as JSON, is replaced."""
-    return _declare(rules, [(Workspace, "_state")], _as_it_is)
+    return _declare(rules, [(AdmissionClient, "_state")], _as_it_is)
 
 
 def namings(*rules: str) -> Callable[[Callable[[dict[str, str]], dict[str, str]]], Alteration]:
     """The annotation by which KServe's configuration has a Secret named is replaced."""
-    return _declare(rules, [(Workspace, "naming")], _as_it_is)
+    return _declare(rules, [(AdmissionClient, "naming")], _as_it_is)
 
 
 def webhooks(*rules: str) -> Callable[[Callable[[Object], None]], Callable[[Object], None]]:
@@ -119,29 +119,29 @@ def defaults(*rules: str) -> Callable[[Callable[[Object], None]], Callable[[Obje
 
 def running(*rules: str) -> Callable[[Callable[[Served], Served]], Callable[[Served], Served]]:
     """What became of every service that really ran is replaced."""
-    return _declare(rules, [(Theatre, "outcome")], _as_it_is)
+    return _declare(rules, [(InferenceServices, "outcome")], _as_it_is)
 
 
 def successors(*rules: str) -> Callable[[Callable[[Served], Served]], Callable[[Served], Served]]:
     """What became of every pod that took another's place is replaced."""
-    return _declare(rules, [(Theatre, "replace_pod")], _as_it_is)
+    return _declare(rules, [(InferenceServices, "replace_pod")], _as_it_is)
 
 
 def contents(*rules: str) -> Callable[[Callable[[Files], Files]], Callable[[Files], Files]]:
     """The files that are found on every claim are replaced."""
-    return _declare(rules, [(Theatre, "content")], _as_it_is)
+    return _declare(rules, [(InferenceServices, "content")], _as_it_is)
 
 
 def later(*rules: str) -> Callable[[Callable[[Served], Served]], Callable[[Served], Served]]:
     """A pod that is looked at once more is replaced."""
-    return _declare(rules, [(Theatre, "look_again")], _as_it_is)
+    return _declare(rules, [(InferenceServices, "look_again")], _as_it_is)
 
 
 def replicas(*rules: str) -> Callable[[Callable[[list[Inspection]], list[Inspection]]], Alteration]:
     """What the replicas of a service see is replaced."""
-    return _declare(rules, [(Theatre, "scale")], _as_it_is)
+    return _declare(rules, [(InferenceServices, "scale")], _as_it_is)
 
 
 def failures(*rules: str) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
     """What the status of a service that ran says of a failed load is replaced."""
-    return _declare(rules, [(Theatre, "failure_told")], _as_it_is)
+    return _declare(rules, [(InferenceServices, "failure_told")], _as_it_is)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from scenarios.network.view import CROOKED, LOOPBACK, Gateway, interference_beside
+from scenarios.network.view import BAD_CERTIFICATES, LOOPBACK, Gateway, interference_beside
 from scenarios.servers.base import Unavailable, require_packages
-from scenarios.servers.process import PORT_ATTEMPTS, Process, free_ports, is_free, launch, wait_until_ready
+from scenarios.servers.process import PORT_ATTEMPTS, ServerProcess, free_ports, is_free, launch, wait_until_ready
 
 READY_WITHIN_S = 30.0
 _EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 -- of a pod
@@ -56,7 +56,7 @@ class Route:
 class StartedGateway:
     """A running gateway; `urls` are its reverse listeners by server."""
 
-    process: Process
+    process: ServerProcess
     gateway: Gateway
     urls: Mapping[str, str]
 
@@ -70,13 +70,15 @@ def start(routes: Sequence[Route], folder: Path, host: str = LOOPBACK) -> Starte
     home = folder / "gateway"
     home.mkdir(parents=True)
     for attempt in range(1, PORT_ATTEMPTS + 1):
-        forward, *others = ports = free_ports(1 + len(CROOKED) + len(routes))
-        crooked = dict(zip(CROOKED, others, strict=False))
-        reverse = others[len(CROOKED) :]
+        forward, *others = ports = free_ports(1 + len(BAD_CERTIFICATES) + len(routes))
+        bad_certificates = dict(zip(BAD_CERTIFICATES, others, strict=False))
+        reverse = others[len(BAD_CERTIFICATES) :]
         listeners = dict(zip((route.server for route in routes), reverse, strict=True))
         requests = home / "requests.jsonl"
         (home / "routes.json").write_text(json.dumps(_table(routes, listeners)))
-        argv = _command(home, _modes(host, [forward, *crooked.values()], routes, listeners), requests, crooked)
+        argv = _command(
+            home, _modes(host, [forward, *bad_certificates.values()], routes, listeners), requests, bad_certificates
+        )
         process = launch(argv, folder / "gateway.log", home)
         try:
             wait_until_ready("the gateway", process, requests.exists, READY_WITHIN_S)
@@ -85,7 +87,7 @@ def start(routes: Sequence[Route], folder: Path, host: str = LOOPBACK) -> Starte
                 continue
             raise
         urls = {server: f"http://{host}:{port}" for server, port in listeners.items()}
-        proxies = {wrong: f"http://{host}:{port}" for wrong, port in crooked.items()}
+        proxies = {wrong: f"http://{host}:{port}" for wrong, port in bad_certificates.items()}
         gateway = Gateway(f"http://{host}:{forward}", home / "mitmproxy-ca-cert.pem", requests, proxies)
         return StartedGateway(process, gateway, urls)
     raise AssertionError("the last attempt returns or raises")
@@ -97,14 +99,14 @@ def _modes(host: str, forward: Sequence[int], routes: Sequence[Route], listeners
     return [*(f"regular@{address}:{port}" for port in forward), *reverse]
 
 
-def _command(home: Path, modes: Sequence[str], requests: Path, crooked: Mapping[str, int]) -> list[str]:
+def _command(home: Path, modes: Sequence[str], requests: Path, bad_certificates: Mapping[str, int]) -> list[str]:
     options = {
         **_OPTIONS,
         "confdir": str(home),
         "suite_routes": str(home / "routes.json"),
         "suite_log": str(requests),
         "suite_interference": str(interference_beside(requests)),
-        "suite_crooked": json.dumps({port: wrong for wrong, port in crooked.items()}),
+        "suite_crooked": json.dumps({port: wrong for wrong, port in bad_certificates.items()}),
     }
     argv = [sys.executable, "-c", _MITMDUMP, "--quiet", "--scripts", str(_ADDON)]
     for mode in modes:

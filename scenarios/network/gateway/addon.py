@@ -24,14 +24,14 @@ from mitmproxy.tls import TlsData
 
 from scenarios.network.faults import Fault
 from scenarios.network.gateway import faults
-from scenarios.network.gateway.certificates import Crooked
-from scenarios.network.gateway.interference import Interference, Plan
+from scenarios.network.gateway.certificates import BadCertificates
+from scenarios.network.gateway.fault_plan import FaultPlan, FaultPlans
 from scenarios.network.gateway.paging import divided, shortened
 from scenarios.servers.google_accounts import TOKEN_HOST, Authority
 
 
 class Passage:
-    """What is known of one request so far: whom it is for, bytes of the bodies, what struck it."""
+    """What is known of one request so far: whom it is for, bytes of the bodies, the fault that it met."""
 
     # No dataclass: mitmproxy loads this file without entering it in sys.modules.
     def __init__(self) -> None:
@@ -40,10 +40,10 @@ class Passage:
         self.host = ""
         self.request_bytes = 0
         self.response_bytes = 0
-        self.struck = ""
+        self.injected_fault = ""
         self.logged = False
         self.authority: Authority | None = None
-        self.plan: Plan | None = None
+        self.plan: FaultPlan | None = None
         self.first: int | None = None
 
 
@@ -62,15 +62,15 @@ class Addon:
             route["server"]: Authority(Path(route["state"])) for route in self.routes if route["authority"]
         }
         self.callers: dict[str, str] = {}
-        self.interference = Interference(Path(ctx.options.suite_interference))
-        self.crooked = Crooked(Path(ctx.options.confdir), json.loads(ctx.options.suite_crooked))
+        self.fault_plans = FaultPlans(Path(ctx.options.suite_interference))
+        self.bad_certificates = BadCertificates(Path(ctx.options.confdir), json.loads(ctx.options.suite_crooked))
         self.log = Path(ctx.options.suite_log).open("ab", buffering=0)  # noqa: SIM115 -- open as long as the process
 
     def client_disconnected(self, client: connection.Client) -> None:
         self.callers.pop(client.id, None)
 
     def tls_start_client(self, data: TlsData) -> None:
-        self.crooked.present(data)
+        self.bad_certificates.present(data)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         self.callers[flow.client_conn.id] = _caller(flow)
@@ -86,7 +86,7 @@ class Addon:
         passage = self._passage(flow)
         passage.server = route["server"]
         passage.host = request.host_header or request.host
-        passage.plan = self.interference.plan(passage.host + request.path)
+        passage.plan = self.fault_plans.plan(passage.host + request.path)
         if authority := self.authorities.get(passage.server):
             if request.pretty_host == TOKEN_HOST:
                 passage.authority = authority  # it needs the body, so `request` answers
@@ -114,7 +114,7 @@ class Addon:
         passage = self._passage(flow)
         if flow.response and not passage.logged:
             if passage.plan and (fault := await faults.before_body(passage.plan, flow)):
-                passage.struck = fault.kind
+                passage.injected_fault = fault.kind
                 if fault.kind == "answer":
                     passage.response_bytes = int(flow.response.headers["content-length"])
                     self._write(flow)
@@ -194,7 +194,7 @@ class Addon:
         return passage
 
     def _strike(self, flow: http.HTTPFlow, fault: Fault) -> None:
-        self._passage(flow).struck = fault.kind
+        self._passage(flow).injected_fault = fault.kind
         self._write(flow)
 
     def _write(self, flow: http.HTTPFlow) -> None:
@@ -211,7 +211,7 @@ class Addon:
             "status": flow.response.status_code if flow.response else None,
             "request_bytes": passage.request_bytes,
             "response_bytes": passage.response_bytes,
-            "struck": passage.struck,
+            "injected_fault": passage.injected_fault,
             "caller": _caller(flow) or self.callers.get(flow.client_conn.id, ""),
             "headers": {name.lower(): flow.request.headers[name] for name in flow.request.headers},
         }

@@ -18,10 +18,10 @@ OTHER_HOST = "other-host.example"
 _DAY = timedelta(days=1)
 
 
-class Crooked:
+class BadCertificates:
     """Listeners with a bad certificate.
 
-    listeners  port -> one of `scenarios.network.view.CROOKED`.
+    listeners  port -> one of `scenarios.network.view.BAD_CERTIFICATES`.
     confdir    the folder of mitmproxy's authority.
     """
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from mitmproxy import ctx, http
 
 from scenarios.network.faults import Fault
-from scenarios.network.gateway.interference import Plan
+from scenarios.network.gateway.fault_plan import FaultPlan
 
 Stream = Callable[[bytes], bytes | Iterable[bytes]]
 #: SO_LINGER: closing sends a reset.
@@ -24,7 +24,7 @@ _SENT_WITHIN_S = 30.0
 _ENDING: set[asyncio.Task[None]] = set()
 
 
-async def before_body(plan: Plan, flow: http.HTTPFlow) -> Fault | None:
+async def before_body(plan: FaultPlan, flow: http.HTTPFlow) -> Fault | None:
     """Strike a response whose headers have come: wait, or put another answer in its place. Returns what struck."""
     assert flow.response, "the headers have come"  # noqa: S101
     length = _length(flow.request, flow.response)
@@ -58,8 +58,8 @@ def _replace(flow: http.HTTPFlow, response: http.Response, fault: Fault) -> None
     flow.response.stream = swallow
 
 
-def in_body(plan: Plan, flow: http.HTTPFlow, passed: Stream, struck: Callable[[Fault], None]) -> Stream:
-    """`passed` until a fault strikes the body; then no more of it, and `struck` is called with the fault."""
+def in_body(plan: FaultPlan, flow: http.HTTPFlow, passed: Stream, injected_fault: Callable[[Fault], None]) -> Stream:
+    """`passed` until a fault strikes the body; then no more of it, and `injected_fault` is called with the fault."""
     faults = [fault for fault in plan.faults if fault.kind in {"stall", "reset", "cut"}]
     seen, over = 0, False
 
@@ -72,7 +72,7 @@ def in_body(plan: Plan, flow: http.HTTPFlow, passed: Stream, struck: Callable[[F
             if before < fault.after <= seen and plan.strikes(fault):
                 over = True
                 part = passed(chunk[: fault.after - before])
-                struck(fault)
+                injected_fault(fault)
                 _end(flow, fault)
                 return part
         return passed(chunk)

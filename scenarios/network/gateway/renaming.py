@@ -22,7 +22,7 @@ _LISTS = re.compile(r"(application|text)/(.*\+)?(json|xml)")
 
 @dataclass(frozen=True)
 class Renaming:
-    """What `Gateway.interfere` plans.
+    """What `Gateway.plan_faults` plans.
 
     stored  the name that the server gives in listings.
     shown   what listings show instead.

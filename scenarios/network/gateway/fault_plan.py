@@ -14,7 +14,7 @@ from scenarios.network.gateway.renaming import Renaming
 CASE = re.compile(r"case-[a-z0-9]+-\d+")
 
 
-class Plan:
+class FaultPlan:
     """What is planned for one case, and what of it has happened.
 
     faults    each with the number of responses that have counted for it.
@@ -29,21 +29,21 @@ class Plan:
         self._counted = [0] * len(self.faults)
 
     def strikes(self, fault: Fault) -> bool:
-        """Count one more response for `fault`; whether it is struck."""
+        """Count one more response for `fault`; whether the fault hits it."""
         number = self.faults.index(fault)
         self._counted[number] += 1
-        struck = self._counted[number] - fault.skip
-        return struck > 0 and (fault.times is None or struck <= fault.times)
+        hit = self._counted[number] - fault.skip
+        return hit > 0 and (fault.times is None or hit <= fault.times)
 
 
-class Interference:
-    """The plans in a folder (`Gateway.interfere` writes them). A plan that is replaced starts to count anew."""
+class FaultPlans:
+    """The plans in a folder (`Gateway.plan_faults` writes them). A plan that is replaced starts to count anew."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._read: dict[str, tuple[int, Plan]] = {}
+        self._read: dict[str, tuple[int, FaultPlan]] = {}
 
-    def plan(self, place: str) -> Plan | None:
+    def plan(self, place: str) -> FaultPlan | None:
         """What is planned for a request to `place`, its host and path; None for nothing."""
         found = CASE.search(place)
         if found is None:
@@ -55,5 +55,5 @@ class Interference:
             return None
         known = self._read.get(file.name)
         if known is None or known[0] != version:
-            known = self._read[file.name] = (version, Plan(json.loads(file.read_bytes())))
+            known = self._read[file.name] = (version, FaultPlan(json.loads(file.read_bytes())))
         return known[1]

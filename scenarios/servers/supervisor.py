@@ -1,6 +1,6 @@
 """Run `ARGV` and end its whole process group once stdin ends, that is when the process that holds the pipe is gone.
 
-Called as `python -m scenarios.servers.leash ARGV...`; leaves with the child's exit status (128 + signal).
+Called as `python -m scenarios.servers.supervisor ARGV...`; leaves with the child's exit status (128 + signal).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(argv: list[str]) -> int:
-    """Hold `argv` on the leash until it ends or stdin does."""
+    """Run `argv` until it ends or stdin does."""
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)

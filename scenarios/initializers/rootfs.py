@@ -26,7 +26,7 @@ SCRATCH = (SHARED_MEMORY, "/var/tmp")  # noqa: S108
 
 
 @dataclass(frozen=True)
-class Room:
+class Rootfs:
     """A furnished folder.
 
     root    becomes `/`, writable.
@@ -41,7 +41,7 @@ class Room:
     known: frozenset[str]
 
 
-def furnish(call: Call, needs: Sequence[Path], *, isolated: bool) -> Room:
+def prepare_rootfs(call: Call, needs: Sequence[Path], *, isolated: bool) -> Rootfs:
     """Make the folder of a call. `needs` are files and folders of this machine that the program cannot do without."""
     root, beside = call.workdir.resolve() / "root", call.workdir.resolve() / "beside"
     for folder in SCRATCH:
@@ -66,10 +66,10 @@ def furnish(call: Call, needs: Sequence[Path], *, isolated: bool) -> Room:
     known = {*listing(root), *listing(beside)}
     for path in (*binds, *map(posixpath.normpath, call.mounts)):
         known |= {path, *map(str, Path(path).parents)}
-    return Room(root, beside, dict(sorted(binds.items())), frozenset(known))
+    return Rootfs(root, beside, dict(sorted(binds.items())), frozenset(known))
 
 
-def surroundings(room: Room) -> dict[str, int]:
+def surroundings(room: Rootfs) -> dict[str, int]:
     """Those of the room's folders that were there at first -> when an entry of them was made or removed, in ns.
 
     SCRATCH is for what is made and removed.

@@ -11,12 +11,12 @@ from functools import cached_property
 from pathlib import Path
 
 from scenarios.initializers.base import HDFS_SECRET, NEEDS_SANDBOX, Call
-from scenarios.initializers.room import HOME, Room, destinations
+from scenarios.initializers.rootfs import HOME, Rootfs, destinations
 from scenarios.reasons import NotOffered
 
 
 @dataclass(frozen=True)
-class Places:
+class HostPaths:
     """Where the paths of a call lie.
 
     root    the room's folder.
@@ -29,7 +29,7 @@ class Places:
     mounts: dict[str, str]
 
     @classmethod
-    def of(cls, call: Call, room: Room) -> Places:
+    def of(cls, call: Call, room: Rootfs) -> HostPaths:
         own = ["/mnt", HOME, *(path for path in destinations(call) if not path.startswith("/mnt/"))]
         mounts = {posixpath.normpath(target): str(source.resolve()) for target, source in call.mounts.items()}
         return cls(str(room.root), {path: f"{room.root}{path}" for path in own}, mounts)
