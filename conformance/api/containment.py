@@ -38,7 +38,7 @@ def assert_contained(run: Fetch, *, whole: Mapping[str, bytes] | None = None) ->
 
 
 def assert_nothing_outside(run: Fetch) -> None:
-    """Raises RuleViolation for an unexpected write with MARK, and for a link that leaves both destination and source."""
+    """Raises RuleViolation for an unexpected write with MARK, and for a link that leaves destination and source."""
     unexpected_writes = [path for path in run.outcome.unexpected_writes if MARK in path]
     if unexpected_writes:
         raise RuleViolation(f"written outside of {DEST}: {', '.join(unexpected_writes)}")

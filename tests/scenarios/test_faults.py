@@ -194,7 +194,7 @@ def test_what_has_died_is_named(tmp_path: Path) -> None:
 
 def test_a_program_without_workers_is_not_asked_for_their_loss(tmp_path: Path) -> None:
     """`unsupported`, which counts in no verdict: it is the program itself that the rule's test had to kill."""
-    (result,) = _results(tmp_path, "--store=http", "--rule=FAULT-017", module="test_interruptions.py")
+    (result,) = _results(tmp_path, "--store=http", "--rule=FAULT-017", module="faults/test_interruptions.py")
     assert result["outcome"] == "unsupported"
     assert "no processes of its own" in result["reason"]
 
@@ -208,7 +208,10 @@ def pytest_runtest_call(item):
 
 @pytest.mark.parametrize(
     ("number", "name", "rule", "module"),
-    [(0, "the gateway", "PLACE-014", "test_placement.py"), (1, HttpServer.name, "ERR-001", "test_errors.py")],
+    [
+        (0, "the gateway", "PLACE-014", "download/test_placement.py"),
+        (1, HttpServer.name, "ERR-001", "download/test_errors.py"),
+    ],
     ids=["gateway", "server"],
 )
 def test_what_dies_under_a_case_is_an_error(tmp_path: Path, number: int, name: str, rule: str, module: str) -> None:

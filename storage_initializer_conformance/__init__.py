@@ -1,0 +1,1 @@
+"""The suite as an installed package; a checkout runs `pytest conformance/` instead."""
