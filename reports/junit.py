@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
+from reports.grouping import headline
 from reports.model import Outcome, Report, Result
 from reports.redact import printable
 
@@ -76,16 +77,6 @@ def _case(suite: ET.Element, report: Report, result: Result) -> None:
         )
     if result.evidence:
         ET.SubElement(case, "system-out").text = "\n".join(result.evidence)
-
-
-def headline(result: Result) -> str:
-    """One line for what became of a case."""
-    first = next((line for line in result.message.splitlines() if line.strip()), "")
-    if result.outcome is Outcome.FIXED:
-        return f"listed as a known failure, but it passed: take it off the list ({result.reason or result.rule})"
-    if result.outcome in {Outcome.FAILED, Outcome.ERROR}:
-        return first or result.outcome
-    return f"{result.outcome}: {result.reason or first or 'no reason given'}"
 
 
 def _totals(results: Sequence[Result]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.attention import UNISOLATED, points, scope
-from reports.junit import headline
+from reports.grouping import groups, headline
 from reports.measurement import spread
 from reports.model import Outcome, Profile, Report, Result, Rule, Server, Verdict
 from reports.overview import overview
@@ -73,22 +73,6 @@ class Detail:
     rules: Mapping[Outcome, Sequence[tuple[str, str]]]
 
 
-@dataclass(frozen=True)
-class Group:
-    """Results that share a cause."""
-
-    cause: str
-    reference: str
-    results: Sequence[Result]
-
-    @property
-    def where(self) -> str:
-        """Rules and stores, each once."""
-        rules = ", ".join(sorted({result.rule for result in self.results}))
-        stores = ", ".join(sorted({result.store for result in self.results if result.store}))
-        return f"{rules} on {stores}" if stores else rules
-
-
 def page(report: Report, evidence_root: str = "") -> str:
     """The HTML text; `evidence_root` is what leads from the page to the folder that holds `evidence/`."""
     environment = Environment(
@@ -133,15 +117,6 @@ def page(report: Report, evidence_root: str = "") -> str:
         headline=headline,
         spread=spread,
     )
-
-
-def groups(results: Iterable[Result], outcome: Outcome, cause: Callable[[Result], str]) -> list[Group]:
-    """The results of one outcome by cause and reference, the largest group first."""
-    found: dict[tuple[str, str], list[Result]] = {}
-    for result in results:
-        if result.outcome is outcome:
-            found.setdefault((cause(result), result.reference), []).append(result)
-    return sorted((Group(*key, members) for key, members in found.items()), key=lambda group: -len(group.results))
 
 
 def _row(report: Report, rule_id: str, results: Sequence[Result], stores: Sequence[str]) -> Row:

@@ -9,12 +9,11 @@ from pathlib import Path
 from statistics import median
 
 from reports.attention import UNISOLATED, points, scope, where
-from reports.junit import headline
+from reports.grouping import groups, headline
 from reports.measurement import Measurement
 from reports.metrics import Metrics
 from reports.model import Outcome, Report, Result
 from reports.overview import Overview, overview
-from reports.page import groups
 from reports.redact import printable
 from reports.table import table_lines
 from reports.terminal import HEADING, paint, wrapped

@@ -1,7 +1,7 @@
 """`storage-initializer-conformance [OPTION ...]` runs the suite with pytest.
 
-With `reports ...` or `clusters ...` it runs the command `python -m reports` or `python -m clusters` of a checkout. A wheel
-keeps the packages of the suite in a folder of its own, so that site-packages gets no package `reports`.
+With `reports ...` or `clusters ...` it runs `python -m reports` or `python -m clusters`. A wheel keeps the packages of
+the suite in a folder of its own, so that site-packages gets no package `reports`.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from clusters.kserve.installation import Installation, installed
 from clusters.kserve.manifests import WAYS, How, rendered
 from clusters.kserve.releases import NoKServe, Release, find
 from clusters.kserve.uninstall import uninstall
+from clusters.waiting_reasons import NEVER_CREATED
 
 log = logging.getLogger("conformance.setup")
 
@@ -37,8 +38,6 @@ DEFINED_WITHIN_S = 60
 MANAGER_WITHIN_S = 120
 WEBHOOK_WITHIN_S = 60
 _LOG_LINES = 5
-#: Waiting reasons that no patience cures.
-_HOPELESS = {"CreateContainerConfigError", "CreateContainerError", "ErrImageNeverPull", "InvalidImageName"}
 _ENDED_TOO_OFTEN = 2
 _DEFINITION = "CustomResourceDefinition"
 
@@ -147,7 +146,7 @@ def _manager_state(client: Client) -> str:
                 return ""
             waiting = status["state"].get("waiting", {})
             said = f"{waiting.get('reason', 'not ready')} {waiting.get('message', '')}".strip()
-            if waiting.get("reason") in _HOPELESS or status["restartCount"] >= _ENDED_TOO_OFTEN:
+            if waiting.get("reason") in NEVER_CREATED or status["restartCount"] >= _ENDED_TOO_OFTEN:
                 raise NoKServe("; ".join(filter(None, [f"KServe's manager cannot start: {said}", _last_words(client)])))
             return f"its container is {said}"
         return f"its pod is {pod['status'].get('phase')}: {'; '.join(conditions(pod, 'False').values())}"

@@ -15,19 +15,10 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Event, Pod, PodLog
 from lightkube.types import on_error_retry
 
+from clusters.waiting_reasons import HOPELESS
 from scenarios.cluster.kubernetes import INITIALIZER, MODEL_SERVER, SERVICE_LABEL, complaint
 from scenarios.cluster.waiting import wait
 
-#: Waiting reasons that no patience cures.
-HOPELESS = {
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "ErrImageNeverPull",
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "RunContainerError",
-}
 #: How often, and how many seconds apart, an API server that does not answer is asked again.
 _AWAY_AT_MOST, _BETWEEN_TRIES_S = 20, 1.0
 #: What a busy kubelet says of a Secret that it has not seen yet; it tries again.

@@ -26,6 +26,7 @@ from lightkube.resources.core_v1 import Namespace, Pod, Service, ServiceAccount
 
 from clusters.base import RUN_LABEL
 from clusters.images.servers import PLACE, VARIABLES
+from clusters.waiting_reasons import HOPELESS
 from scenarios.servers.base import Server, Unavailable
 from scenarios.servers.serve import FIRST_DIRECT_PORT
 
@@ -42,8 +43,6 @@ GONE_WITHIN_S = 60.0
 #: Seconds between two looks at what takes its time.
 _LOOK_S = 0.5
 _LAST_LINES = 12
-#: Why a container waits, where waiting longer does not help.
-_HOPELESS = ("Err", "ImagePull", "Invalid", "CreateContainer", "RunContainer")
 
 
 def create(client: Client, spec: PodSpec, servers: int, run: str) -> None:
@@ -161,7 +160,7 @@ def _state(pod: Pod) -> tuple[str, bool]:
         if state and state.terminated:
             said = (state.terminated.message or state.terminated.reason or "").strip().splitlines()[-_LAST_LINES:]
             return "\n".join([f"its pod ended with status {state.terminated.exitCode}", *said]), True
-        if state and state.waiting and (state.waiting.reason or "").startswith(_HOPELESS):
+        if state and state.waiting and state.waiting.reason in HOPELESS:
             return f"its pod waits: {state.waiting.reason}: {state.waiting.message}", True
         if state and state.running:
             return "its pod runs, but its servers are not ready", False

@@ -1,0 +1,43 @@
+"""Results in groups of one cause, and each result in one line; for the page, the terminal and JUnit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from reports.model import Outcome, Result
+
+
+@dataclass(frozen=True)
+class Group:
+    """Results that share a cause."""
+
+    cause: str
+    reference: str
+    results: Sequence[Result]
+
+    @property
+    def where(self) -> str:
+        """Rules and stores, each once."""
+        rules = ", ".join(sorted({result.rule for result in self.results}))
+        stores = ", ".join(sorted({result.store for result in self.results if result.store}))
+        return f"{rules} on {stores}" if stores else rules
+
+
+def groups(results: Iterable[Result], outcome: Outcome, cause: Callable[[Result], str]) -> list[Group]:
+    """The results of one outcome by cause and reference, the largest group first."""
+    found: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        if result.outcome is outcome:
+            found.setdefault((cause(result), result.reference), []).append(result)
+    return sorted((Group(*key, members) for key, members in found.items()), key=lambda group: -len(group.results))
+
+
+def headline(result: Result) -> str:
+    """One line for what became of a case."""
+    first = next((line for line in result.message.splitlines() if line.strip()), "")
+    if result.outcome is Outcome.FIXED:
+        return f"listed as a known failure, but it passed: take it off the list ({result.reason or result.rule})"
+    if result.outcome in {Outcome.FAILED, Outcome.ERROR}:
+        return first or result.outcome
+    return f"{result.outcome}: {result.reason or first or 'no reason given'}"
