@@ -17,8 +17,8 @@ from reports.model import Level, Outcome, Result
 
 NONE: frozenset[str] = frozenset()
 ENTRY = KnownFailure(
-    rule="PLACE-001", stores=NONE, tests=NONE, cases=(), servers=NONE, routes=NONE, installs=NONE, python=SpecifierSet(),
-    reason="it flattens folders", reference="issue 1", fixed=None, expires=date.max,
+    rule="PLACE-001", stores=NONE, tests=NONE, cases=(), servers=NONE, routes=NONE, installs=NONE,
+    python=SpecifierSet(), reason="it flattens folders", reference="issue 1", fixed=None, expires=date.max,
 )  # fmt: skip
 
 
