@@ -167,7 +167,7 @@ def test_nothing_outlives_the_call(initializer: Fetcher, sample: Sample) -> None
 
 @rule("CONTRACT-014")
 def test_no_network(initializer: Fetcher, sample: Sample) -> None:
-    """In an air-gapped cluster, clients cannot reach a metadata service for credentials or check for a newer release."""
+    """In an air-gapped cluster, clients find no metadata service for credentials and no server with newer releases."""
     assert initializer.fetch(sample.uri, conditions=Conditions(offline=True)).tree == sample.tree
 
 
@@ -175,7 +175,8 @@ def test_no_network(initializer: Fetcher, sample: Sample) -> None:
 def test_a_newer_version(store: Store, initializer: Fetcher, sample: Sample) -> None:
     """A retrained model has the same file names and sizes, and the container starts a second time.
 
-    Stores report modification times in whole seconds (RFC 9110, 5.6.7), so the new files are at least 1 s newer.
+    Stores report modification times in whole seconds (RFC 9110, 5.6.7), so the test waits for the next second.
+    newer.
     """
     second = int(time.time())
     assert initializer.fetch(sample.uri).tree == sample.tree
