@@ -30,7 +30,7 @@ class Interval:
 
     @property
     def decision(self) -> Decision:
-        """The decision: "within" if the whole interval is at most 1, "over" if all of it is above 1, else "undecided"."""
+        """Return "within" if the whole interval is at most 1, "over" if all of it is above 1, else "undecided"."""
         if self.high <= 1:
             return "within"
         return "over" if self.low > 1 else "undecided"
