@@ -124,7 +124,7 @@ class Benchmark:
         fetch = self.initializer.fetch(
             uri, environment=environment, timeout_s=TIMEOUT_S, conditions=Conditions(hashed=True, at_once=at_once)
         )
-        if fetch.outcome.ended == "timeout":  # on a busy machine that says nothing; other profiles judge what hangs
+        if fetch.outcome.ended == "timeout":  # may be a busy machine; other profiles judge hangs
             raise NotOffered(f"a measured call did not end within {TIMEOUT_S:.0f} s on this machine")
         if fetch.tree != expected:
             raise RuleViolation("the tree below the destination is not the model, so that its time says nothing")

@@ -63,7 +63,7 @@ def _reference_cpu(bench: Benchmark, series: Series) -> list[float]:
 
 
 def _peak(_: Benchmark, series: Series) -> list[float]:
-    if not all(one.peak_memory for one in series.mine):  # which would keep every budget
+    if not all(one.peak_memory for one in series.mine):  # 0 would keep every budget
         raise NotOffered("the engine runs its containers where their memory cannot be seen from here")
     return [one.peak_memory / MIB for one in series.mine]
 

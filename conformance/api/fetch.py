@@ -58,7 +58,7 @@ class Controls(Protocol):
 
 
 class Tree(dict[str, bytes]):
-    """Files below a destination: relative path -> content. Compares equal to a plain dict.
+    """Files below a destination: relative path -> content. Tests compare it with plain dicts.
 
     links    relative path -> target, for links that do not lead to a file below a destination or mount.
     differs  called when a comparison fails.

@@ -22,7 +22,7 @@ _UNSAID = re.compile(
     |   ^\t/.*\.go:\d+.*$
     |   ^.{0,60}?\b(?:DEBUG|INFO)\b.*
     |   ^.*\blevel"?[=:]\ ?"?(?:debug|info)\b.*
-    |   (?<!\d)\d++(?:[.,:-]\d++)+""",  # possessive: a flood of digits is gone through once
+    |   (?<!\d)\d++(?:[.,:-]\d++)+""",  # possessive: reads many digits only once
     re.MULTILINE | re.VERBOSE,
 )
 #: Lines that report only that a program, or a part of it, could not start: a wrapper of a missing tool has not asked

@@ -61,7 +61,7 @@ class ClusterEnvironment:
             stores = threads.submit(in_cluster.prepare, servers) if pods else None
             cluster = provider.start()
             if options.cluster == "kind":
-                sweep(cluster)  # what killed runs left in a kept one
+                sweep(cluster)  # remove what killed runs left in a kept cluster
             undo.callback(sweep, cluster, run_id)
             images = threads.submit(_images, options.initializer, cluster) if pods else None
             installing = threads.submit(_installation, options, provider, cluster)
@@ -111,7 +111,7 @@ def disable_storage_containers(cluster: Cluster) -> None:
 
 
 def lock_of(cluster: Cluster) -> SharedLock:
-    """Return this machine's lock for a cluster. Tests share it, but a test that changes KServe's settings has it alone."""
+    """Return this machine's lock for a cluster. Tests share it, except those that change KServe's settings."""
     which = hashlib.sha256(f"{cluster.kubeconfig} {cluster.context}".encode()).hexdigest()[:16]
     return SharedLock(cache_root() / "locks" / f"cluster-{which}")
 

@@ -37,7 +37,7 @@ class Controller:
     def __init__(self, run: Run, began: float) -> None:
         self.run = run
         self.workers = 0
-        self.nothing = ""  # why no case was selected
+        self.nothing = ""  # the reason why no case was selected
         self._began = began
         self._setup_s = time.monotonic() - began
         self._setup_cpu_s, self._servers_setup_cpu_s = cpu_of_tree(os.getpid()), _servers_cpu_s(run)

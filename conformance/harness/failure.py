@@ -57,7 +57,7 @@ def reproduce(run: Run, record: CaseRecord) -> str:
     options = [
         *(f"--initializer={run.initializer.spec}", *run.options.described),
         *(f"--kserve={run.kserve}", f"--servers={run.mode}"),
-        "--report-dir=conformance-report/alone",  # the report that shows this command stays
+        "--report-dir=conformance-report/alone",  # do not overwrite the report that shows this command
     ]
     if run.options.isolation != "auto":
         options.append(f"--isolation={run.options.isolation}")

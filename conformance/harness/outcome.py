@@ -95,7 +95,7 @@ def build_result(run: Run, record: CaseRecord, finding: Finding, duration_s: flo
     evidence: tuple[str, ...] = ()
     if finding.outcome in _WITH_EVIDENCE and (record.fetcher or record.evidence):
         text = failure.evidence(record, finding.message)
-        with suppress(ReportUnwritable):  # the journal cannot be written then either, and that ends the run
+        with suppress(ReportUnwritable):  # then the journal fails too, which ends the run
             evidence = (save_evidence(run.options.report_dir, record.name, text, record.secrets),)
     return Result(
         rule=rule.id,

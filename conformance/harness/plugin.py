@@ -77,7 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
     options.refuse_unobservable(config.stash[OPTIONS], spec)
     config.stash[LEFT_OUT] = Counter()
     if config.getoption("maxschedchunk", 1) is None:
-        config.option.maxschedchunk = 1  # or one worker would be given all the slow cases at once
+        config.option.maxschedchunk = 1  # otherwise xdist gives all the slow cases to one worker at once
     sent = getattr(config, "workerinput", {}).get("conformance")
     if sent:
         config.stash[RUN] = in_worker(config.stash[OPTIONS], spec, sent)

@@ -89,7 +89,7 @@ def running(folder: Path) -> list[tuple[str, float]]:
     for place in _running(folder).glob("*[0-9]"):
         try:
             case, until = json.loads(place.read_text())
-        except (OSError, ValueError):  # it has just ended
+        except (OSError, ValueError):  # the call has just ended
             continue
         found.append((case, until - time.monotonic()))
     return sorted(found, key=lambda pair: -pair[1])

@@ -93,7 +93,7 @@ class Run:
         """Return whether one more failed case may keep its objects in the cluster (`--keep-failed N`), and count it."""
         with (self.fleet.folder / "kept").open("a") as kept:
             fcntl.flock(kept, fcntl.LOCK_EX)
-            if os.fstat(kept.fileno()).st_size >= self.options.keep_failed:  # `tell` knows the end as it was at opening
+            if os.fstat(kept.fileno()).st_size >= self.options.keep_failed:  # `tell` is the size at opening
                 return False
             kept.write(".")
             return True
@@ -127,7 +127,7 @@ class ClusterRun(Run):
         return {**super()._objects(), "cluster": self.cluster, "installation": self.installation}
 
     def stop(self) -> None:
-        environment, self.environment = self.environment, None  # a run that was cut off is stopped once more at the end
+        environment, self.environment = self.environment, None  # an interrupted run calls `stop` twice
         if environment:
             environment.stop(self.id, keep=self.options.keep_failed > 0)
 

@@ -42,7 +42,7 @@ _WAITS_S = {
     "MR-010": 20,
     "CRED-015": 15,
 }
-#: Cases with budgets use throttled links, in seconds. They share samples, so the first case takes the longest.
+#: Seconds of a case with a budget, over a throttled link. Cases share samples, so the first case takes the longest.
 _BUDGET_S = 60
 #: Rules whose cases compute for a long time, the longest first.
 _HEAVY = ("PLACE-014", "PLACE-012")

@@ -48,7 +48,7 @@ def _expressions(config: pytest.Config) -> list[str]:
     flags = [("--last-failed", "lf"), ("--stepwise", "stepwise")]
     return [
         *(f"{name} {shlex.quote(value)}" for name, value in values if value),
-        *(name for name, attribute in flags if getattr(option, attribute, False)),  # of a plugin that can be off
+        *(name for name, attribute in flags if getattr(option, attribute, False)),  # their plugin may be disabled
     ]
 
 

@@ -20,7 +20,7 @@ from scenarios.stores.pvc import PVC
 
 #: The path of a pod's service account token.
 TOKEN = "/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 -- a file
-#: Set beside the claim, and in the initializer's own environment: nobody asked for it.
+#: A folder of the container outside the claim and the destination. No source may deliver its content.
 OUTSIDE = "/srv/outside"
 #: Link-local and reserved (RFC 3927, 2.1): no host answers there, even if a client bypasses the gateway.
 LINK_LOCAL = "169.254.0.254"
@@ -48,7 +48,7 @@ def test_what_means_no_harm_arrives(initializer: Fetcher, sample: Sample) -> Non
 def test_secrets_of_the_pod_are_no_models(store: Local, initializer: Fetcher, outside: Path, uri: str) -> None:
     """Anyone who can set a storageUri could read the ServiceAccount's credentials through the model server."""
     if TOKEN in uri:
-        initializer.needs_sandbox()  # the path is what gives it away
+        initializer.needs_sandbox()  # without one, the path differs
     run = initializer.fetch(uri, access=store.access(), mounts={TOKEN: outside / "secret"})
     assert not run.entries(), f"delivered: {', '.join(run.entries())}"
     run.assert_failed()

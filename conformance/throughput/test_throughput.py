@@ -81,14 +81,14 @@ def test_memory_does_not_grow_with_the_model(meter: Meter) -> None:
 @rule("PERF-013")
 def test_disk_holds_the_model_once(meter: Meter, initializer: Fetcher) -> None:
     """The volume has room for one copy of the model, not for two."""
-    initializer.needs_sandbox()  # what is written to /tmp counts too
+    initializer.needs_sandbox()  # files in /tmp count too
     meter.keeps_budget(HUGE)
 
 
 @rule("PERF-014")
 def test_disk_holds_an_archive_and_its_content(meter: Meter, initializer: Fetcher) -> None:
     """During unpacking, the disk holds the archive and its content once each."""
-    initializer.needs_sandbox()  # what is written to /tmp counts too
+    initializer.needs_sandbox()  # files in /tmp count too
     meter.keeps_budget(ARCHIVE)
 
 
