@@ -364,10 +364,10 @@ class Fetcher:
         return [*(fetch.outcome for fetch in self.fetches), *(self._controls.made if self._controls else ())]
 
     def excuse(self) -> None:
-        """After a failure, check whether the initializer can download from the store at all.
+        """After a failure, make the control call for each call that did not deliver its model.
 
-        Only the rule about downloads itself fails when it cannot. For any other rule, this raises Unproven or
-        NotApplicable when the control call does not deliver its model either.
+        A download that fails counts only against the rule about downloads itself. For any other rule, this raises
+        Unproven or NotApplicable when the control call does not deliver its model either.
         """
         for way in dict.fromkeys(self._undelivered):
             self._require(way)

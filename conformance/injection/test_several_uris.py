@@ -49,7 +49,7 @@ def test_the_paths_share_a_volume(admission: Admission) -> None:
 
 @rule("URIS-003")
 def test_one_of_several(admission: Admission) -> None:
-    """The list has only one URI."""
+    """The list has only one URI, and may get more later."""
     uri = f"{admission.scheme()}://base"
     pod = _serve(admission, (uri, None))
     assert pod.initializer.args == [uri, MODELS]

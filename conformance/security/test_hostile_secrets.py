@@ -20,7 +20,7 @@ def test_no_credential_stays_in_a_file(store: Store, initializer: Fetcher, sampl
 
 @rule("SEC-018", stores=("userinfo",))
 def test_no_credential_of_the_uri_stays_in_a_file(store: Store, initializer: Fetcher, sample: Sample) -> None:
-    """Git clients store the URL of a clone in its configuration."""
+    """Clients such as Git store the URL that a clone came from."""
     uri, access = store.with_login(sample.tree)
     run = initializer.fetch(uri, access=access)
     _assert_in_no_file(initializer, access)
