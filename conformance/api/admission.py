@@ -1,4 +1,4 @@
-"""The API server and KServe's webhook in the hands of a test: what is admitted, what is refused, and why."""
+"""Submit pods and services to the API server and KServe's webhook: what they admit, what they refuse, and why."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from scenarios.cluster.admission import AdmissionClient, Answer
 from scenarios.cluster.kubernetes import INITIALIZER, INTERNAL, SERVICE_LABEL, SOURCE_URI, Object
 from scenarios.reasons import NotOffered
 
-#: The name of the webhook that injects, in every release.
+#: The name of the injecting webhook, the same in every release.
 POD_WEBHOOK = "inferenceservice.kserve-webhook-server.pod-mutator"
 
 
 class EvidenceSource(Protocol):
-    """What a case saw on the cluster, for its report."""
+    """Provides what a case observed on the cluster, for its report."""
 
     def describe(self) -> list[str]:
-        """Lines for the failure's message."""
+        """Return lines for the failure's message."""
         ...
 
     def evidence(self) -> list[tuple[str, str]]:
-        """(title, text) for the evidence file."""
+        """Return (title, text) pairs for the evidence file."""
         ...
 
 
 class Admission:
-    """The API server and KServe's webhook in the hands of one test: pods are admitted, but never stored."""
+    """Submits the manifests of one test. The API server admits the pods in a dry run and never stores them."""
 
     def __init__(self, api: AdmissionClient, rule: Rule, release: str, case: str) -> None:
         self.api = api
@@ -46,22 +46,22 @@ class Admission:
         self.naming = api.naming
 
     def inject(self, uri: str | None = "s3://bucket/model", **pod: Any) -> InjectedPod:  # noqa: ANN401
-        """The admitted pod of an InferenceService with that `storageUri`.
+        """Return the admitted pod of an InferenceService with that `storageUri`.
 
-        The keywords are those of `AdmissionClient.pod`: namespace, annotations, labels, containers, and fields of the
+        Takes the keywords of `AdmissionClient.pod`: namespace, annotations, labels, containers, and fields of the
         pod's spec. Raises RuleViolation when the API server refuses the pod.
         """
         return self.admitted(self.api.pod(uri, **pod))
 
     def admitted(self, manifest: Object) -> InjectedPod:
-        """The pod as it is admitted. Raises RuleViolation when it is refused."""
+        """Submit a pod and return it as admitted. Raises RuleViolation when the API server refuses it."""
         answer = self.api.submit(manifest)
         if answer.stored is None:
             raise RuleViolation(f"the pod is refused: {answer.refusal}")
         return InjectedPod(answer.stored, lambda: self.why_not(answer.sent))
 
     def again(self, pod: InjectedPod) -> InjectedPod:
-        """The pod after the webhook has seen it once more, as with `reinvocationPolicy: IfNeeded`."""
+        """Submit an admitted pod again, as with `reinvocationPolicy: IfNeeded`, and return the result."""
         metadata = {key: pod.manifest["metadata"][key] for key in ("namespace", "labels", "annotations")}
         first = {**pod.manifest, "metadata": {**metadata, "generateName": "again-"}}
         return self.admitted({key: value for key, value in first.items() if key != "status"})
@@ -73,10 +73,10 @@ class Admission:
         predictor: Mapping[str, object] | None = None,
         **model: Any,  # noqa: ANN401
     ) -> InjectedPod:
-        """A pod of an InferenceService that KServe's controller has seen, as it is admitted.
+        """Return the admitted pod of an InferenceService that KServe's controller has reconciled.
 
         Keywords are fields of `predictor.model`, or `annotations` and `runtime` of the service. Raises RuleViolation
-        when the service or the pod is refused.
+        when the API server refuses the service or the pod.
         """
         answer = self._served(uri, predictor, model)
         if answer.stored is None:
@@ -89,7 +89,7 @@ class Admission:
         return self.api.serve({**source, **model}, predictor, **beside)
 
     def refusal(self, uri: str | None = "s3://bucket/model", **pod: Any) -> str:  # noqa: ANN401
-        """The words with which a pod is refused. Raises RuleViolation when it is admitted."""
+        """Return the message with which the API server refuses a pod. Raises RuleViolation when it admits the pod."""
         return _words(self.api.submit(self.api.pod(uri, **pod)), "pod")
 
     def service_refusal(
@@ -99,25 +99,31 @@ class Admission:
         predictor: Mapping[str, object] | None = None,
         **model: Any,  # noqa: ANN401
     ) -> str:
-        """The words with which an InferenceService is refused, at admission or by the controller."""
+        """Return the message with which admission or the controller refuses an InferenceService.
+
+        Raises RuleViolation when both accept it.
+        """
         answer = self._served(uri, predictor, model)
         if answer.stored is None:
             return answer.refusal
         return _words(self.api.submit(answer.stored), "InferenceService")
 
     def assert_words(self, refusal: str, *names: str, **values: object) -> None:
-        """Raises RuleViolation unless the refusal has this release's exact words with `values`, or else all `names`."""
+        """Assert that the refusal has this release's exact message with `values`, or else contains all `names`.
+
+        Raises RuleViolation.
+        """
         exact = self._rule.message(self.release, None, self._case)
         for wanted in [exact.format(**values)] if exact else names:
             if wanted not in refusal:
                 raise RuleViolation(f"the refusal lacks the words\n  {wanted}\nit says\n  {refusal}")
 
     def serves(self, namespace: str) -> bool:
-        """Whether the webhook's configuration leaves the pods of a namespace to it."""
+        """Return whether the webhook's namespaceSelector includes the namespace."""
         return not _selector(self.pod_webhook().get("namespaceSelector"), self.api.labels(namespace))
 
     def needs_image_volumes(self) -> None:
-        """Raises NotOffered where the cluster has no image volumes, which Kubernetes may have switched off."""
+        """Raise NotOffered when the cluster does not support image volumes, which Kubernetes can disable."""
         volume = {"name": "image", "image": {"reference": "registry.example/model:1"}}
         answer = self.api.answer(self.api.pod(None, volumes=[volume]))
         kept = (answer.stored or {}).get("spec", {}).get("volumes") or ()
@@ -125,7 +131,7 @@ class Admission:
             raise NotOffered(f"image volumes are switched off in this cluster ({self.api.cluster.version})")
 
     def pod_webhook(self) -> Mapping[str, Any]:
-        """The configuration of the webhook that injects. Raises RuleViolation when the cluster has none."""
+        """Return the configuration of the injecting webhook. Raises RuleViolation when the cluster has none."""
         for configuration in self.api.client.list(MutatingWebhookConfiguration):
             for webhook in configuration.to_dict().get("webhooks") or ():
                 if webhook["name"] == POD_WEBHOOK:
@@ -134,7 +140,7 @@ class Admission:
         raise RuleViolation(f"no MutatingWebhookConfiguration has the webhook {POD_WEBHOOK}")
 
     def why_not(self, manifest: Object) -> str:
-        """Why the webhook leaves a pod alone, in words; from its configuration, the namespace and the pod."""
+        """Explain why the webhook skips a pod, from the webhook's configuration, the namespace and the pod."""
         metadata = manifest["metadata"]
         labels = self.api.labels(metadata["namespace"])
         webhook = self.pod_webhook()
@@ -147,7 +153,7 @@ class Admission:
     def describe(self) -> list[str]:
         lines: list[str] = []
         for title, text in self.api.transcript:
-            # What was sent lies with the evidence; what became of it is what the rule is about.
+            # The evidence file has the submitted manifests. The rule is about the result.
             shown = [] if title.startswith(("created ", "submitted ")) else text.splitlines()
             lines += ["", f"{title}:" if shown else title, *(f"  {line}" for line in shown)]
         return lines
@@ -160,7 +166,7 @@ class Admission:
 
 
 def _of_the_pod(manifest: Object) -> str:
-    """What of a pod that the webhook sees keeps it from injecting."""
+    """Explain why the webhook does not inject into a pod that its selectors include."""
     metadata = manifest["metadata"]
     annotations = metadata.get("annotations") or {}
     uri = annotations.get(SOURCE_URI, "")
@@ -184,7 +190,7 @@ def _words(answer: Answer, what: str) -> str:
 
 
 def _selector(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> list[str]:
-    """What of a label selector does not hold for `labels`."""
+    """Return the requirements of a label selector that `labels` do not meet."""
     unmet = [
         f"label {key} is not {value}"
         for key, value in ((selector or {}).get("matchLabels") or {}).items()

@@ -1,7 +1,7 @@
-"""Measured calls: what the initializer and a reference client take for the same bytes, turn by turn, in the same run.
+"""Measured calls: the cost of the same download by the initializer and by a reference client, in turns, in one run.
 
-A series of samples is taken once a run for a workload and a store, and kept in the run's folder: rules on time, memory
-and bytes look at the same calls.
+Each run takes one series of samples for each workload and store, and keeps it in the run's folder. Rules on time,
+memory and bytes judge the same calls.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from scenarios.reasons import NotOffered
 from scenarios.servers.base import Unavailable
 from scenarios.stores.base import Store
 
-#: Seconds that a measured call may take.
+#: Time limit of a measured call, in seconds.
 TIMEOUT_S = 120.0
-#: How many clients are measured at once, where each has a core: more would measure each other, and the gateway.
+#: At most this many measurements run at once, one for each core. More would disturb each other and the gateway.
 LINES = 2
-#: Bodies of fewer bytes are listings and the like.
+#: Smaller response bodies, in bytes, are listings and the like.
 BODY_BYTES = 1 << 16
 
 
 class ReferenceFailed(Exception):
-    """The reference client did not deliver the model, so that there is nothing to compare with."""
+    """The reference client did not deliver the model, so there is no value to compare with."""
 
 
 @dataclass(frozen=True)
 class MeasuredCall:
-    """One call. Seconds and bytes.
+    """The measurements of one call, in seconds and bytes.
 
     whole_s      from the start of the program to its end.
     transfer_s   from its first request for the model to its end.
     waited_s     see `CallResult`.
-    wire         bytes of all bodies that it got.
-    parallelism  see `parallelism`; 0 without a line.
+    wire         bytes of all response bodies.
+    parallelism  see `parallelism`. 0 without a throttled link.
     """
 
     whole_s: float
@@ -62,7 +62,7 @@ class MeasuredCall:
 
 @dataclass
 class Series:
-    """The samples of one workload on one store: the initializer's, and as many of the reference client."""
+    """The samples of one workload on one store: the initializer's and, if compared, as many of the reference client."""
 
     size: int
     files: int
@@ -72,7 +72,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Where one test measures: its store, the initializer, and the folder of the run that keeps all series."""
+    """Measures calls on one test's store. `folder` is the run's folder that keeps all series."""
 
     store: Store
     initializer: Fetcher
@@ -81,16 +81,16 @@ class Benchmark:
 
     @property
     def client(self) -> Client:
-        """The reference client of the store. Raises NotOffered."""
+        """The store's reference client. Raises NotOffered if it has none."""
         if self.store.client is None:
             raise NotOffered(f"{self.store.name} has no reference client")
         return self.store.client
 
     def series(self, workload: Workload, samples: int) -> Series:
-        """At least `samples` of the workload; those that are not there yet are taken now.
+        """Return at least `samples` samples of the workload. Takes only those that the run does not have yet.
 
-        Raises RuleViolation when a call does not deliver the model, NotOffered where the link cannot be throttled or a
-        call does not end.
+        Raises RuleViolation when a call does not deliver the model. Raises NotOffered when the suite cannot throttle
+        the link, or a call does not end.
         """
         kept = self.folder / f"{self.store.name}.{workload.name}.json"
         with self.initializer.holding(SharedLock(kept.with_suffix(".lock")).alone()):
@@ -124,7 +124,7 @@ class Benchmark:
         fetch = self.initializer.fetch(
             uri, environment=environment, timeout_s=TIMEOUT_S, conditions=Conditions(hashed=True, at_once=at_once)
         )
-        if fetch.outcome.ended == "timeout":  # on a busy machine that says nothing; other profiles judge what hangs
+        if fetch.outcome.ended == "timeout":  # may be a busy machine; other profiles judge hangs
             raise NotOffered(f"a measured call did not end within {TIMEOUT_S:.0f} s on this machine")
         if fetch.tree != expected:
             raise RuleViolation("the tree below the destination is not the model, so that its time says nothing")
@@ -165,7 +165,7 @@ class Benchmark:
 
     @contextmanager
     def _environment(self, line: ThrottledLink | None) -> Iterator[dict[str, str]]:
-        """The variables of a call, led over `line`."""
+        """Yield the environment of a call whose traffic passes through the throttled link `line`."""
         plain = {**self.gateway.environment(), **self.store.access().environment}
         if line is None:
             yield plain
@@ -184,7 +184,7 @@ class Benchmark:
 
 
 def sample(outcome: CallResult, requests: Sequence[Request], line: ThrottledLink | None) -> MeasuredCall:
-    """What one call that delivered the model took."""
+    """Return the measurements of one call that delivered the model."""
     if not requests:
         raise ReferenceFailed("the gateway saw no request for the model")
     return MeasuredCall(
@@ -201,11 +201,11 @@ def sample(outcome: CallResult, requests: Sequence[Request], line: ThrottledLink
 
 
 def parallelism(requests: Sequence[Request], rate: int) -> float:
-    """How many times the `rate` of one connection (bytes a second) a client got, over as long as its longest body took.
+    """Return how many times the `rate` of one connection (bytes per second) a client reached.
 
-    A body of n bytes occupies its connection for n / rate seconds from its request on, since nobody is served faster;
-    the mean number of occupied connections is taken over every stretch of the length of the longest body, and the
-    largest is the answer. What the machine does before, between and after does not enter.
+    A body of n bytes occupies its connection for n / rate seconds from its request on, because no connection is
+    faster. The result is the largest mean number of occupied connections over any period as long as the longest body
+    takes. What the machine does before, between and after does not count.
     """
     bodies = [(r.time, r.time + r.response_bytes / rate) for r in requests if r.response_bytes >= BODY_BYTES]
     stretch = max((end - start for start, end in bodies), default=1.0)

@@ -1,4 +1,4 @@
-"""From samples to a verdict on a budget: the quantities that budgets are about, and the meter that tests hold."""
+"""Judge a budget from samples: the quantities that budgets limit, and the meter that tests use."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ Read = Callable[[Benchmark, Series], list[float]]
 
 @dataclass(frozen=True)
 class Quantity:
-    """What a budget can be about.
+    """A quantity that a budget can limit.
 
-    read       the initializer's values of a series, a sample each.
-    beside     what each is held against, where a budget multiplies that; its name where it is no reference client.
-    tolerance  for what does not scatter: how far one call may be from the next; None for what has to be repeated.
-    spread     of what has to be repeated: the least that is believed of its scatter.
-    rate       whether the value is the time in which a whole model moved.
+    read         returns the initializer's values in a series, one for each sample.
+    beside       returns the value to compare each sample with, if a budget multiplies it.
+    beside_name  the name of that value, if it does not come from the reference client.
+    tolerance    for a value that does not scatter: the fraction by which two calls may differ. None for a value that
+                 needs repeated samples.
+    spread       for a value that needs repeated samples: the smallest standard deviation that the suite assumes.
+    rate         whether the value is the transfer time of a whole model.
     """
 
     read: Read
@@ -45,7 +47,7 @@ def _reference(value: Callable[[MeasuredCall, Series], float]) -> Read:
 
 
 def _work(samples: Sequence[MeasuredCall], idle: Sequence[MeasuredCall]) -> list[float]:
-    """CPU seconds of each call without those of a start, which one of next to nothing shows."""
+    """Return the CPU seconds of each call, less the start-up cost that a call for almost no data shows."""
     start = median(one.cpu_s for one in idle)
     return [max(one.cpu_s - start, 0.01) for one in samples]
 
@@ -61,7 +63,7 @@ def _reference_cpu(bench: Benchmark, series: Series) -> list[float]:
 
 
 def _peak(_: Benchmark, series: Series) -> list[float]:
-    if not all(one.peak_memory for one in series.mine):  # which would keep every budget
+    if not all(one.peak_memory for one in series.mine):  # 0 would keep every budget
         raise NotOffered("the engine runs its containers where their memory cannot be seen from here")
     return [one.peak_memory / MIB for one in series.mine]
 
@@ -96,16 +98,16 @@ QUANTITIES = {
 
 @dataclass
 class Meter:
-    """Holds one rule's budget against what is measured on one store; it remembers every sample, for the report."""
+    """Judges one rule's budget on one store, and keeps every sample for the report."""
 
     bench: Benchmark
     budget: Budget
     measurements: list[Measurement]
 
     def keeps_budget(self, workload: Workload) -> None:
-        """Take samples of the workload until they decide.
+        """Take samples of the workload until they decide whether the initializer keeps the budget.
 
-        Raises RuleViolation when the budget is not kept, NotOffered when the samples scatter too much to say.
+        Raises RuleViolation when it does not, and NotOffered when the samples scatter too much to decide.
         """
         quantity = QUANTITIES[self.budget.quantity]
         store = self.bench.store.name

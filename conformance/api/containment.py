@@ -1,4 +1,4 @@
-"""What hostile content must not bring about, whatever else becomes of it."""
+"""Check that hostile content causes no harm, whether the initializer accepts or rejects it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from scenarios.content.hostile import EVIL, MARK
 from scenarios.initializers.base import DEST
 from scenarios.stores import STORES
 
-#: What a link may lead to: KServe's initializer links a volume's files instead of copying them.
+#: Links may lead to these paths: KServe's initializer links a volume's files instead of copying them.
 _SOURCES = tuple(store.mount for store in STORES.values() if store.mount)
 
 
 def assert_contained(run: Fetch, *, whole: Mapping[str, bytes] | None = None) -> None:
-    """Nothing marked lies outside of the destination, no link leads there, and a half tree is no success.
+    """Assert that no marked file or link is outside the destination, and that a partial tree is not a success.
 
-    whole  what has to be there when the call ends with exit 0.
+    whole  the files that must arrive if the exit code is 0.
 
-    Raises RuleViolation, and Unproven for another end of a program that is not known to work.
+    Raises RuleViolation. Raises Unproven when the call failed and the control call fails too.
     """
     assert_nothing_outside(run)
     if run.outcome.ended == "timeout":
@@ -38,7 +38,7 @@ def assert_contained(run: Fetch, *, whole: Mapping[str, bytes] | None = None) ->
 
 
 def assert_nothing_outside(run: Fetch) -> None:
-    """Raises RuleViolation for an unexpected write with MARK, and for a link that leaves destination and source."""
+    """Raise RuleViolation for an unexpected write with MARK, or for a link that leads out of destination and source."""
     unexpected_writes = [path for path in run.outcome.unexpected_writes if MARK in path]
     if unexpected_writes:
         raise RuleViolation(f"written outside of {DEST}: {', '.join(unexpected_writes)}")
@@ -49,13 +49,13 @@ def assert_nothing_outside(run: Fetch) -> None:
 
 
 def assert_reported(run: Fetch, name: str) -> None:
-    """The file is there, or the call failed, or its output names what was left out. Raises RuleViolation."""
+    """Assert that the file arrived, the call failed, or the output names the skipped file. Raises RuleViolation."""
     delivered = any(entry.content == EVIL for entry in run.entries().values())
     if run.outcome.exit_code == 0 and not delivered and name not in run.output:
         raise RuleViolation(f"exit code 0 without the file, and no word of {name!r}")
 
 
 def _inside(dest: str, path: str, target: str) -> bool:
-    """Whether a link at `path` below `dest` stays there or leads to the source, by what it says."""
+    """Return whether a link at `path` below `dest` leads into `dest` or the source, by its target text alone."""
     seen = posixpath.normpath(posixpath.join(dest, posixpath.dirname(path), target))
     return any(seen == place or seen.startswith(f"{place}/") for place in (dest, *_SOURCES))

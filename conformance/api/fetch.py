@@ -1,4 +1,4 @@
-"""Calls of the initializer as tests read them: fetch a URI, look at the tree, insist on a refusal."""
+"""Call the initializer and check the result: the fetched tree, the exit code and the messages."""
 
 from __future__ import annotations
 
@@ -21,42 +21,46 @@ from scenarios.network.view import TRUST, Gateway
 from scenarios.reasons import NotOffered
 from scenarios.stores.base import Access, Store
 
-#: Lines of output that a failure shows.
+#: A failure shows this many of the last lines of output.
 SHOWN_LINES = 14
 
 
 class RuleViolation(AssertionError):
-    """The initializer broke the rule under test; the text says how."""
+    """The initializer broke the rule under test. The message describes how."""
 
 
 class NotApplicable(Exception):
-    """The rule is about something that this initializer does not have; the text names it."""
+    """The rule does not apply to this initializer. The message names the feature that it lacks."""
 
 
 class Unproven(Exception):
-    """Nothing is known of the rule under test, because another one is broken that it builds on; the text names it."""
+    """The test cannot judge its rule, because the initializer breaks another rule that this one depends on.
+
+    The message names that other rule.
+    """
 
 
-#: How a call is let in and what it fetches, where no rule gives it a defect: with valid access, with private access,
-#: over TLS with the suite's authority, without a signature that covers the request, or a single archive.
+#: The kinds of control call, which are calls without an injected fault or a wrong setting: with valid credentials
+#: ("plain"), private content ("private"), TLS with the suite's certificate authority ("tls"), without a signature
+#: that covers the request ("unsigned"), or a single archive ("archive").
 Way = Literal["plain", "private", "tls", "unsigned", "archive"]
 
 
 class Controls(Protocol):
-    """What is known of the program under test by calls without a defect; see `conformance.harness.controls`."""
+    """The control calls, which show whether the initializer works at all. See `conformance.harness.controls`."""
 
     def require(self, store: str | None, way: Way) -> None:
-        """Raises Unproven or NotApplicable where a call without a defect does not deliver its model."""
+        """Raise Unproven or NotApplicable when the control call does not deliver its model."""
 
     @property
     def made(self) -> Sequence[CallResult]:
-        """The calls that were made for this, if another test had not made them before."""
+        """The control calls that this test made. Empty when an earlier test made them."""
 
 
 class Tree(dict[str, bytes]):
-    """Files below a destination: relative path -> content. Compared with plain dicts.
+    """Files below a destination: relative path -> content. Tests compare it with plain dicts.
 
-    links    relative path -> what the link there says, of links that lead to no file of a destination or mount.
+    links    relative path -> target, for links that do not lead to a file below a destination or mount.
     differs  called when a comparison fails.
     """
 
@@ -78,7 +82,7 @@ class Tree(dict[str, bytes]):
 
 
 def difference(actual: Mapping[str, bytes], expected: Mapping[str, bytes]) -> list[str]:
-    """What stands in the way of equality, a line for each path."""
+    """Describe how two trees differ, one line for each path. Empty when they are equal."""
     links = actual.links if isinstance(actual, Tree) else {}
     lines = []
     for path in sorted(expected.keys() | actual.keys()):
@@ -102,9 +106,9 @@ def _sizes(actual: bytes, expected: bytes) -> str:
 
 @dataclass(frozen=True)
 class Expectation:
-    """The rule that a call is made for, and how its messages are judged.
+    """The rule that a call checks, and the data for judging the call's messages.
 
-    release  KServe's release when the initializer is KServe's own: its exact words are known; else None.
+    release  KServe's release if the initializer is KServe's own, because the suite knows its exact messages. Else None.
     """
 
     rule: Rule
@@ -118,10 +122,10 @@ class Expectation:
 class Fetch:
     """One finished call.
 
-    given    what it was told by the suite: a message that repeats it tells no cause.
-    require  see `Controls.require`, for its store and way.
-    asked    whether a request reached the store, or the store has no server.
-    differs  called when it has not delivered what was asked for.
+    given    values that the suite passed to the call. Repeating one of them does not count as naming a cause.
+    require  `Controls.require` for the call's store and way.
+    asked    returns whether a request reached the store. Always True for a store without a server.
+    differs  called when the call did not deliver the expected files.
     """
 
     pairs: Sequence[tuple[str, str]]
@@ -136,11 +140,11 @@ class Fetch:
 
     @property
     def tree(self) -> Tree:
-        """The files below the first destination. Raises RuleViolation unless the call ended with exit 0."""
+        """The files below the first destination. Raises RuleViolation unless the call ended with exit code 0."""
         return self.tree_at(self.pairs[0][1])
 
     def tree_at(self, dest: str) -> Tree:
-        """The files below `dest` of a call that ended with exit 0. Raises RuleViolation for any other end."""
+        """Return the files below `dest`. Raises RuleViolation unless the call ended by itself with exit code 0."""
         flaws = {
             "the call did not end within its time limit": self.outcome.ended == "timeout",
             "the call was ended because it filled its destination": self.outcome.ended == "disk",
@@ -155,41 +159,53 @@ class Fetch:
         return Tree(files, links, self.differs)
 
     def entries(self, dest: str | None = None) -> dict[str, Entry]:
-        """Files and folders below a destination, without what the store's own client keeps there; any exit code."""
+        """Return files and folders below a destination (default: the first), for any exit code.
+
+        Leaves out the bookkeeping files of the store's own client.
+        """
         found = self.outcome.trees.get(posixpath.normpath(dest or self.pairs[0][1]), {})
         return {path: entry for path, entry in found.items() if path.split("/")[0] not in self.bookkeeping}
 
     @property
     def delivered(self) -> list[str]:
-        """Paths of the files below the first destination; any exit code."""
+        """Paths of the files below the first destination, for any exit code."""
         return [path for path, entry in self.entries().items() if entry.content is not None]
 
     @property
     def output(self) -> str:
-        """Everything printed, standard output first."""
+        """Standard output, then standard error."""
         return f"{self.outcome.stdout}\n{self.outcome.stderr}"
 
     @property
     def last_words(self) -> str:
-        """What would become the pod's termination message, of either stream: how they mix is not known here."""
+        """The termination messages that the pod would have, from stdout and from stderr.
+
+        Both are kept, because the suite does not know how the container runtime interleaves the streams.
+        """
         return self._last(lambda text: text)
 
     def _last(self, part: Callable[[str], str]) -> str:
         return "\n".join(termination_message(part(text)) for text in (self.outcome.stdout, self.outcome.stderr))
 
     def assert_secret(self) -> None:
-        """Raises RuleViolation when the output has a credential of the access in any form; NotOffered without one."""
+        """Assert that no credential of the access is in the output, in any encoding.
+
+        Raises RuleViolation when one is, and NotOffered when the access has no credential.
+        """
         forms = forms_of(self.access.planted())
         if self.outcome.found:
             how = sorted({forms[form] for form in self.outcome.found})
             raise RuleViolation(f"a credential stands in the output, {' and '.join(how)}")
 
     def left_packed(self, name: str) -> bool:
-        """Whether the call delivered the archive `name` as an archive, and nothing else."""
+        """Return whether the call delivered the archive `name` without unpacking it, and nothing else."""
         return self.outcome.exit_code == 0 and list(self.entries()) == [name]
 
     def assert_failed(self) -> None:
-        """Raises RuleViolation unless the call ended by itself with a non-zero exit; Unproven when nothing works."""
+        """Assert that the call ended by itself with a non-zero exit code.
+
+        Raises RuleViolation otherwise, and Unproven when the control call fails too.
+        """
         if self.outcome.ended != "exit":
             raise RuleViolation(f"the call did not fail: it had to be ended ({self.outcome.ended})")
         if self.outcome.exit_code == 0:
@@ -198,7 +214,10 @@ class Fetch:
         self.require()
 
     def assert_failed_or(self, tree: Mapping[str, bytes]) -> None:
-        """It ended by itself, and with exit 0 only if `tree` arrived. Raises RuleViolation, Unproven."""
+        """Assert that the call ended by itself, and that it delivered `tree` if its exit code is 0.
+
+        Raises RuleViolation otherwise, and Unproven when the call failed and the control call fails too.
+        """
         if self.outcome.ended != "exit":
             raise RuleViolation(f"the call did not end by itself: it had to be ended ({self.outcome.ended})")
         if self.outcome.exit_code != 0:
@@ -208,10 +227,11 @@ class Fetch:
             raise RuleViolation("\n".join(["exit code 0, but the tree below the destination differs:", *wrong]))
 
     def assert_refused(self, *, names: str | None = None, asked: bool = False) -> None:
-        """It failed, and its message tells why; `asked` only after a request to the store, whose answer it is.
+        """Assert that the call failed and that its message names the cause.
 
-        KServe's releases are held to their exact words where the rule has them. Otherwise the last words must
-        match the rule's cause, and contain `names` (the resource) when given. Raises RuleViolation.
+        KServe's own releases must print their exact message, if the rule lists one. Otherwise the end of the output
+        must match the rule's cause and contain `names` (the resource), if given. With `asked`, the call must also have
+        sent a request to the store, because only the store's answer reveals this cause. Raises RuleViolation.
         """
         self.assert_failed()
         exact = self._exact_words()
@@ -224,12 +244,12 @@ class Fetch:
             self.assert_asked()
 
     def assert_asked(self) -> None:
-        """A request reached the store, whose answer the message is about. Raises RuleViolation."""
+        """Assert that a request reached the store, because only its answer reveals the cause. Raises RuleViolation."""
         if not self.asked():
             raise RuleViolation("no request reached the store, which alone can tell")
 
     def assert_last_words(self, *, names: str | None = None) -> None:
-        """The end of the output tells the rule's cause and `names`. Raises RuleViolation."""
+        """Assert that the end of the output names the rule's cause, and contains `names`. Raises RuleViolation."""
         said = self._last(lambda text: own_words(text, [*self.given, names or ""]))
         end = f"the last {TERMINATION_MESSAGE_BYTES} bytes of output"
         cause = self.expected.rule.cause
@@ -251,7 +271,7 @@ class Fetch:
         return text.format(uri=uri, container=container, path=path, host=parts.hostname)
 
     def describe(self) -> list[str]:
-        """The call as a failure shows it: sources, end, and the last lines of output."""
+        """Describe the call for a failure report: sources, how it ended, and the last lines of output."""
         what = "  ".join(f"{uri} -> {dest}" for uri, dest in self.pairs) or "(other arguments)"
         lines = [f"call: {what}", f"  ended: {self.outcome.ended}, exit code {self.outcome.exit_code}, "
                  f"after {self.outcome.duration_s:.2f} s"]  # fmt: skip
@@ -262,7 +282,7 @@ class Fetch:
 
 
 class Fetcher:
-    """The initializer in the hands of one test; it remembers its calls, for the report."""
+    """Calls the initializer for one test, and keeps the calls for the report."""
 
     def __init__(
         self,
@@ -284,9 +304,9 @@ class Fetcher:
         self._controls = controls
         self._undelivered: list[Way] = []
         self.fetches: list[Fetch] = []
-        #: Seconds that this test waited for other tests; they are no part of its own length.
+        #: Seconds that this test waited for other tests. They do not count towards its duration.
         self.held_up_s = 0.0
-        #: CPU seconds of the reference clients that were measured beside it.
+        #: CPU seconds of the reference clients that this test measured for comparison.
         self.reference_cpu_s = 0.0
 
     def fetch(
@@ -303,16 +323,17 @@ class Fetcher:
         conditions: Conditions = ORDINARY,
         way: Way = "plain",
     ) -> Fetch:
-        """Call the initializer for one URI into `dest`, or for several into `dest/0`, `dest/1`, ...
+        """Call the initializer: one URI goes into `dest`, several go into `dest/0`, `dest/1`, ...
 
-        access       how the store lets it in; by default with valid credentials.
-        environment  more variables, over those of the access.
-        mounts       more files or folders, by the path that the initializer sees.
-        present      destination -> files that lie there before the call.
-        trust        whether the suite's certificate authority is trusted.
-        again        on the destination as the last call left it.
-        conditions   the circumstances of the call, such as no network.
-        way          what the same call without a defect is.
+        access       credentials and settings for the store (default: valid credentials).
+        environment  more variables, which override those of the access.
+        mounts       more files or folders, keyed by the path that the initializer sees.
+        present      destination -> files that exist there before the call.
+        trust        whether the call trusts the suite's certificate authority.
+        again        reuse the destination as the last call left it.
+        timeout_s    seconds until the suite ends the call.
+        conditions   circumstances of the call, such as no network.
+        way          the control call that corresponds to this call.
         """
         access = access or (self.store.access() if self.store else Access())
         uris = tuple(uri + "?" + access.query if access.query and "?" not in uri else uri for uri in uris)
@@ -339,36 +360,40 @@ class Fetcher:
 
     @property
     def outcomes(self) -> list[CallResult]:
-        """All calls of the initializer that this test made."""
+        """All calls of the initializer that this test made, including control calls."""
         return [*(fetch.outcome for fetch in self.fetches), *(self._controls.made if self._controls else ())]
 
     def excuse(self) -> None:
-        """After a failure: a model that did not arrive is held against the rule that is about its arrival alone.
+        """After a failure, make the control call for each call that did not deliver its model.
 
-        Raises Unproven or NotApplicable where the same call without a defect does not deliver either.
+        A download that fails counts only against the rule about downloads itself. For any other rule, this raises
+        Unproven or NotApplicable when the control call does not deliver its model either.
         """
         for way in dict.fromkeys(self._undelivered):
             self._require(way)
 
     def needs_sandbox(self) -> None:
-        """Raises NotOffered without one: what is written beside the destination is not seen, and paths are others."""
+        """Raise NotOffered when calls run without a sandbox.
+
+        Without one, the suite cannot see writes outside the destination, and the paths differ.
+        """
         if self._initializer.isolation == "none":
             raise NotOffered(NEEDS_SANDBOX)
 
     @contextmanager
     def holding(self, lock: AbstractContextManager[object]) -> Iterator[None]:
-        """Hold a lock that other tests want too."""
+        """Hold a lock that other tests also use. The waiting time counts as `held_up_s`."""
         began = time.monotonic()
         with lock:
             self.held_up_s += time.monotonic() - began
             yield
 
     def forget(self) -> None:
-        """Remove what the last call left on disk, where many large ones follow each other."""
+        """Remove the files of the last call, to save disk space between large downloads."""
         shutil.rmtree(self._workdir, ignore_errors=True)
 
     def call(self, *arguments: str) -> Fetch:
-        """Call the initializer with arguments that are not pairs."""
+        """Call the initializer with arguments that are not (URI, destination) pairs."""
         environment = self._gateway.environment()
         call = Call((), self._new_workdir(), environment, self._gateway.mounts, arguments=arguments)
         return self._call(call, Access(), "plain")
@@ -398,7 +423,7 @@ class Fetcher:
         return fetch
 
     def _told(self, call: Call) -> Iterator[str]:
-        """Every name of the suite's that the initializer is told."""
+        """Every value of the suite's that the call passes to the initializer."""
         yield from (uri for uri, _ in call.pairs)
         yield from call.mounts
         yield from (value for value in call.environment.values() if "/" in value)

@@ -1,4 +1,4 @@
-"""Messages of a refusal: the part that is a program's own, and whether it tells a cause."""
+"""Error messages: extract a program's own words, and check whether they name a cause."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ from collections.abc import Iterable
 
 from conformance.spec import Spec
 
-#: What the kubelet keeps of a container's output as its termination message (FallbackToLogsOnError), in bytes.
+#: The kubelet keeps this many bytes of a container's output as the termination message (FallbackToLogsOnError).
 TERMINATION_MESSAGE_BYTES = 2048
-#: As many lines of it, at most.
+#: The kubelet keeps at most this many lines of the output.
 TERMINATION_MESSAGE_LINES = 80
-#: A message that fits as many causes that exclude each other tells none. Real programs fit two: they print the
-#: server's words beside their own, or both reasons that a store may have for one answer.
+#: A message that matches this many mutually exclusive causes names none. Real programs match two: they print the
+#: server's words next to their own, or both possible reasons for one answer of a store.
 AMBIGUOUS = 3
-#: What a program prints and does not say: frames of the stacks of Python, the JVM, Node and Go, lines that call
-#: themselves information, and numbers in groups (clock readings, decimals, versions, addresses), among which 503 is no
-#: HTTP status.
+#: Output that does not name a cause: stack frames of Python, the JVM, Node and Go, lines at the DEBUG or INFO level,
+#: and numbers in groups (clock readings, decimals, versions, addresses), in which 503 is not an HTTP status.
 _UNSAID = re.compile(
     r"""^\ *File\ ".*",\ line\ \d+.*(?:\n\ {4,}\S.*)*
     |   ^[ \t]+at\ .*(?:\)|:\d+)$
     |   ^\t/.*\.go:\d+.*$
     |   ^.{0,60}?\b(?:DEBUG|INFO)\b.*
     |   ^.*\blevel"?[=:]\ ?"?(?:debug|info)\b.*
-    |   (?<!\d)\d++(?:[.,:-]\d++)+""",  # possessive: a flood of digits is gone through once
+    |   (?<!\d)\d++(?:[.,:-]\d++)+""",  # possessive: reads many digits only once
     re.MULTILINE | re.VERBOSE,
 )
-#: Lines that tell no more than that a program, or a part of it, could not be started: who wraps a tool that is not
-#: installed has not asked the store. A path that is no program's ("No such file or directory: '/mnt/model'") stays.
+#: Lines that report only that a program, or a part of it, could not start: a wrapper of a missing tool has not asked
+#: the store. A path that is not a program ("No such file or directory: '/mnt/model'") stays.
 _NOT_STARTED = re.compile(
     r"""
     # dash, bash, ash: "sh: 1: aws: not found", "/x/run.sh: line 3: aws: command not found", "sh: aws: not found"
@@ -65,11 +64,11 @@ _NOT_STARTED = re.compile(
 
 
 def own_words(text: str, given: Iterable[str]) -> str:
-    """What a program says by itself; spaces stand for everything else, so that no byte and no line changes its place.
+    """Return the program's own words. Spaces replace everything else, so that bytes and lines keep their positions.
 
-    Blank are `given` words (URIs, secrets, paths): whoever repeats `s3://bucket/missing`, or prints a token with 503 in
-    it, has told no cause. So are traceback frames, lines marked INFO or DEBUG, numbers in groups (12:00:10.404), and
-    lines about a tool that could not be started.
+    Removes `given` words (URIs, secrets, paths), because a program that repeats `s3://bucket/missing`, or prints a
+    token with 503 in it, names no cause. Also removes traceback frames, lines marked INFO or DEBUG, numbers in groups
+    (12:00:10.404), and lines about a tool that could not start.
     """
     words = sorted(filter(None, given), key=len, reverse=True)
     for pattern in [*map(re.compile, map(re.escape, words)), _NOT_STARTED, _UNSAID]:
@@ -82,13 +81,13 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def termination_message(text: str) -> str:
-    """What the kubelet keeps of a log."""
+    """Return the part of a log that the kubelet keeps as the termination message."""
     lines = "".join(text.splitlines(keepends=True)[-TERMINATION_MESSAGE_LINES:])
     return lines.encode()[-TERMINATION_MESSAGE_BYTES:].decode(errors="replace")
 
 
 def fault_of(said: str, cause: str, spec: Spec) -> str | None:
-    """What is wrong with own words that should tell a cause of the spec; None when they tell it."""
+    """Describe why a program's own words do not name `cause`. None when they do."""
     if not spec.causes[cause].search(said):
         looked_for = "".join(f"\n    {pattern}" for pattern in spec.causes[cause].alternatives)
         return f"do not tell the cause: {cause}\n  looked for any of:{looked_for}"

@@ -1,4 +1,4 @@
-"""Pods as KServe's webhook leaves them, and as tests read them: containers, environment, mounts, volumes."""
+"""Pods as KServe's webhook returns them: containers, environment, mounts and volumes, for use in tests."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from scenarios.cluster.kubernetes import INITIALIZER, MODEL_SERVER, Object
 
 T = TypeVar("T")
 
-#: Where Kubernetes itself mounts a ServiceAccount's token into every container.
+#: Kubernetes mounts a ServiceAccount's token here in every container.
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 
 
 class Named(dict[str, T]):
-    """Parts of a pod by name. One that is asked for but missing raises RuleViolation: it is the pod that is wrong."""
+    """Parts of a pod by name. A missing name raises RuleViolation, because the pod is wrong, not the test."""
 
     def __init__(self, what: str, parts: Mapping[str, T]) -> None:
         super().__init__(parts)
@@ -29,7 +29,7 @@ class Named(dict[str, T]):
 
 @dataclass(frozen=True)
 class Mount:
-    """A volume in a container."""
+    """A volume mount of a container."""
 
     volume: str
     path: str
@@ -57,7 +57,7 @@ class Container:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables whose value stands in the pod."""
+        """Variables with a literal value in the pod: name -> value."""
         values = {one["name"]: one.get("value", "") for one in self._variables if not one.get("valueFrom")}
         return Named(f"variable with a value in {self.name}:", values)
 
@@ -70,7 +70,7 @@ class Container:
 
     @property
     def variables(self) -> list[str]:
-        """The names of all variables, as often as they are there."""
+        """The names of all variables, including duplicates."""
         return [one["name"] for one in self._variables]
 
     @property
@@ -105,7 +105,7 @@ class Container:
 class InjectedPod:
     """A pod as the API server would store it.
 
-    why_not  says why the webhook left a pod like this alone, as far as the cluster's configuration tells.
+    why_not  explains why the webhook skipped the pod, as far as the cluster's configuration shows.
     """
 
     manifest: Object
@@ -128,7 +128,7 @@ class InjectedPod:
         return [one.name for one in self.init_containers]
 
     def container(self, name: str) -> Container:
-        """The container of that name, started before or with the others. Raises RuleViolation."""
+        """Return the container or init container of that name. Raises RuleViolation when there is none."""
         for one in [*self.containers, *self.init_containers]:
             if one.name == name:
                 return one
@@ -138,7 +138,7 @@ class InjectedPod:
 
     @property
     def initializer(self) -> Container:
-        """The one init container that downloads the model. Raises RuleViolation, with the reason why there is none."""
+        """The init container that downloads the model. Raises RuleViolation, with the reason, when there is none."""
         found = [one for one in self.init_containers if one.name == INITIALIZER]
         if not found:
             raise RuleViolation(f"no init container {INITIALIZER} was injected ({self.why_not()})")

@@ -1,4 +1,4 @@
-"""A test's own part of a store, and the small models that it is filled with."""
+"""Give each test its own part of a store, and put small models into it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Sample:
-    """A model in the store: its URI, and what has to arrive."""
+    """A model in the store: its URI and the files that must arrive."""
 
     uri: str
     tree: Mapping[str, bytes]
 
 
 def partition(run: Run, store: str, folder: Path) -> Store:
-    """A part of `store` that no other test uses. Its files are in `folder`, or with a cluster where nodes see them."""
+    """Return a part of `store` for one test. Its files are in `folder`, or, with a cluster, where nodes see them."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     case = f"case-{worker}-{next(_numbers)}"
     folder = run.case_folder(case, folder)
@@ -33,6 +33,6 @@ def partition(run: Run, store: str, folder: Path) -> Store:
 
 
 def deposit(store: Store, tree: Mapping[str, bytes], single: str) -> Sample:
-    """Put `tree` where it can be fetched from as a whole, or else its file `single`."""
+    """Put `tree` into the store. If the store serves only single files, the sample is the file `single`."""
     store.put_sample(tree)
     return Sample(store.sample_uri(single), tree if store.folders else {single: tree[single]})

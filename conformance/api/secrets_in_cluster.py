@@ -1,4 +1,4 @@
-"""Secrets and ServiceAccounts as users make them, for the tests of injected credentials."""
+"""Create Secrets and ServiceAccounts as users do, for the tests of injected credentials."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AZURE = {
 
 
 def new_secret(admission: Admission, data: Mapping[str, str], **annotations: str) -> str:
-    """A new Secret's name; annotations as `s3_endpoint="..."`."""
+    """Create a Secret and return its name. Give annotations as `s3_endpoint="..."`."""
     name = admission.name("keys")
     named = {f"{SERVING}/{key.replace('_', '-')}": value for key, value in annotations.items()}
     admission.create(secret(name, data, named))
@@ -30,14 +30,14 @@ def new_secret(admission: Admission, data: Mapping[str, str], **annotations: str
 
 
 def new_account(admission: Admission, secrets: Sequence[str], annotations: Mapping[str, str] | None = None) -> str:
-    """A new ServiceAccount's name."""
+    """Create a ServiceAccount and return its name."""
     name = admission.name("account")
     admission.create(service_account(name, secrets, annotations))
     return name
 
 
 def inject_with(admission: Admission, data: Mapping[str, str], **annotations: str) -> tuple[InjectedPod, str]:
-    """A pod whose account has one Secret, and the Secret's name."""
+    """Return the admitted pod of a ServiceAccount with one new Secret, and the Secret's name."""
     name = new_secret(admission, data, **annotations)
     pod = admission.inject(serviceAccountName=new_account(admission, [name]))
     leaked = [value for value in data.values() if value.startswith("canary") and value in json.dumps(pod.spec)]

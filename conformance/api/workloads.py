@@ -1,7 +1,7 @@
-"""What is downloaded while it is measured, and over which line.
+"""The models and throttled links of measured downloads.
 
-Sizes and speeds are chosen so that the line, not this machine, is what a client waits for: on a busy machine the time
-of a transfer is nearly that of an idle one.
+The sizes and rates make the link the bottleneck, not this machine. Therefore a transfer takes nearly the same time on
+a busy machine as on an idle one.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _BLOCK = 1 * MIB
 
 @dataclass(frozen=True)
 class Workload:
-    """A model, the line that it comes over (None: nothing between), and what arrives where it is no plain copy.
+    """A model, the throttled link that it passes (None: no throttling), and the files that must arrive.
 
-    name       also the file that keeps its samples.
-    make       relative path -> content, below the folder that is fetched.
-    compared   whether the reference client fetches it too.
-    unpacked   what has to arrive instead.
+    name       also the name of the file that keeps its samples.
+    make       returns relative path -> content, below the folder that the call fetches.
+    compared   whether the reference client also fetches it.
+    unpacked   the files that must arrive, if they differ from those in the store.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Workload:
     unpacked: Callable[[], Mapping[str, bytes]] | None = None
 
     def expected(self) -> dict[str, bytes]:
-        """Relative path -> sha256 of what has to arrive."""
+        """Return relative path -> sha256 of the files that must arrive."""
         tree = (self.unpacked or self.make)()
         return {path: hashlib.sha256(content).digest() for path, content in tree.items()}
 
 
 def _content(size: int, seed: int) -> bytes:
-    """`size` bytes, the same in every run; of more than one block only the seed's first bytes are fresh."""
+    """Return `size` bytes for `seed`, the same in every run. Content longer than one block repeats the first block."""
     fresh = noise(min(size, _BLOCK), seed)
     return (fresh * (size // len(fresh) + 1))[:size]
 
@@ -51,12 +51,12 @@ def _files(count: int, size: int) -> Callable[[], Mapping[str, bytes]]:
     return lambda: {f"part-{n // 100}/{n:04}.bin": _content(size, n) for n in range(count)}
 
 
-#: 1 KiB: what is left of a call when there is next to nothing to transfer.
+#: 1 KiB: shows the cost of a call that transfers almost nothing.
 TINY = Workload("tiny", _files(1, 1024), compared=True)
 LARGE = Workload("large", _files(1, 12 * MIB), ThrottledLink(8_000_000), compared=True)
 SHARDS = Workload("shards", _files(8, 1 * MIB), ThrottledLink(1_500_000), compared=True)
 SMALL = Workload("small", _files(24, 4096), ThrottledLink(20_000_000, delay_s=0.15), compared=True)
 MANY = Workload("many", _files(500, 4096))
-#: As much as an emulator that keeps its objects in memory carries well.
+#: The largest model that an emulator with in-memory objects handles well.
 HUGE = Workload("huge", _files(1, 192 * MIB), compared=True)
 ARCHIVE = Workload("archive", lambda: {"model.tar": tar(_files(1, 48 * MIB)())}, unpacked=_files(1, 48 * MIB))

@@ -1,4 +1,4 @@
-"""Archives: unpacked when they are all there is, kept otherwise, and never a way out of the destination."""
+"""Archives: the initializer unpacks a single archive, keeps others packed, and writes only below the destination."""
 
 import gzip
 import tarfile
@@ -21,7 +21,7 @@ def _member(name: str) -> tarfile.TarInfo:
     return member
 
 
-#: Archives with a member that leads out of the destination, and the file name that they come under.
+#: case -> (file name, archive with a member whose path or link leads out of the destination).
 ESCAPES = {
     "tar-parent": ("m.tar", tar_of([(_member("../evil"), _EVIL)])),
     "tar-absolute": ("m.tar", tar_of([(_member("/mnt/evil"), _EVIL)])),
@@ -34,7 +34,7 @@ ESCAPES = {
 @rule("ARCH-001")
 @pytest.mark.parametrize("suffix", ["tar", "tgz", "tar.gz", "zip"])
 def test_a_single_archive_is_unpacked(store: Store, initializer: Fetcher, suffix: str) -> None:
-    """The archive's members arrive, the archive does not stay."""
+    """The archive's members arrive and the archive itself does not."""
     store.put({f"model/m.{suffix}": archive(suffix, MODEL)})
     assert initializer.fetch(store.uri(f"model/m.{suffix}"), way="archive").tree == MODEL
 
@@ -42,7 +42,7 @@ def test_a_single_archive_is_unpacked(store: Store, initializer: Fetcher, suffix
 @rule("ARCH-002")
 @pytest.mark.parametrize("suffixes", [("zip", "tar.gz"), ("tar.gz", "zip")], ids=["zip-tar.gz", "tar.gz-zip"])
 def test_two_archives_stay_packed(store: Store, initializer: Fetcher, suffixes: tuple[str, str]) -> None:
-    """Nobody can tell which of two archives is the model, whichever is listed first."""
+    """The initializer cannot know which of two archives is the model, in either listing order."""
     tree = {f"{name}.{suffix}": archive(suffix, MODEL) for name, suffix in zip("ab", suffixes, strict=True)}
     store.put({f"model/{name}": content for name, content in tree.items()})
     assert initializer.fetch(store.uri("model")).tree == tree
@@ -50,7 +50,7 @@ def test_two_archives_stay_packed(store: Store, initializer: Fetcher, suffixes: 
 
 @rule("ARCH-003")
 def test_an_archive_beside_other_files_stays_packed(store: Store, initializer: Fetcher) -> None:
-    """An archive among a model's files is one of its files."""
+    """An archive next to other files is one of the model's files."""
     tree = {"vocab.zip": archive("zip", MODEL), "weights.bin": b"w"}
     store.put({f"model/{name}": content for name, content in tree.items()})
     assert initializer.fetch(store.uri("model")).tree == tree
@@ -58,7 +58,7 @@ def test_an_archive_beside_other_files_stays_packed(store: Store, initializer: F
 
 @rule("ARCH-004")
 def test_a_gzip_file_that_is_no_tar_stays_as_it_is(store: Store, initializer: Fetcher) -> None:
-    """joblib and pickle write `.gz` files of their own."""
+    """joblib and pickle write `.gz` files that are not tar archives."""
     content = gzip.compress(b"joblib", mtime=0)
     store.put({"model/m.joblib.gz": content})
     assert initializer.fetch(store.uri("model/m.joblib.gz")).tree == {"m.joblib.gz": content}
@@ -67,7 +67,7 @@ def test_a_gzip_file_that_is_no_tar_stays_as_it_is(store: Store, initializer: Fe
 @rule("ARCH-005")
 @pytest.mark.parametrize("suffix", ["tar", "tar.gz", "zip"])
 def test_a_corrupt_archive_is_an_error(store: Store, initializer: Fetcher, suffix: str) -> None:
-    """The first half of an archive, as a broken upload leaves it; the cut goes through a member's content."""
+    """The store has only the first half of an archive, as after a broken upload. The cut is in a member's content."""
     whole = archive(suffix, {"weights.bin": noise(40_000)})
     store.put({f"model/m.{suffix}": whole[: len(whole) // 2]})
     initializer.fetch(store.uri(f"model/m.{suffix}"), way="archive").assert_refused()
@@ -76,7 +76,7 @@ def test_a_corrupt_archive_is_an_error(store: Store, initializer: Fetcher, suffi
 @rule("ARCH-006")
 @pytest.mark.parametrize("case", ESCAPES)
 def test_no_member_leaves_the_destination(store: Store, initializer: Fetcher, case: str) -> None:
-    """Whatever becomes of the member, nothing is written or linked outside, and nothing outside is read."""
+    """The initializer may reject the member or not, but it writes, links and reads nothing outside the destination."""
     initializer.needs_sandbox()
     name, content = ESCAPES[case]
     store.put({f"model/{name}": content})
@@ -92,7 +92,7 @@ def test_no_member_leaves_the_destination(store: Store, initializer: Fetcher, ca
 
 @rule("ARCH-007")
 def test_what_an_archive_brings_can_be_read(store: Store, initializer: Fetcher) -> None:
-    """A member packed with mode 0200 is of no use to a model server of another user."""
+    """The model server runs as another user and cannot read a member that keeps its packed mode 0200."""
     store.put({"model/m.tar": tar({"weights.bin": b"w", "x.bin": b"x"}, permissions=0o200)})
     run = initializer.fetch(store.uri("model/m.tar"), way="archive")
     assert run.tree == {"weights.bin": b"w", "x.bin": b"x"}
@@ -103,7 +103,7 @@ def test_what_an_archive_brings_can_be_read(store: Store, initializer: Fetcher) 
 @rule("ARCH-008")
 @pytest.mark.parametrize("case", ["presigned", "in-query"])
 def test_an_archive_behind_a_query_is_unpacked(store: HTTP, initializer: Fetcher, case: str) -> None:
-    """Presigned URLs end in a signature, artifact servers take the file's name as a parameter."""
+    """Presigned URLs end in a signature, and artifact servers take the file name as a query parameter."""
     content = archive("tar.gz", MODEL)
     if case == "presigned":
         uri, _ = store.presigned("model/m.tar.gz", content)
@@ -115,6 +115,6 @@ def test_an_archive_behind_a_query_is_unpacked(store: HTTP, initializer: Fetcher
 @rule("ARCH-009")
 @pytest.mark.parametrize("suffix", ["tar.gz", "zip"])
 def test_an_archive_of_any_content_type_is_unpacked(store: HTTP, initializer: Fetcher, suffix: str) -> None:
-    """What the server takes it for is the server's business."""
+    """The server sends `application/octet-stream`. The initializer still recognizes the archive."""
     uri = store.serve(f"model/m.{suffix}", archive(suffix, MODEL), content_type="application/octet-stream")
     assert initializer.fetch(uri, way="archive").tree == MODEL

@@ -1,4 +1,4 @@
-"""The calling contract: arguments, destinations, exit code, signals, and nothing beside the destination."""
+"""The calling contract: arguments, destinations, exit codes, signals, and no writes outside the destination."""
 
 import re
 import time
@@ -13,9 +13,9 @@ from scenarios.cluster.waiting import wait
 from scenarios.initializers.base import DEST, Conditions
 from scenarios.stores.base import Store
 
-#: Seconds that a terminated container has before the kubelet kills it is 30 by default; a third of it is asked for.
+#: The kubelet kills a container 30 s after SIGTERM by default. The rule allows a third of that, in seconds.
 TERMINATION_S = 10.0
-#: Seconds that a call may take that is terminated.
+#: Time limit of a call that the suite terminates, in seconds.
 TERMINATED_S = 30.0
 
 
@@ -26,7 +26,7 @@ TERMINATED_S = 30.0
     ids=["none", "one", "three", "five"],
 )
 def test_wrong_arguments_are_refused_with_the_usage(initializer: Fetcher, arguments: tuple[str, ...]) -> None:
-    """Neither nothing, a lone source nor an odd number of arguments is a call."""
+    """No arguments, a source without a destination, and any odd number of arguments are errors."""
     run = initializer.call(*arguments)
     run.assert_refused()
     assert not run.outcome.unexpected_writes, f"written: {', '.join(run.outcome.unexpected_writes)}"
@@ -34,7 +34,7 @@ def test_wrong_arguments_are_refused_with_the_usage(initializer: Fetcher, argume
 
 @rule("CONTRACT-002")
 def test_several_pairs(store: Store, initializer: Fetcher) -> None:
-    """Three sources of one store, each into its own destination."""
+    """Three sources in one store go into three destinations."""
     names = ("first", "other", "third")
     store.put({f"{name}/only.bin": name.encode() for name in names})
     run = initializer.fetch(*(store.model_uri(name, "only.bin") for name in names))
@@ -45,7 +45,7 @@ def test_several_pairs(store: Store, initializer: Fetcher) -> None:
 @rule("CONTRACT-003")
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "middle", "last"])
 def test_one_failing_pair_fails_the_call(store: Store, initializer: Fetcher, sample: Sample, place: int) -> None:
-    """Of three sources one is not there."""
+    """One of three sources does not exist."""
     uris = [sample.uri] * 2
     uris.insert(place, store.absent())
     initializer.fetch(*uris).assert_refused()
@@ -53,7 +53,7 @@ def test_one_failing_pair_fails_the_call(store: Store, initializer: Fetcher, sam
 
 @rule("CONTRACT-004")
 def test_missing_parents_are_made(initializer: Fetcher, sample: Sample) -> None:
-    """`/mnt/models/a/b` where not even `a` exists; the model server's user has to pass through `a`."""
+    """For `/mnt/models/a/b`, the initializer creates `a`, and the model server's user can enter it."""
     run = initializer.fetch(sample.uri, dest=f"{DEST}/a/b", present={DEST: {}})
     assert run.tree == sample.tree
     mode = run.entries(DEST)["a"].mode
@@ -62,7 +62,7 @@ def test_missing_parents_are_made(initializer: Fetcher, sample: Sample) -> None:
 
 @rule("CONTRACT-005")
 def test_what_lies_in_the_destination_stays(initializer: Fetcher, sample: Sample) -> None:
-    """A runtime's own files in the volume survive the download, those in a folder of the model too."""
+    """A runtime's own files in the volume survive the download, including those in a folder of the model."""
     before = {"runtime/settings.json": b"{}", "notes.txt": b"keep", "weights/notes.txt": b"keep"}
     run = initializer.fetch(sample.uri, present={DEST: before})
     assert run.tree == {**sample.tree, **before}
@@ -71,7 +71,7 @@ def test_what_lies_in_the_destination_stays(initializer: Fetcher, sample: Sample
 @rule("CONTRACT-005")
 @pytest.mark.usefixtures("sample")
 def test_what_lies_in_the_destination_survives_a_failure(store: Store, initializer: Fetcher) -> None:
-    """Whoever clears away half a model leaves alone what was there before."""
+    """An initializer that removes a partial model keeps the files that existed before."""
     before = {"runtime/settings.json": b"{}", "notes.txt": b"keep"}
     run = initializer.fetch(store.absent(), present={DEST: before})
     run.require()
@@ -88,14 +88,14 @@ def test_a_trailing_slash_on_the_destination(initializer: Fetcher, sample: Sampl
 
 @rule("CONTRACT-007")
 def test_a_second_run_on_the_same_destination(initializer: Fetcher, sample: Sample) -> None:
-    """A node restarts: the init container runs again on the volume that it filled."""
+    """After a node restarts, the init container runs again on the volume that it filled."""
     assert initializer.fetch(sample.uri).tree == sample.tree
     assert initializer.fetch(sample.uri, again=True).tree == sample.tree
 
 
 @rule("CONTRACT-008")
 def test_another_user_can_read_the_model(initializer: Fetcher, sample: Sample) -> None:
-    """The model server runs as a user of its own: files need o+r, folders o+rx, the destination itself too."""
+    """The model server runs as another user: it needs o+r on files and o+rx on folders, including the destination."""
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
     found = [(path, entry.mode, 0o005 if entry.content is None else 0o004) for path, entry in run.entries().items()]
@@ -106,7 +106,7 @@ def test_another_user_can_read_the_model(initializer: Fetcher, sample: Sample) -
 
 @rule("CONTRACT-009")
 def test_nothing_is_written_elsewhere(initializer: Fetcher, sample: Sample) -> None:
-    """Only the destination and /tmp are there to be written on a read-only root file system."""
+    """On a read-only root file system, only the destination and /tmp are writable."""
     initializer.needs_sandbox()
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
@@ -117,7 +117,7 @@ def test_nothing_is_written_elsewhere(initializer: Fetcher, sample: Sample) -> N
 
 @rule("CONTRACT-009")
 def test_nothing_is_written_to_the_store(store: Store, initializer: Fetcher, sample: Sample) -> None:
-    """Its credentials may allow more than it needs; a lock beside the model is a file of the model for the next one."""
+    """The credentials may allow writes. A lock file next to the model becomes a model file for the next download."""
     assert initializer.fetch(sample.uri).tree == sample.tree
     written = [f"{one.method} {one.path}" for one in store.requests() if one.method in {"PUT", "PATCH", "DELETE"}]
     assert not written, f"written to the store: {', '.join(written)}"
@@ -125,7 +125,7 @@ def test_nothing_is_written_to_the_store(store: Store, initializer: Fetcher, sam
 
 @rule("CONTRACT-010")
 def test_sigterm_ends_the_download(store: Store, initializer: Fetcher, silence: Silence) -> None:
-    """The pod is deleted while the store does not answer."""
+    """Kubernetes deletes the pod while the store does not answer."""
     uri, access = store.unreachable(silence.address)
     run = initializer.fetch(
         uri, access=access, conditions=Conditions(terminate_when=silence.asked), timeout_s=TERMINATED_S
@@ -142,7 +142,7 @@ def test_sigterm_ends_the_download(store: Store, initializer: Fetcher, silence: 
 @rule("CONTRACT-011")
 @pytest.mark.usefixtures("sample")
 def test_the_last_words_tell_what_failed(store: Store, initializer: Fetcher) -> None:
-    """Users see no more than the termination message: it names the missing path and says that it is missing."""
+    """Users see only the termination message: it names the missing path and says that the path is missing."""
     run = initializer.fetch(store.absent("absent-model"))
     run.assert_failed()
     run.assert_last_words(names="absent-model")
@@ -151,7 +151,7 @@ def test_the_last_words_tell_what_failed(store: Store, initializer: Fetcher) -> 
 
 @rule("CONTRACT-012")
 def test_success_says_how_long_it_took(initializer: Fetcher, sample: Sample) -> None:
-    """The time to load a model is looked up in this log."""
+    """Operators look up the load time of a model in this log."""
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
     assert re.search(r"\d(\.\d+)? ?(s|sec|seconds)\b(?!/)", run.output), "no duration in seconds in the output"
@@ -159,7 +159,7 @@ def test_success_says_how_long_it_took(initializer: Fetcher, sample: Sample) -> 
 
 @rule("CONTRACT-013")
 def test_nothing_outlives_the_call(initializer: Fetcher, sample: Sample) -> None:
-    """No helper process keeps the pod's init container busy or lingers in its namespace."""
+    """No helper process keeps the init container running or stays in the pod's process namespace."""
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
     assert not run.outcome.leftover_processes, f"still running: {', '.join(run.outcome.leftover_processes)}"
@@ -167,15 +167,16 @@ def test_nothing_outlives_the_call(initializer: Fetcher, sample: Sample) -> None
 
 @rule("CONTRACT-014")
 def test_no_network(initializer: Fetcher, sample: Sample) -> None:
-    """An air-gapped cluster; clients that look for credentials or a newer release of theirs find nobody."""
+    """In an air-gapped cluster, clients find no metadata service for credentials and no server with newer releases."""
     assert initializer.fetch(sample.uri, conditions=Conditions(offline=True)).tree == sample.tree
 
 
 @rule("CONTRACT-015")
 def test_a_newer_version(store: Store, initializer: Fetcher, sample: Sample) -> None:
-    """The model was trained anew and has the same names and sizes; the container starts a second time.
+    """A retrained model has the same file names and sizes, and the container starts a second time.
 
-    Stores tell the time of a change in whole seconds (RFC 9110, 5.6.7), so the second one is newer by one at least.
+    Stores report modification times in whole seconds (RFC 9110, 5.6.7), so the test waits for the next second.
+    newer.
     """
     second = int(time.time())
     assert initializer.fetch(sample.uri).tree == sample.tree
@@ -187,5 +188,5 @@ def test_a_newer_version(store: Store, initializer: Fetcher, sample: Sample) -> 
 
 @rule("CONTRACT-016")
 def test_any_user_on_a_read_only_root(initializer: Fetcher, sample: Sample) -> None:
-    """OpenShift's restricted pods: the home that the image names is not there or nobody's to write."""
+    """In OpenShift's restricted pods, the home directory of the image is missing or not writable."""
     assert initializer.fetch(sample.uri, conditions=Conditions(confined=True)).tree == sample.tree

@@ -1,4 +1,4 @@
-"""Credentials: what lets an initializer in, and what it must keep to itself."""
+"""Credentials: which ones give access to a store, and which ones must not leak."""
 
 from urllib.parse import urlsplit
 
@@ -27,32 +27,32 @@ _PRINCIPAL = {
 
 @rule("CRED-001")
 def test_valid_credentials_open_private_content(store: Store, initializer: Fetcher, sample: Sample) -> None:
-    """The environment and files of the store's Secret, as the webhook injects them."""
+    """The call has the environment and files of the store's Secret, as the webhook injects them."""
     assert initializer.fetch(sample.uri, access=store.private(), way="private").tree == sample.tree
 
 
 @rule("CRED-002")
 def test_public_content_needs_no_credentials(store: Store, initializer: Fetcher, sample: Sample) -> None:
-    """Public buckets and repositories are where examples live."""
+    """Most examples use public buckets and repositories."""
     assert initializer.fetch(sample.uri, access=store.access("anonymous")).tree == sample.tree
 
 
 @rule("CRED-003")
 def test_temporary_credentials_with_a_session_token(store: S3, initializer: Fetcher, sample: Sample) -> None:
-    """What STS gives out: key, secret and session token, which work together only."""
+    """STS issues an access key, a secret key and a session token, which are valid only together."""
     assert initializer.fetch(sample.uri, access=store.access("session")).tree == sample.tree
 
 
 @rule("CRED-017")
 def test_headers_go_to_their_host(store: HTTP, initializer: Fetcher) -> None:
-    """`<host>-headers` holds what a private artifact store asks for."""
+    """`<host>-headers` holds the HTTP headers that a private artifact store requires."""
     uri = store.serve("model/m.bin", b"m", headers_required=HEADERS)
     assert initializer.fetch(uri, access=store.sending(HEADERS)).tree == {"m.bin": b"m"}
 
 
 @rule("CRED-018")
 def test_headers_go_to_no_other_host(store: HTTP, initializer: Fetcher) -> None:
-    """Artifact stores redirect to a delivery network, which has no business with the key."""
+    """Artifact stores redirect to a content delivery network, which must not receive the key."""
     store.put({"far/m.bin": b"m"})
     uri = store.serve("model/m.bin", redirect_to=store.url("far/m.bin", host=OTHER_HOST))
     assert initializer.fetch(uri, access=store.sending(HEADERS)).tree == {"m.bin": b"m"}
@@ -63,7 +63,7 @@ def test_headers_go_to_no_other_host(store: HTTP, initializer: Fetcher) -> None:
 
 @rule("CRED-019")
 def test_a_mirror_is_the_only_hub(store: HuggingFace, initializer: Fetcher, sample: Sample) -> None:
-    """Behind a firewall there is only the mirror."""
+    """Behind a firewall, only the mirror is reachable."""
     access = store.mirrored()
     assert initializer.fetch(sample.uri, access=access).tree == sample.tree
     mirror = urlsplit(access.environment["HF_ENDPOINT"]).hostname
@@ -73,7 +73,7 @@ def test_a_mirror_is_the_only_hub(store: HuggingFace, initializer: Fetcher, samp
 
 @rule("CRED-020")
 def test_git_takes_the_user_from_the_url(store: Git, initializer: Fetcher, sample: Sample) -> None:
-    """The user's name is no secret and may stand in the storageUri; the password may not."""
+    """The user name is not a secret and may be in the storageUri. The password must not be."""
     access = store.access()
     user, uri = access.environment["GIT_USERNAME"], sample.uri
     bare = access.without("GIT_USERNAME")
@@ -82,7 +82,7 @@ def test_git_takes_the_user_from_the_url(store: Git, initializer: Fetcher, sampl
 
 @rule("CRED-023")
 def test_a_query_in_the_uri_reaches_the_store(store: Store, initializer: Fetcher) -> None:
-    """Presigned: whoever has the whole URI may read, and nothing else is needed."""
+    """A presigned URI grants read access without other credentials."""
     uri, _ = store.presigned("model/m.bin", b"m")
     assert initializer.fetch(uri, access=Access()).tree == {"m.bin": b"m"}
 
@@ -90,7 +90,7 @@ def test_a_query_in_the_uri_reaches_the_store(store: Store, initializer: Fetcher
 @rule("CRED-024")
 @pytest.mark.parametrize("prefix", ["AZURE", "AZ"], ids=["current", "legacy"])
 def test_a_service_principal_is_asked_for_in_its_tenant(store: AzureBlob, initializer: Fetcher, prefix: str) -> None:
-    """The identity service is asked for a token of that tenant (what it answers is not under test)."""
+    """The initializer requests a token for that tenant. The test does not judge the identity service's answer."""
     store.put(under("model", MODEL))
     principal = {f"{prefix}_{name}": f"{value}-{store.case}" for name, value in _PRINCIPAL.items()}
     initializer.fetch(store.uri("model"), access=store.access("none"), environment=principal, timeout_s=120)
@@ -103,7 +103,7 @@ def test_a_service_principal_is_asked_for_in_its_tenant(store: AzureBlob, initia
 @rule("CRED-025")
 @pytest.mark.parametrize("kind", ["valid", "wrong"], ids=["success", "failure"])
 def test_no_credential_is_printed(store: Store, initializer: Fetcher, sample: Sample, kind: str) -> None:
-    """Output ends in logs and in the pod's status, where everybody reads it."""
+    """The output ends up in logs and in the pod's status, which many users can read."""
     access = store.private() if kind == "valid" else store.access("wrong")
     run = initializer.fetch(sample.uri, access=access, way="private", timeout_s=150)
     run.assert_secret()
@@ -115,7 +115,7 @@ def test_no_credential_is_printed(store: Store, initializer: Fetcher, sample: Sa
 
 @rule("CRED-025", stores=("presigned",))
 def test_no_signature_is_printed(store: Store, initializer: Fetcher) -> None:
-    """A presigned URI is a credential: its signature has no place in the log."""
+    """A presigned URI is a credential: the log must not contain its signature."""
     uri, signature = store.presigned("model/m.bin", b"m")
     run = initializer.fetch(uri, access=Access(secrets=(signature,)))
     run.assert_secret()
@@ -125,7 +125,7 @@ def test_no_signature_is_printed(store: Store, initializer: Fetcher) -> None:
 @rule("CRED-026")
 @pytest.mark.parametrize("allowed", [True, False], ids=["allowed", "not-allowed"])
 def test_an_insecure_registry_must_be_allowed(store: OCI, initializer: Fetcher, sample: Sample, allowed: bool) -> None:
-    """A registry whose identity cannot be verified is used only when the operator said so."""
+    """The initializer uses a registry whose identity it cannot verify only if the operator allows it."""
     uri = sample.uri.replace(urlsplit(sample.uri).netloc, urlsplit(store.server.url).netloc)
     environment = {"KSERVE_OCI_INSECURE_REGISTRY": "true"} if allowed else {}
     run = initializer.fetch(uri, access=store.access("anonymous"), environment=environment, trust=False)

@@ -1,4 +1,4 @@
-"""The model registry: which registry is asked, what is taken from it, and what is said where there is nothing."""
+"""The model registry: which registry the initializer asks, which artifact it takes, and what it reports on errors."""
 
 from http import HTTPStatus
 from tarfile import TarInfo
@@ -14,10 +14,10 @@ from scenarios.network.view import Gateway
 from scenarios.stores.base import NOBODY
 from scenarios.stores.model_registry import ModelRegistry
 
-#: Seconds after which a call has to have ended, whatever the registry does.
+#: A call must end within this many seconds, whatever the registry does.
 BOUNDED_S = 120.0
 
-#: What is registered, oldest first, and what has to be delivered without a version.
+#: case -> registered versions, oldest first. Without a version in the URI, the last one must arrive.
 NEWEST = {"numbers": ("v1", "v2", "v10"), "patched-late": ("2.0", "1.1")}
 
 INCOMPLETE = ["version", "artifact", "model-artifact", "uri"]
@@ -27,7 +27,7 @@ INCOMPLETE = ["version", "artifact", "model-artifact", "uri"]
 @pytest.mark.parametrize("path", ["model/v1", "model"], ids=["version", "newest"])
 @pytest.mark.parametrize("named", [False, True], ids=["variable", "uri"])
 def test_ways_to_name_a_model(store: ModelRegistry, initializer: Fetcher, path: str, named: bool) -> None:
-    """The registry is named by the variable, or by the URI while the variable leads nowhere."""
+    """The environment variable names the registry, or the URI does while the variable points to an unreachable host."""
     store.put(under("model", MODEL))
     uri = store.uri_with_host(path) if named else store.uri(path)
     variable = {"MODEL_REGISTRY_BASE_URL": NOBODY} if named else {}
@@ -37,7 +37,7 @@ def test_ways_to_name_a_model(store: ModelRegistry, initializer: Fetcher, path: 
 @rule("MR-002")
 @pytest.mark.parametrize("path", ["model/v1", "model"], ids=["version", "newest"])
 def test_a_registry_in_a_namespace(store: ModelRegistry, initializer: Fetcher, path: str) -> None:
-    """Every team has a registry in its own namespace."""
+    """Each team has a registry in its own namespace."""
     store.put(under("model", MODEL))
     uri = f"{store.uri(path)}?namespace={store.case}"
     assert initializer.fetch(uri, access=store.in_namespace()).tree == MODEL
@@ -46,7 +46,7 @@ def test_a_registry_in_a_namespace(store: ModelRegistry, initializer: Fetcher, p
 @rule("MR-003")
 @pytest.mark.parametrize("namespace", ["a.b", "team/../other", "-"], ids=["dot", "slash", "dash"])
 def test_a_namespace_that_is_none(store: ModelRegistry, initializer: Fetcher, namespace: str) -> None:
-    """The default registry has a model of that name too, of another team."""
+    """The default registry has another team's model of the same name."""
     store.put(under("model", MODEL))
     run = initializer.fetch(f"{store.uri('model')}?namespace={namespace}")
     run.assert_refused()
@@ -56,7 +56,7 @@ def test_a_namespace_that_is_none(store: ModelRegistry, initializer: Fetcher, na
 @rule("MR-004")
 @pytest.mark.parametrize("versions", NEWEST.values(), ids=NEWEST)
 def test_the_newest_version(store: ModelRegistry, initializer: Fetcher, versions: tuple[str, ...]) -> None:
-    """v10 follows v2, and a patch of an old line comes after the new line's first release."""
+    """v10 is newer than v2, and a patch of an old line can be newer than the first release of the new line."""
     for version in versions:
         store.put({"model/which.txt": version.encode()}, version)
     assert initializer.fetch(store.uri("model")).tree == {"which.txt": versions[-1].encode()}
@@ -64,14 +64,14 @@ def test_the_newest_version(store: ModelRegistry, initializer: Fetcher, versions
 
 @rule("MR-005")
 def test_a_document_beside_the_model(store: ModelRegistry, initializer: Fetcher, sample: Sample) -> None:
-    """A model card is registered after the model."""
+    """The registry has a model card that was registered after the model."""
     store.add_artifact("https://docs.example/card.md", name="card", kind="doc-artifact")
     assert initializer.fetch(sample.uri).tree == sample.tree
 
 
 @rule("MR-006")
 def test_the_newest_model_artifact(store: ModelRegistry, initializer: Fetcher) -> None:
-    """The content has moved, and was registered once more."""
+    """The content moved, and its new location was registered."""
     store.put({"model/which.txt": b"old"})
     store.content.put({"moved/which.txt": b"new"})
     store.add_artifact(store.content.uri("moved"), name="moved")
@@ -80,7 +80,7 @@ def test_the_newest_model_artifact(store: ModelRegistry, initializer: Fetcher) -
 
 @rule("MR-007")
 def test_a_version_that_does_not_exist(store: ModelRegistry, initializer: Fetcher) -> None:
-    """The model is there, with another version."""
+    """The model exists, but only with another version."""
     store.put(under("model", MODEL))
     initializer.fetch(store.uri("model/v2-retired")).assert_refused(names="v2-retired")
 
@@ -88,7 +88,7 @@ def test_a_version_that_does_not_exist(store: ModelRegistry, initializer: Fetche
 @rule("MR-008")
 @pytest.mark.parametrize("lacking", INCOMPLETE)
 def test_a_model_without_content(store: ModelRegistry, initializer: Fetcher, lacking: str) -> None:
-    """Somebody has registered the model and not gone on."""
+    """The registration of the model is incomplete."""
     store.add_model("model") if lacking == "version" else store.add_version("model", "v1")
     if lacking == "model-artifact":
         store.add_artifact("https://docs.example/card.md", name="card", kind="doc-artifact")
@@ -99,14 +99,14 @@ def test_a_model_without_content(store: ModelRegistry, initializer: Fetcher, lac
 
 @rule("MR-009")
 def test_a_registry_that_fails(store: ModelRegistry, initializer: Fetcher, sample: Sample) -> None:
-    """Its database is away."""
+    """The registry's database is down."""
     store.fail(HTTPStatus.INTERNAL_SERVER_ERROR)
     initializer.fetch(sample.uri, timeout_s=BOUNDED_S).assert_refused()
 
 
 @rule("MR-010")
 def test_a_registry_that_says_nothing(store: ModelRegistry, initializer: Fetcher, silence: Silence) -> None:
-    """A pod that hangs is restarted by nobody."""
+    """Kubernetes does not restart an init container that hangs."""
     uri, access = store.unreachable(silence.address)
     initializer.fetch(uri, access=access, timeout_s=BOUNDED_S).assert_refused()
 
@@ -116,14 +116,14 @@ def test_a_registry_that_says_nothing(store: ModelRegistry, initializer: Fetcher
 def test_a_registry_behind_a_proxy(
     store: ModelRegistry, initializer: Fetcher, sample: Sample, status: HTTPStatus
 ) -> None:
-    """An authenticating proxy stands before the registry."""
+    """An authenticating proxy in front of the registry rejects the request."""
     store.fail(status)
     initializer.fetch(sample.uri).assert_refused()
 
 
 @rule("MR-012")
 def test_an_artifact_of_an_unknown_scheme(store: ModelRegistry, initializer: Fetcher) -> None:
-    """Everything can be registered."""
+    """The registry accepts an artifact with any scheme."""
     store.add_artifact("carrier-pigeon://loft/model")
     initializer.fetch(store.uri("model")).assert_refused()
 
@@ -131,7 +131,7 @@ def test_an_artifact_of_an_unknown_scheme(store: ModelRegistry, initializer: Fet
 @rule("MR-013")
 @pytest.mark.parametrize("form", ["file", "archive"])
 def test_an_artifact_on_a_web_server(store: ModelRegistry, initializer: Fetcher, form: str) -> None:
-    """An artifact server, and no object store."""
+    """The artifact is on a web server instead of an object store."""
     file, content = (
         ("model.onnx", b"onnx") if form == "file" else ("model.tar.gz", tar({"1/model.onnx": b"onnx"}, mode="w:gz"))
     )
@@ -142,7 +142,7 @@ def test_an_artifact_on_a_web_server(store: ModelRegistry, initializer: Fetcher,
 
 @rule("MR-014")
 def test_an_artifact_of_a_single_file(store: ModelRegistry, initializer: Fetcher) -> None:
-    """Its URI names the object, not the folder that it lies in."""
+    """The artifact's URI names the object, not its folder."""
     store.content.put({"weights/model.onnx": b"onnx"})
     store.add_artifact(store.content.uri("weights/model.onnx"))
     assert initializer.fetch(store.uri("model")).tree == {"model.onnx": b"onnx"}
@@ -150,7 +150,7 @@ def test_an_artifact_of_a_single_file(store: ModelRegistry, initializer: Fetcher
 
 @rule("MR-015")
 def test_versions_whose_names_start_alike(store: ModelRegistry, initializer: Fetcher) -> None:
-    """1 and 10 lie side by side."""
+    """Versions 1 and 10 are in neighbouring folders."""
     store.put({"model/a.bin": b"1"}, "1")
     store.put({"model/b.bin": b"10"}, "10")
     assert initializer.fetch(store.uri("model/1")).tree == {"a.bin": b"1"}
@@ -158,7 +158,7 @@ def test_versions_whose_names_start_alike(store: ModelRegistry, initializer: Fet
 
 @rule("MR-016")
 def test_the_content_at_an_address(store: ModelRegistry, initializer: Fetcher, sample: Sample) -> None:
-    """Nobody has set S3_USER_VIRTUAL_BUCKET, as nobody has to for `s3://`."""
+    """S3_USER_VIRTUAL_BUCKET is not set, because `s3://` URIs do not need it either."""
     access = store.access().without("S3_USER_VIRTUAL_BUCKET")
     assert initializer.fetch(sample.uri, access=access).tree == sample.tree
 
@@ -167,7 +167,7 @@ def test_the_content_at_an_address(store: ModelRegistry, initializer: Fetcher, s
 @pytest.mark.parametrize("name", ["my model", "größe", "a+b&c=d"], ids=["space", "umlaut", "signs"])
 @pytest.mark.parametrize("part", ["model", "version"])
 def test_names_as_they_are_written(store: ModelRegistry, initializer: Fetcher, name: str, part: str) -> None:
-    """Registries take every name."""
+    """Registries accept any name."""
     model, version = (name, "v1") if part == "model" else ("model", name)
     store.content.put(under("content", MODEL))
     store.add_artifact(store.content.uri("content"), model, version)
@@ -179,7 +179,7 @@ def test_names_as_they_are_written(store: ModelRegistry, initializer: Fetcher, n
     ("name", "written"), [("my model", "my%20model"), ("org/model", "org%2Fmodel")], ids=["space", "slash"]
 )
 def test_names_percent_encoded(store: ModelRegistry, initializer: Fetcher, name: str, written: str) -> None:
-    """As everything else that calls itself a URI has it."""
+    """URIs percent-encode such names, so the initializer must decode them."""
     store.content.put(under("content", MODEL))
     store.add_artifact(store.content.uri("content"), name)
     assert initializer.fetch(store.uri(f"{written}/v1")).tree == MODEL
@@ -187,7 +187,7 @@ def test_names_percent_encoded(store: ModelRegistry, initializer: Fetcher, name:
 
 @rule("MR-019")
 def test_a_scheme_in_the_base_url(store: ModelRegistry, initializer: Fetcher, sample: Sample) -> None:
-    """The variable calls itself a URL."""
+    """The variable's name says URL, so users include the scheme."""
     run = initializer.fetch(sample.uri, environment={"MODEL_REGISTRY_BASE_URL": f"http://{store.host}"})
     if run.outcome.exit_code == 0:
         assert run.tree == sample.tree
@@ -197,19 +197,19 @@ def test_a_scheme_in_the_base_url(store: ModelRegistry, initializer: Fetcher, sa
 
 @rule("MR-020")
 def test_a_registry_over_tls(initializer: Fetcher, sample: Sample) -> None:
-    """The certificate is of the company's own authority."""
+    """The company's own certificate authority issued the registry's certificate."""
     assert initializer.fetch(sample.uri, environment={"MODEL_REGISTRY_SCHEME": "https"}).tree == sample.tree
 
 
 @rule("MR-021")
 def test_a_registry_of_an_unknown_authority(initializer: Fetcher, sample: Sample) -> None:
-    """Nobody said that this certificate is to be trusted."""
+    """No setting makes the initializer trust this certificate's authority."""
     initializer.fetch(sample.uri, environment={"MODEL_REGISTRY_SCHEME": "https"}, trust=False).assert_refused()
 
 
 @rule("MR-022")
 def test_a_name_is_no_host(store: ModelRegistry, initializer: Fetcher, gateway: Gateway) -> None:
-    """A Service of the namespace may bear the name of a model, and answer what it likes."""
+    """A Service in the namespace can have the same name as a model. The initializer must not contact it."""
     name = f"iris-{store.case}"
     store.put(under(name, MODEL))
     position = gateway.position()
@@ -220,7 +220,7 @@ def test_a_name_is_no_host(store: ModelRegistry, initializer: Fetcher, gateway: 
 
 @rule("MR-023")
 def test_a_link_in_an_archive(store: ModelRegistry, initializer: Fetcher) -> None:
-    """`latest -> v1.onnx` is how people name the current file."""
+    """Users point to the current file with a link such as `latest -> v1.onnx`."""
     file = TarInfo("v1.onnx")
     file.size = len(b"onnx")
     members = [(file, b"onnx"), (link("latest.onnx", "v1.onnx"), b"")]
@@ -230,7 +230,7 @@ def test_a_link_in_an_archive(store: ModelRegistry, initializer: Fetcher) -> Non
 
 @rule("MR-024")
 def test_the_log_names_the_artifact(store: ModelRegistry, initializer: Fetcher, sample: Sample) -> None:
-    """What runs in production is looked up there."""
+    """Operators look up in the log which artifact runs in production."""
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
     assert store.content.uri("model/v1") in run.output, "the artifact's URI is not in the output"
@@ -238,6 +238,6 @@ def test_the_log_names_the_artifact(store: ModelRegistry, initializer: Fetcher, 
 
 @rule("MR-025")
 def test_a_registry_that_cannot_be_reached(store: ModelRegistry, initializer: Fetcher) -> None:
-    """The Service has another name than the one that was configured."""
+    """The configured Service name does not exist."""
     uri, access = store.unreachable()
     initializer.fetch(uri, access=access, timeout_s=BOUNDED_S).assert_refused()

@@ -1,4 +1,4 @@
-"""STORAGE_ALLOW_PATTERNS and STORAGE_IGNORE_PATTERNS: which files of a model are wanted."""
+"""STORAGE_ALLOW_PATTERNS and STORAGE_IGNORE_PATTERNS select the files of a model."""
 
 import json
 
@@ -11,7 +11,7 @@ from scenarios.stores.base import Store
 
 TREE = {"config.json": b"{}", "a.safetensors": b"a", "b.bin": b"b", "onnx/c.onnx": b"c", "onnx/config.json": b"{}"}
 
-#: case -> (allowed, ignored, what is left of TREE)
+#: case -> (allowed, ignored, files of TREE that must arrive)
 PATTERNS = {
     "allow-json": (json.dumps(["*.safetensors", "config.json"]), None, ["a.safetensors", "config.json"]),
     "allow-commas": ("*.safetensors, config.json", None, ["a.safetensors", "config.json"]),
@@ -24,7 +24,7 @@ PATTERNS = {
 @rule("CRED-021")
 @pytest.mark.parametrize("case", PATTERNS)
 def test_patterns_choose_files(store: Store, initializer: Fetcher, case: str) -> None:
-    """Both variables, both notations, on the path below the model."""
+    """Both variables take both notations (JSON and commas) and match the path relative to the model."""
     allowed, ignored, left = PATTERNS[case]
     given = {"STORAGE_ALLOW_PATTERNS": allowed, "STORAGE_IGNORE_PATTERNS": ignored}
     store.put(under("model", TREE))
@@ -34,6 +34,6 @@ def test_patterns_choose_files(store: Store, initializer: Fetcher, case: str) ->
 
 @rule("CRED-022")
 def test_patterns_that_match_nothing(store: Store, initializer: Fetcher) -> None:
-    """A typing error in a pattern must not start a model server without a model."""
+    """A typo in a pattern must not start a model server without a model."""
     store.put(under("model", TREE))
     initializer.fetch(store.uri("model"), environment={"STORAGE_ALLOW_PATTERNS": "*.nothing"}).assert_refused()

@@ -1,4 +1,4 @@
-"""Placement: which file lies where below the destination."""
+"""Placement: the path of each file below the destination."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from scenarios.stores.webhdfs import WebHDFS
 
 @rule("PLACE-001")
 def test_a_folder_arrives_as_its_tree(store: Store, initializer: Fetcher) -> None:
-    """`.../model` puts what lies below `model/` at the same relative paths below the destination."""
+    """`.../model` delivers the files below `model/` at the same relative paths below the destination."""
     store.put(under("model", MODEL))
     assert initializer.fetch(store.uri("model")).tree == MODEL
 
@@ -38,14 +38,14 @@ def test_a_trailing_slash_makes_no_difference(store: Store, initializer: Fetcher
 
 @rule("PLACE-004")
 def test_a_single_file_arrives_under_its_own_name(store: Store, initializer: Fetcher) -> None:
-    """`.../1/saved_model.pb` arrives as `saved_model.pb`; what lies beside it does not."""
+    """`.../1/saved_model.pb` arrives as `saved_model.pb`, without the files next to it."""
     store.put({"tf/1/saved_model.pb": b"graph", "tf/1/variables/index": b"v"})
     assert initializer.fetch(store.uri("tf/1/saved_model.pb")).tree == {"saved_model.pb": b"graph"}
 
 
 @rule("PLACE-005")
 def test_a_single_file_comes_without_its_longer_sibling(store: Store, initializer: Fetcher) -> None:
-    """`.../m.bin` delivers neither `m.bin.bak` nor what lies below `m.bin.d/`."""
+    """`.../m.bin` delivers neither `m.bin.bak` nor the files below `m.bin.d/`."""
     store.put({"model/m.bin": b"m", "model/m.bin.bak": b"old", "model/m.bin.d/x": b"x"})
     assert initializer.fetch(store.uri("model/m.bin")).tree == {"m.bin": b"m"}
 
@@ -60,7 +60,7 @@ def test_the_root_is_a_folder_too(store: Store, initializer: Fetcher, slash: str
 
 @rule("PLACE-007")
 def test_a_repeated_segment_is_kept(store: Store, initializer: Fetcher) -> None:
-    """Only the leading `model/` is cut off, not every one."""
+    """The initializer removes only the leading `model/` from each path."""
     tree = {"model/model.bin": b"1", "model/model/model.bin": b"2", "x/model/y.bin": b"3"}
     store.put(under("model", tree))
     assert initializer.fetch(store.uri("model")).tree == tree
@@ -68,7 +68,7 @@ def test_a_repeated_segment_is_kept(store: Store, initializer: Fetcher) -> None:
 
 @rule("PLACE-008")
 def test_a_file_named_like_its_folder_keeps_its_place(store: Store, initializer: Fetcher) -> None:
-    """MLflow calls both the folder and the file `model`."""
+    """MLflow names both the folder and the file `model`."""
     tree = {"MLmodel": b"m", "model.pkl": b"p", "checkpoints/model.ckpt": b"c", "model": b"plain"}
     store.put(under("model", tree))
     assert initializer.fetch(store.uri("model")).tree == tree
@@ -76,7 +76,7 @@ def test_a_file_named_like_its_folder_keeps_its_place(store: Store, initializer:
 
 @rule("PLACE-009")
 def test_empty_files_are_files(store: Store, initializer: Fetcher) -> None:
-    """`__init__.py` of zero bytes makes a package a package."""
+    """An empty `__init__.py` makes a folder a Python package."""
     tree = {"pkg/__init__.py": b"", "pkg/code.py": b"pass\n"}
     store.put(under("model", tree))
     assert initializer.fetch(store.uri("model")).tree == tree
@@ -84,14 +84,14 @@ def test_empty_files_are_files(store: Store, initializer: Fetcher) -> None:
 
 @rule("PLACE-010")
 def test_directory_markers_are_not_files(store: Store, initializer: Fetcher) -> None:
-    """Consoles leave an object `model/1/` behind when a folder is made by hand."""
+    """Web consoles create an object `model/1/` for each folder that a user makes by hand."""
     store.put({"model/": b"", "model/1/": b"", "model/1/saved_model.pb": b"graph"})
     assert initializer.fetch(store.uri("model")).tree == {"1/saved_model.pb": b"graph"}
 
 
 @rule("PLACE-011")
 def test_depth_is_not_limited(store: Store, initializer: Fetcher) -> None:
-    """A file eight folders deep arrives beside one at the top."""
+    """A file eight folders deep arrives, as does one at the top."""
     tree = {"top.bin": b"t", "1/2/3/4/5/6/7/8/deep.bin": b"d"}
     store.put(under("model", tree))
     assert initializer.fetch(store.uri("model")).tree == tree
@@ -99,7 +99,7 @@ def test_depth_is_not_limited(store: Store, initializer: Fetcher) -> None:
 
 @rule("PLACE-012")
 def test_many_files_arrive(store: Store, initializer: Fetcher) -> None:
-    """A folder of 150 files in three folders arrives complete."""
+    """A model of 150 files in three folders arrives complete."""
     tree = {f"{n % 3}/shard-{n:03}.bin": b"%d" % n for n in range(150)}
     store.put(under("model", tree))
     assert initializer.fetch(store.uri("model"), timeout_s=120).tree == tree
@@ -107,7 +107,7 @@ def test_many_files_arrive(store: Store, initializer: Fetcher) -> None:
 
 @rule("PLACE-026")
 def test_every_page_of_a_listing_is_read(store: Store, initializer: Fetcher) -> None:
-    """Services end a page where they like; the last one alone has no marker for the next."""
+    """Services choose the page size. Only the last page has no marker for the next one."""
     sample = deposit(store, {f"shard-{n:02}.bin": b"%d" % n for n in range(25)}, "shard-00.bin")
     access = store.unsigned()
     store.gateway.plan_faults(store.case, entries=10)
@@ -117,7 +117,7 @@ def test_every_page_of_a_listing_is_read(store: Store, initializer: Fetcher) -> 
 @rule("PLACE-013")
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_names_are_kept(store: Store, initializer: Fetcher, name: str) -> None:
-    """The name is neither decoded once too often nor encoded, as a file's and as a folder's."""
+    """The initializer neither decodes nor encodes the name of a file or a folder."""
     tree = {name: b"file", f"folder {name}/{name}.bin": b"nested"}
     store.put(under("model", tree))
     assert initializer.fetch(store.uri("model")).tree == tree
@@ -125,7 +125,7 @@ def test_names_are_kept(store: Store, initializer: Fetcher, name: str) -> None:
 
 @rule("PLACE-014")
 def test_a_large_file_arrives_whole(store: Store, initializer: Fetcher) -> None:
-    """9 MiB take more than one part of the usual clients (S3: 8 MiB, Azure: 4 MiB)."""
+    """9 MiB exceed one part of the usual clients (S3: 8 MiB, Azure: 4 MiB)."""
     weights = noise(9 * 2**20)
     store.put({"model/weights.bin": weights})
     assert initializer.fetch(store.model_uri("model", "weights.bin")).tree == {"weights.bin": weights}
@@ -134,14 +134,14 @@ def test_a_large_file_arrives_whole(store: Store, initializer: Fetcher) -> None:
 @rule("PLACE-015")
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_layouts_of_model_servers_survive(store: Store, initializer: Fetcher, layout: dict[str, bytes]) -> None:
-    """Every file lies where the model server looks for it."""
+    """Every file arrives where the model server expects it."""
     store.put(under("model", layout))
     assert initializer.fetch(store.uri("model")).tree == layout
 
 
 @rule("PLACE-016")
 def test_nothing_is_fetched_twice_or_beside(store: Store, initializer: Fetcher) -> None:
-    """No more content leaves the store than the model has; a sibling's 200 kB would show."""
+    """The store sends no more content than the model has. A sibling file of 200 kB makes extra downloads visible."""
     weights = noise(100_000)
     store.put({"model/weights.bin": weights, "model-2/other.bin": noise(200_000, seed=2)})
     run = initializer.fetch(store.model_uri("model", "weights.bin"))
@@ -153,7 +153,7 @@ def test_nothing_is_fetched_twice_or_beside(store: Store, initializer: Fetcher) 
 @rule("PLACE-017")
 @pytest.mark.parametrize("case", ["query", "redirect"])
 def test_a_file_over_http_is_named_by_its_path(store: HTTP, initializer: Fetcher, case: str) -> None:
-    """Neither `?download=other.txt` nor the name after a redirect changes the file's name."""
+    """Neither `?download=other.txt` nor the name in a redirect changes the file name."""
     if case == "query":
         store.put({"model/m.bin": b"m"})
         uri = store.uri("model/m.bin") + "?download=other.txt"
@@ -166,7 +166,7 @@ def test_a_file_over_http_is_named_by_its_path(store: HTTP, initializer: Fetcher
 @rule("PLACE-018")
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "binary/octet-stream"])
 def test_the_content_type_does_not_decide(store: HTTP, initializer: Fetcher, content_type: str) -> None:
-    """Artifact stores serve what they take a file for; the model is asked for by its URI."""
+    """Artifact stores guess the content type. The URI alone names the model."""
     uri = store.serve("model/config.json", b"{}", content_type=content_type)
     assert initializer.fetch(uri).tree == {"config.json": b"{}"}
 
@@ -174,7 +174,7 @@ def test_the_content_type_does_not_decide(store: HTTP, initializer: Fetcher, con
 @rule("PLACE-019")
 @pytest.mark.parametrize("case", ["name", "commit"])
 def test_the_revision_is_honoured(store: HuggingFace, initializer: Fetcher, case: str) -> None:
-    """`:v1` and the full id of a commit deliver that revision, not what stands on the default branch."""
+    """`:v1` and a full commit ID deliver that revision, not the head of the default branch."""
     store.put(under("model", {"weights.bin": b"old"}), "v1")
     store.put(under("model", {"weights.bin": b"new"}))
     revision = "v1" if case == "name" else store.commit("model", "v1")
@@ -183,7 +183,7 @@ def test_the_revision_is_honoured(store: HuggingFace, initializer: Fetcher, case
 
 @rule("PLACE-020")
 def test_an_image_index_yields_this_machines_image(store: OCI, initializer: Fetcher) -> None:
-    """Images built for several platforms are behind an index."""
+    """An image for several platforms has an index."""
     store.put(under("model", MODEL), index=True)
     assert initializer.fetch(store.uri("model")).tree == MODEL
 
@@ -191,7 +191,7 @@ def test_an_image_index_yields_this_machines_image(store: OCI, initializer: Fetc
 @rule("PLACE-021")
 @pytest.mark.parametrize("layer", ["tar+gzip", "tar"])
 def test_layers_may_be_gzip_or_plain_tar(store: OCI, initializer: Fetcher, layer: Layer) -> None:
-    """Both media types are common."""
+    """Registries commonly hold both media types."""
     store.put(under("model", MODEL), layer=layer)
     assert initializer.fetch(store.uri("model")).tree == MODEL
 
@@ -214,13 +214,13 @@ def test_an_absolute_path_is_a_local_path(store: Local, initializer: Fetcher) ->
 @rule("PLACE-024")
 @pytest.mark.parametrize("name", ["my model.bin", "模型.bin"], ids=["space", "unicode"])
 def test_a_percent_encoded_name_is_decoded(store: HTTP, initializer: Fetcher, name: str) -> None:
-    """The URI has to encode what the file's name has not."""
+    """The URI must percent-encode characters that the file name has unencoded."""
     store.put({f"model/{name}": b"m"})
     assert initializer.fetch(store.uri(f"model/{name}")).tree == {name: b"m"}
 
 
 @rule("PLACE-025")
 def test_both_schemes_of_hdfs(store: WebHDFS, initializer: Fetcher) -> None:
-    """`hdfs://` is what users write; both go over the REST interface."""
+    """Users also write `hdfs://`. The initializer uses the REST interface for both schemes."""
     store.put(under("model", MODEL))
     assert initializer.fetch(store.hdfs_uri("model")).tree == MODEL

@@ -1,4 +1,4 @@
-"""S3: the environment that KServe's webhook composes from Secret, ServiceAccount and ConfigMap."""
+"""S3: the environment that KServe's webhook builds from the Secret, ServiceAccount and ConfigMap."""
 
 import json
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ from scenarios.stores.base import Access, Store
 from scenarios.stores.s3 import S3
 from scenarios.stores.webhdfs import WebHDFS
 
-#: Key of a storage-config Secret -> the variable it stands for.
+#: Key of a storage-config Secret -> the environment variable that it corresponds to.
 KEYS = {
     "endpoint_url": "AWS_ENDPOINT_URL",
     "access_key_id": "AWS_ACCESS_KEY_ID",
@@ -23,23 +23,23 @@ KEYS = {
 
 
 def _config(access: Access, *without: str) -> dict[str, str]:
-    """A storage-config Secret of type s3 that says what the access says."""
+    """Return a storage-config Secret of type s3 with the settings of the access, except `without`."""
     return {"type": "s3"} | {key: access.environment[name] for key, name in KEYS.items() if key not in without}
 
 
 def _regional(region: str) -> tuple[str, ...]:
-    """Where a bucket of AWS may be asked for in that region: as a part of the host's name or of the path."""
+    """Return the hosts that may serve an AWS bucket in `region`: the bucket is in the host name or in the path."""
     return (f"{{bucket}}.s3.{region}.amazonaws.com", f"s3.{region}.amazonaws.com")
 
 
 def _alone(access: Access, **environment: str) -> Access:
-    """The access with nothing but these variables."""
+    """Return the access with only these environment variables."""
     return Access(environment, access.mounts, access.secrets)
 
 
 @rule("CRED-004", stores=("s3",))
 def test_storage_config_configures_s3(store: S3, initializer: Fetcher, sample: Sample) -> None:
-    """Everything comes from the JSON."""
+    """All settings come from the JSON in STORAGE_CONFIG."""
     access = store.access()
     run = initializer.fetch(sample.uri, access=_alone(access, STORAGE_CONFIG=json.dumps(_config(access))))
     assert run.tree == sample.tree
@@ -47,13 +47,13 @@ def test_storage_config_configures_s3(store: S3, initializer: Fetcher, sample: S
 
 @rule("CRED-004", stores=("webhdfs",))
 def test_storage_config_configures_webhdfs(store: WebHDFS, initializer: Fetcher, sample: Sample) -> None:
-    """The same settings as in the mounted Secret, as JSON."""
+    """STORAGE_CONFIG has the same settings as the mounted Secret, as JSON."""
     assert initializer.fetch(sample.uri, access=store.storage_spec()).tree == sample.tree
 
 
 @rule("CRED-005")
 def test_storage_override_config_wins(store: S3, initializer: Fetcher, sample: Sample) -> None:
-    """`storage.parameters` of the InferenceService go over what the Secret says."""
+    """`storage.parameters` of the InferenceService override the Secret."""
     access = store.access()
     config = _config(access) | {"endpoint_url": "http://127.0.0.1:9", "region": "nowhere-1"}
     override = {key: access.environment[KEYS[key]] for key in ("endpoint_url", "region")}
@@ -63,7 +63,7 @@ def test_storage_override_config_wins(store: S3, initializer: Fetcher, sample: S
 
 @rule("CRED-006")
 def test_what_storage_config_leaves_out_stays(store: S3, initializer: Fetcher, sample: Sample) -> None:
-    """The endpoint comes from the environment, the keys from the JSON, which has no endpoint."""
+    """The JSON has the keys but no endpoint, so the endpoint comes from the environment."""
     access = store.access()
     endpoint = access.environment["AWS_ENDPOINT_URL"]
     environment = {"AWS_ENDPOINT_URL": endpoint, "STORAGE_CONFIG": json.dumps(_config(access, "endpoint_url"))}
@@ -71,7 +71,7 @@ def test_what_storage_config_leaves_out_stays(store: S3, initializer: Fetcher, s
     assert {request.host for request in store.requests()} == {urlsplit(endpoint).netloc}
 
 
-#: case -> environment, and where the bucket may be asked for then: as a part of the host's name or of the path.
+#: case -> (environment, hosts that may serve the bucket). The bucket is in the host name or in the path.
 ADDRESSING: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "no-endpoint": ({}, ("{bucket}.s3.amazonaws.com", "s3.amazonaws.com", *_regional("us-east-1"))),
     "region": ({"AWS_DEFAULT_REGION": "eu-central-1"}, _regional("eu-central-1")),
@@ -90,7 +90,7 @@ ADDRESSING: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
 @rule("CRED-012")
 @pytest.mark.parametrize("case", ADDRESSING)
 def test_s3_addressing(store: S3, initializer: Fetcher, sample: Sample, case: str) -> None:
-    """The host that is asked follows from endpoint, region and the two switches."""
+    """The endpoint, the region and the two switches determine the host."""
     environment, expected = ADDRESSING[case]
     access = store.access().without("AWS_ENDPOINT_URL", "S3_ENDPOINT", "S3_USE_HTTPS")
     run = initializer.fetch(sample.uri, access=access.plus(**environment))
@@ -103,7 +103,7 @@ def test_s3_addressing(store: S3, initializer: Fetcher, sample: Sample, case: st
 
 @rule("CRED-013")
 def test_the_region_is_used_for_the_signature(store: S3, initializer: Fetcher, sample: Sample) -> None:
-    """A region other than the default stands in the credential scope."""
+    """The credential scope of the signature contains a region other than the default."""
     run = initializer.fetch(sample.uri, environment={"AWS_DEFAULT_REGION": "eu-central-1"})
     signed = [request.headers["authorization"] for request in store.requests() if "authorization" in request.headers]
     if not signed:
@@ -114,7 +114,7 @@ def test_the_region_is_used_for_the_signature(store: S3, initializer: Fetcher, s
 
 @rule("CRED-014")
 def test_an_endpoint_with_a_trailing_slash(store: S3, initializer: Fetcher, sample: Sample) -> None:
-    """People paste endpoints with a slash at the end."""
+    """Users paste endpoints with a trailing slash."""
     access = store.access()
     endpoint = access.environment["AWS_ENDPOINT_URL"] + "/"
     assert initializer.fetch(sample.uri, access=access.plus(AWS_ENDPOINT_URL=endpoint)).tree == sample.tree
@@ -122,7 +122,7 @@ def test_an_endpoint_with_a_trailing_slash(store: S3, initializer: Fetcher, samp
 
 @rule("CRED-015")
 def test_time_limits_and_retries_can_be_set(store: S3, initializer: Fetcher, silence: Silence) -> None:
-    """One attempt of one second against an endpoint that takes connections and says nothing."""
+    """The settings allow one attempt of one second. The endpoint accepts connections and never answers."""
     limits = {"S3_READ_TIMEOUT": "1", "S3_CONNECT_TIMEOUT": "1", "S3_MAX_ATTEMPTS": "1"}
     access = store.access().plus(AWS_ENDPOINT_URL=f"http://{silence.address}", **limits)
     run = initializer.fetch(store.uri("model"), access=access)
@@ -133,5 +133,5 @@ def test_time_limits_and_retries_can_be_set(store: S3, initializer: Fetcher, sil
 
 @rule("CRED-016")
 def test_concurrency_can_be_set_to_one(store: Store, initializer: Fetcher, sample: Sample) -> None:
-    """On a small node one file at a time is enough."""
+    """On a small node, operators limit downloads to one file at a time."""
     assert initializer.fetch(sample.uri, environment=dict.fromkeys(store.concurrency, "1")).tree == sample.tree

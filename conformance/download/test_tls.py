@@ -1,4 +1,4 @@
-"""TLS: a private certificate authority is accepted when it is configured, and only then."""
+"""TLS: the initializer trusts a private certificate authority only when it is configured."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from scenarios.stores.base import Store
 from scenarios.stores.s3 import S3
 from scenarios.stores.webhdfs import WebHDFS
 
-#: Where KServe's webhook mounts the ConfigMap with the CA bundle, by default.
+#: KServe's webhook mounts the ConfigMap with the CA bundle here by default.
 CUSTOM_CERTS = "/etc/ssl/custom-certs"
 CONFIGMAP = {"CA_BUNDLE_CONFIGMAP_NAME": "global-ca-bundle", "CA_BUNDLE_VOLUME_MOUNT_POINT": CUSTOM_CERTS}
 
-#: How an authority is given to the S3 downloader; AWS_CA_BUNDLE alone counts since 0.16 by KServe's own code, and
-#: before by boto3's.
+#: Settings that give the S3 downloader an authority. KServe's own code has read AWS_CA_BUNDLE alone since 0.16. Before,
+#: boto3 did.
 GIVEN = {"aws-ca-bundle": {"AWS_CA_BUNDLE": CA_PATH}, "configmap": CONFIGMAP}
 
 
@@ -27,7 +27,7 @@ Mounts = dict[str, Path]
 
 @pytest.fixture
 def bundle(gateway: Gateway) -> Mounts:
-    """The suite's authority where the webhook mounts a CA bundle."""
+    """Mount the suite's certificate authority at the path where the webhook mounts a CA bundle."""
     return {f"{CUSTOM_CERTS}/cabundle.crt": gateway.ca}
 
 
@@ -38,7 +38,7 @@ def bundle(gateway: Gateway) -> Mounts:
 def test_an_own_authority_makes_tls_work(
     store: S3, initializer: Fetcher, sample: Sample, bundle: Mounts, settings: Settings
 ) -> None:
-    """MinIO and the like in a company's network have certificates of the company."""
+    """MinIO and similar stores in a company's network have certificates from the company's authority."""
     access = store.over_tls()
     run = initializer.fetch(sample.uri, access=access, environment=settings, mounts=bundle, trust=False, way="tls")
     assert run.tree == sample.tree
@@ -47,7 +47,7 @@ def test_an_own_authority_makes_tls_work(
 @rule("CRED-008")
 @pytest.mark.parametrize("verify", ["0", "false", "False"])
 def test_verification_can_be_switched_off(store: S3, initializer: Fetcher, sample: Sample, verify: str) -> None:
-    """S3_VERIFY_SSL as the annotation s3-verifyssl sets it, without any authority."""
+    """S3_VERIFY_SSL has the value that the annotation s3-verifyssl sets, and no authority is configured."""
     environment = {"S3_VERIFY_SSL": verify}
     run = initializer.fetch(sample.uri, access=store.over_tls(), environment=environment, trust=False, way="tls")
     assert run.tree == sample.tree
@@ -55,7 +55,7 @@ def test_verification_can_be_switched_off(store: S3, initializer: Fetcher, sampl
 
 @rule("CRED-008")
 def test_verification_can_be_asked_for(store: S3, initializer: Fetcher, sample: Sample) -> None:
-    """The annotation with the value that is the default: nobody meant to switch anything off."""
+    """The annotation has its default value, which must not switch verification off."""
     environment = {"S3_VERIFY_SSL": "1"}
     run = initializer.fetch(sample.uri, access=store.over_tls(), environment=environment, trust=False, way="tls")
     run.assert_failed()
@@ -64,7 +64,7 @@ def test_verification_can_be_asked_for(store: S3, initializer: Fetcher, sample: 
 
 @rule("CRED-009")
 def test_an_unknown_authority_is_refused(store: Store, initializer: Fetcher, sample: Sample) -> None:
-    """Nobody said that this certificate is to be trusted."""
+    """No setting makes the initializer trust this certificate's authority."""
     run = initializer.fetch(sample.uri, access=store.over_tls(), trust=False, way="tls", timeout_s=150)
     run.assert_refused()
     assert not run.delivered, "something was delivered"
@@ -73,7 +73,7 @@ def test_an_unknown_authority_is_refused(store: Store, initializer: Fetcher, sam
 @rule("CRED-010")
 @pytest.mark.parametrize("given", GIVEN)
 def test_a_missing_ca_bundle_is_an_error(store: S3, initializer: Fetcher, sample: Sample, given: str) -> None:
-    """The ConfigMap lacks the key, or the path has a typing error."""
+    """The ConfigMap lacks the key, or the path has a typo."""
     file = "cabundle.crt" if given == "configmap" else "missing.crt"
     environment = CONFIGMAP if given == "configmap" else {"AWS_CA_BUNDLE": f"{CUSTOM_CERTS}/{file}"}
     run = initializer.fetch(sample.uri, access=store.over_tls(), environment=environment, trust=False, way="tls")
@@ -82,7 +82,7 @@ def test_a_missing_ca_bundle_is_an_error(store: S3, initializer: Fetcher, sample
 
 @rule("CRED-011")
 def test_the_global_bundle_holds_for_every_store(initializer: Fetcher, sample: Sample, bundle: Mounts) -> None:
-    """caBundleConfigMapName is set once for the cluster, and everybody expects it to count for every store."""
+    """Administrators set caBundleConfigMapName once for the cluster and expect it to apply to every store."""
     assert initializer.fetch(sample.uri, environment=CONFIGMAP, mounts=bundle, trust=False).tree == sample.tree
 
 
@@ -91,7 +91,7 @@ def test_the_global_bundle_holds_for_every_store(initializer: Fetcher, sample: S
 def test_tls_of_hdfs_follows_its_own_settings(
     store: WebHDFS, initializer: Fetcher, sample: Sample, gateway: Gateway, setting: str
 ) -> None:
-    """The Secret has a file for each: TLS_CA with the certificate, TLS_SKIP_VERIFY with a word."""
+    """The Secret has a file for each setting: TLS_CA holds the certificate, TLS_SKIP_VERIFY holds "true"."""
     settings = {"TLS_CA": gateway.ca.read_text()} if setting == "authority" else {"TLS_SKIP_VERIFY": "true"}
     run = initializer.fetch(sample.uri, access=store.configured(**settings), trust=False)
     assert run.tree == sample.tree

@@ -1,4 +1,4 @@
-"""Faults of the machine: a disk that is full or read-only, and processes that are killed in the middle."""
+"""Machine faults: full or read-only disks, and processes killed during the download."""
 
 from pathlib import Path
 
@@ -11,18 +11,18 @@ from scenarios.network.faults import breaking
 from scenarios.stores.base import Store
 
 TOLD_S = 150.0
-#: Seconds that the parent of a lost worker has to notice.
+#: Seconds within which the parent must notice that a worker died.
 NOTICED_S = 60.0
 
 
 def _in_the_middle(store: Store) -> bool:
-    """Whether a file was stalled."""
+    """Return whether the gateway stalled a file."""
     return any(request.injected_fault for request in store.requests())
 
 
 @rule("FAULT-014")
 def test_a_full_disk(store: Store, initializer: Fetcher, shards: Sample) -> None:
-    """An emptyDir with a size limit on a RAM disk, and a model that is larger."""
+    """The model is larger than the emptyDir, which is a RAM disk with a size limit."""
     room = SHARD_BYTES * 3 // 4
     run = initializer.fetch(
         shards.uri, environment=store.impatience, conditions=Conditions(space=room), timeout_s=TOLD_S
@@ -32,7 +32,7 @@ def test_a_full_disk(store: Store, initializer: Fetcher, shards: Sample) -> None
 
 @rule("FAULT-015")
 def test_a_read_only_destination(initializer: Fetcher, shards: Sample, tmp_path: Path) -> None:
-    """A claim that is mounted read-only where the model should go."""
+    """A read-only claim is mounted at the destination."""
     initializer.needs_sandbox()
     run = initializer.fetch(shards.uri, mounts={DEST: tmp_path / "calls"}, timeout_s=TOLD_S)
     run.assert_refused()
@@ -40,7 +40,7 @@ def test_a_read_only_destination(initializer: Fetcher, shards: Sample, tmp_path:
 
 @rule("FAULT-016")
 def test_killed_and_started_again(store: Store, initializer: Fetcher, shards: Sample) -> None:
-    """Memory ran out; the container starts again on the volume that it has half filled."""
+    """The container runs out of memory and restarts on the volume that it half filled."""
     store.gateway.plan_faults(store.case, breaking("stall"))
     kill = Kill(lambda: _in_the_middle(store))
     killed = initializer.fetch(shards.uri, conditions=Conditions(kill=kill), timeout_s=TOLD_S)
@@ -59,7 +59,7 @@ def test_killed_and_started_again(store: Store, initializer: Fetcher, shards: Sa
 
 @rule("FAULT-017")
 def test_a_worker_is_killed(store: Store, initializer: Fetcher, shards: Sample) -> None:
-    """Memory ran out, and the kernel chose a child."""
+    """The container runs out of memory, and the kernel kills a child process."""
     store.gateway.plan_faults(store.case, breaking("stall", times=1))
     kill = Kill(lambda: _in_the_middle(store), worker=True)
     run = initializer.fetch(shards.uri, conditions=Conditions(kill=kill), timeout_s=NOTICED_S)

@@ -1,4 +1,4 @@
-"""Injection and download together: InferenceServices whose pods really run, with the inspector as model server."""
+"""Injection and download together: the pods of InferenceServices really run, with the inspector as the model server."""
 
 import pytest
 from packaging.version import Version
@@ -20,7 +20,7 @@ from scenarios.stores.base import Store
 from scenarios.stores.oci import OCI
 
 READONLY = "storage.kserve.io/readonly"
-#: What the Pod Security Standard `restricted` asks of a container.
+#: Container settings that the Pod Security Standard `restricted` requires.
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -30,19 +30,19 @@ RESTRICTED = {
 
 
 def _end(served: Served) -> str:
-    """The kubelet's word for how the initializer ended, or why there was no end."""
+    """Return the kubelet's reason for the end of the initializer, or why it did not end."""
     return served.initializer.reason if served.initializer else served.stands_still
 
 
 def _refused(served: Served) -> bool:
-    """Whether the pod does not serve, for a reason that the cluster gives. Raises Unsettled where it gives none."""
+    """Return whether the cluster gives a reason why the pod does not serve. Raises Unsettled when it gives none."""
     if served.late:
         raise Unsettled(served.stands_still)
     return bool(served.stands_still or (served.initializer and served.initializer.exit_code != 0))
 
 
 def _tree(served: Served, mount: str = DEST) -> dict[str, bytes]:
-    """What the model server sees. Raises RuleViolation where it never started."""
+    """Return the files that the model server sees. Raises RuleViolation when it never started."""
     if served.inspection is None:
         end = served.initializer
         raise RuleViolation(
@@ -54,14 +54,14 @@ def _tree(served: Served, mount: str = DEST) -> dict[str, bytes]:
 
 @pytest.fixture
 def model(store: Store) -> str:
-    """The URI of a model in the test's S3 bucket."""
+    """Return the URI of a model in the test's S3 bucket."""
     store.put(under("model", MODEL))
     return store.uri("model")
 
 
 @rule("FLOW-001")
 def test_a_failed_download_shows_on_the_pod(store: Store, services: InferenceServices, run: Run, model: str) -> None:
-    """The model's name has a typing error; the pod's status is the first place where anybody looks."""
+    """The model's name has a typo. Users first look at the pod's status."""
     uri = f"{model}-mistyped"
     services.storage_container(uri)
     served = services.serve(uri, predictor=services.admit(store.access()))
@@ -73,9 +73,10 @@ def test_a_failed_download_shows_on_the_pod(store: Store, services: InferenceSer
 
 @rule("FLOW-002")
 def test_a_failed_download_shows_on_the_service(store: Store, services: InferenceServices, model: str) -> None:
-    """Who made the InferenceService may not see pods at all.
+    """The author of an InferenceService may have no permission to see pods.
 
-    The failure comes late: right after the start KServe has other reasons to look at the service, up to 0.16 no other.
+    The test delays the failure: right after the start, KServe also reconciles the service for other reasons. Up to
+    0.16, it has none after that.
     """
     uri = f"{model}-mistyped"
     services.storage_container(uri)
@@ -87,7 +88,7 @@ def test_a_failed_download_shows_on_the_service(store: Store, services: Inferenc
 
 @rule("FLOW-003")
 def test_an_image_that_cannot_be_had(services: InferenceServices, model: str) -> None:
-    """A typing error in the image's name."""
+    """The image's name has a typo."""
     image = "conformance.invalid/no-such-initializer:1"
     services.storage_container(model, image=image)
     served = services.serve(model)
@@ -98,14 +99,14 @@ def test_an_image_that_cannot_be_had(services: InferenceServices, model: str) ->
 @rule("FLOW-004")
 @pytest.mark.parametrize("limit", ["6Mi", "1Gi"], ids=["too-little", "enough"])
 def test_memory_for_the_initializer(store: Store, services: InferenceServices, model: str, limit: str) -> None:
-    """Python alone needs more than the smaller limit."""
+    """Python alone needs more memory than the smaller limit."""
     resources = {"limits": {"memory": limit, "cpu": "1"}, "requests": {"memory": "6Mi", "cpu": "10m"}}
     services.storage_container(model, resources=resources)
     served = services.serve(model, predictor=services.admit(store.access()))
     if limit == "1Gi":
         assert _tree(served) == MODEL
     else:
-        # containerd may hear of the kill after the end, and has called that an error then; the next try is told right.
+        # containerd may learn of the kill late, and then reports an error. It reports the next attempt correctly.
         told = services.api.until(lambda: "OOM" in _end(services.look_again(served)), 60)
         assert told, f"reported as: {_end(services.look_again(served))}"
 
@@ -115,7 +116,7 @@ def test_memory_for_the_initializer(store: Store, services: InferenceServices, m
 def test_writing_beside_a_fetched_model(
     store: Store, services: InferenceServices, run: Run, model: str, mode: str
 ) -> None:
-    """Since 0.14 an annotation makes the volume writable; before that nothing does."""
+    """Since 0.14 an annotation makes the volume writable. Before 0.14 nothing does."""
     services.storage_container(model)
     annotations = {READONLY: "false"} if mode == "annotated" else {}
     served = services.serve(
@@ -131,7 +132,7 @@ def test_writing_beside_a_fetched_model(
 @rule("FLOW-006")
 @pytest.mark.parametrize("value", [None, "true", "False", "0"], ids=["default", "true", "False", "0"])
 def test_a_claim_is_read_only(services: InferenceServices, value: str | None) -> None:
-    """Only the exact word `false` opens it; everything else stays on the safe side."""
+    """Only the exact value `false` makes the claim writable. Any other value keeps it read-only."""
     claim = services.claim(MODEL)
     annotations = {READONLY: value} if value else {}
     served = services.serve(f"pvc://{claim}", annotations=annotations, write={"written.txt": "x"})
@@ -143,7 +144,7 @@ def test_a_claim_is_read_only(services: InferenceServices, value: str | None) ->
 
 @rule("FLOW-007")
 def test_a_writable_claim_keeps_what_was_written(services: InferenceServices) -> None:
-    """A cache of compiled kernels, for example."""
+    """The model server writes a cache of compiled kernels, for example."""
     claim = services.claim(MODEL)
     served = services.serve(f"pvc://{claim}", annotations={READONLY: "false"}, write={"written.txt": "kept"})
     assert served.inspection, served.stands_still
@@ -155,7 +156,7 @@ def test_a_writable_claim_keeps_what_was_written(services: InferenceServices) ->
 @rule("FLOW-008")
 @pytest.mark.parametrize("path", ["", "/models/iris"], ids=["root", "path"])
 def test_a_claim_shows_its_tree(services: InferenceServices, path: str) -> None:
-    """The claim has more models than one."""
+    """The claim has several models."""
     claim = services.claim(under("models/iris", MODEL) | {"models/other/x.bin": b"x"})
     tree = _tree(services.serve(f"pvc://{claim}{path}"))
     assert tree == (MODEL if path else under("models/iris", MODEL) | {"models/other/x.bin": b"x"})
@@ -163,14 +164,14 @@ def test_a_claim_shows_its_tree(services: InferenceServices, path: str) -> None:
 
 @rule("FLOW-009")
 def test_a_path_that_the_claim_does_not_have(services: InferenceServices) -> None:
-    """A typing error; an empty folder would be found out by the model server alone, if at all."""
+    """The path has a typo. With an empty folder, only the model server could detect the error, if at all."""
     served = services.serve(f"pvc://{services.claim(MODEL)}/no-such-model")
     assert _refused(served), f"the model server was started with {sorted(_tree(served))}"
 
 
 @rule("FLOW-010")
 def test_a_single_file_of_a_claim(services: InferenceServices) -> None:
-    """The documentation speaks of folders only, but nothing refuses this."""
+    """The documentation mentions only folders, but KServe accepts a single file."""
     served = services.serve(f"pvc://{services.claim({'m/model.joblib': b'joblib'})}/m/model.joblib")
     if _refused(served):
         return
@@ -179,7 +180,7 @@ def test_a_single_file_of_a_claim(services: InferenceServices) -> None:
 
 @rule("FLOW-011")
 def test_many_pods_read_one_claim(services: InferenceServices) -> None:
-    """The second replica comes while the first one serves."""
+    """The second replica starts while the first one serves."""
     served = services.serve(f"pvc://{services.claim(MODEL)}", predictor={"maxReplicas": 2})
     assert _tree(served) == MODEL
     for inspection in services.scale(served, 2):
@@ -188,7 +189,7 @@ def test_many_pods_read_one_claim(services: InferenceServices) -> None:
 
 @rule("FLOW-012")
 def test_both_ways_to_name_a_claim(services: InferenceServices) -> None:
-    """The plural came later, and is meant to do all that the singular does."""
+    """`storageUris` is newer and should do everything that `storageUri` does."""
     uri = f"pvc://{services.claim(under('models/iris', MODEL) | {'models/other/x.bin': b'x'})}/models/iris"
     plural = services.serve(predictor={"storageUris": [{"uri": uri, "mountPath": DEST}]})
     assert _tree(plural) == MODEL
@@ -196,7 +197,7 @@ def test_both_ways_to_name_a_claim(services: InferenceServices) -> None:
 
 @rule("FLOW-013")
 def test_a_restricted_namespace(store: Store, services: InferenceServices, model: str) -> None:
-    """The model server obeys; what KServe adds to the pod has to obey, too."""
+    """The model server complies, so everything that KServe adds to the pod must comply too."""
     namespace = services.api.namespace({"pod-security.kubernetes.io/enforce": "restricted"})
     services.storage_container(model)
     served = services.serve(
@@ -210,7 +211,7 @@ def test_a_restricted_namespace(store: Store, services: InferenceServices, model
 
 @rule("FLOW-014")
 def test_any_user_may_run_the_initializer(store: Store, services: InferenceServices, model: str) -> None:
-    """OpenShift gives every namespace user ids of its own."""
+    """OpenShift assigns each namespace its own range of user IDs."""
     services.storage_container(model)
     anybody = {"securityContext": {"runAsUser": 1000720000, "runAsGroup": 0, "fsGroup": 1000720000}}
     assert _tree(services.serve(model, predictor={**services.admit(store.access()), **anybody})) == MODEL
@@ -218,7 +219,7 @@ def test_any_user_may_run_the_initializer(store: Store, services: InferenceServi
 
 @rule("FLOW-015")
 def test_a_custom_container_brings_its_own_scheme(services: InferenceServices, admission: Admission) -> None:
-    """From its installation to its removal."""
+    """The scheme works from the container's installation until its removal."""
     uri = f"greeting://{services.api.token}"
     container = services.storage_container(uri, image=services.greeter)
     served = services.serve(uri)
@@ -230,7 +231,7 @@ def test_a_custom_container_brings_its_own_scheme(services: InferenceServices, a
 
 @rule("FLOW-016")
 def test_a_new_image_reaches_new_pods_only(services: InferenceServices) -> None:
-    """An upgrade of the initializer, and the way back."""
+    """An operator upgrades the initializer and rolls back."""
     uri, next_image = f"greeting://{services.api.token}", "conformance.invalid/next:1"
     container = services.storage_container(uri, image=services.greeter)
     served = services.serve(uri)
@@ -247,7 +248,7 @@ def test_a_new_image_reaches_new_pods_only(services: InferenceServices) -> None:
 def test_the_ca_bundle_of_the_cluster(
     store: Store, services: InferenceServices, model: str, kserve_config: Configuration, gateway: Gateway
 ) -> None:
-    """A company's own MinIO with the company's certificate."""
+    """The company's MinIO has a certificate from the company's own authority."""
     kserve_config.change(storageInitializer={"caBundleConfigMapName": "conformance-ca"})
     bundle = {"cabundle.crt": gateway.ca.read_text()}
     services.api.create(
@@ -262,7 +263,7 @@ def test_the_ca_bundle_of_the_cluster(
 
 @rule("FLOW-018")
 def test_a_storage_secret_by_key_and_path(store: Store, services: InferenceServices, model: str) -> None:
-    """The way that avoids URIs altogether."""
+    """The service uses `storage.key` and `path` instead of a URI."""
     known = store.access().environment
     config = {
         "type": "s3",
@@ -279,7 +280,7 @@ def test_a_storage_secret_by_key_and_path(store: Store, services: InferenceServi
 
 @rule("FLOW-019")
 def test_a_namespace_that_is_left_alone(store: Store, services: InferenceServices, model: str) -> None:
-    """The oldest complaint of all: no init container, no model, a crash loop."""
+    """The oldest bug report: without an init container and a model, the pod is in a crash loop."""
     namespace = services.api.namespace({"control-plane": "something"})
     services.storage_container(model)
     served = services.serve(model, namespace=namespace, predictor=services.admit(store.access(), namespace))
@@ -289,7 +290,7 @@ def test_a_namespace_that_is_left_alone(store: Store, services: InferenceService
 
 @rule("FLOW-020")
 def test_a_missing_secret_is_named(services: InferenceServices, model: str) -> None:
-    """It was forgotten, or is in another namespace."""
+    """The Secret is missing or in another namespace."""
     account = services.api.name("account")
     services.api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account},
                               "secrets": [{"name": "forgotten"}]})  # fmt: skip
@@ -300,7 +301,7 @@ def test_a_missing_secret_is_named(services: InferenceServices, model: str) -> N
 
 @rule("FLOW-021")
 def test_a_new_pod_finds_the_model_again(store: Store, services: InferenceServices, model: str) -> None:
-    """A node was drained."""
+    """A node was drained, so a new pod starts."""
     services.storage_container(model)
     served = services.serve(model, predictor=services.admit(store.access()))
     assert _tree(served) == MODEL
@@ -309,7 +310,7 @@ def test_a_new_pod_finds_the_model_again(store: Store, services: InferenceServic
 
 @rule("FLOW-022")
 def test_two_writers_on_one_claim(services: InferenceServices) -> None:
-    """KServe has no lock for them; what they write has names of their own."""
+    """KServe does not lock claims. The writers use different file names."""
     claim = services.claim(MODEL)
     for name in ("first.txt", "second.txt"):
         served = services.serve(f"pvc://{claim}", annotations={READONLY: "false"}, write={name: name})
@@ -321,10 +322,10 @@ def test_two_writers_on_one_claim(services: InferenceServices) -> None:
 
 @rule("FLOW-023")
 def test_a_model_in_an_image(services: InferenceServices, kserve_config: Configuration) -> None:
-    """The image lies on the node already; the model server is told where its model is by a link."""
+    """The node already has the image. A link shows the model server where its model is."""
     image = services.modelcar
     if not kserve_config.section("storageInitializer").get("enableModelcar"):
-        # As KServe's documentation has it: one user for both containers, else /proc hides the one from the other.
+        # As KServe documents: both containers need the same user, because /proc otherwise hides one from the other.
         kserve_config.change(storageInitializer={"enableModelcar": True, "uidModelcar": 1010})
     assert _tree(services.serve(f"oci://{image}")) == MODEL
 
@@ -332,7 +333,7 @@ def test_a_model_in_an_image(services: InferenceServices, kserve_config: Configu
 @rule("FLOW-024")
 @pytest.mark.parametrize("secret", [True, False], ids=["with-secret", "without"])
 def test_an_initializer_from_a_private_registry(services: InferenceServices, registry: OCI, *, secret: bool) -> None:
-    """The registry of a company or a vendor; the node has never had the image."""
+    """A company or vendor runs the registry, and the node has never pulled the image."""
     image = registry.put_image("greeter", own_image("greeter"))
     uri = f"greeting://{services.api.token}"
     services.storage_container(uri, image=image)

@@ -1,4 +1,4 @@
-"""What a run was asked for, and which rules on which stores that makes of the spec."""
+"""The options of a run, and the rules and stores that they select."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Driver = Literal["suite", "pytest-kind"]
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for, checked."""
+    """The validated options of a run."""
 
     initializer: Initializer
     described: tuple[str, ...]
@@ -48,52 +48,52 @@ class Options:
     context: str | None
 
     def route_of(self, rule: Rule, cluster: Clusters | None = None) -> str | None:
-        """The route on which this run, or one with another `cluster`, observes the rule; None where it cannot."""
+        """Return the route on which this run, or one with another `cluster`, observes the rule. None if it cannot."""
         routes = {"none": (self.initializer.route,), "kind": ("admission", "pod"), "existing": ("admission",)}
         mine = routes[cluster or self.cluster]
         return next((route for route in rule.routes if route in mine), None)
 
     def observes(self, rule: Rule, store: str | None, cluster: Clusters | None = None) -> bool:
-        """Whether this run, or one with another `cluster`, has a route to the rule on this store."""
+        """Return whether this run, or one with another `cluster`, can observe the rule on this store."""
         route = self.route_of(rule, cluster)
         return route is not None and (route != "pod" or store is None or STORES[store].in_pods)
 
     def elsewhere(self, pairs: Collection[tuple[Rule, str | None]]) -> str:
-        """The options with which some of the rules are observed; "" where this run's own do."""
+        """Return the options with which a run can observe some of the rules. "" if this run can."""
         found = [one for one in get_args(Clusters) if any(self.observes(*pair, one) for pair in pairs)]
         return "" if self.cluster in found else " or ".join(f"--cluster {one}" for one in found)
 
     def judges(self, rule: Rule, store: str | None = None) -> bool:
-        """Whether a run with these options can judge the rule: it is in force, and a route can observe it there."""
+        """Return whether a run with these options can judge the rule: it is in force, and a route can observe it."""
         return self.observes(rule, store) and rule.in_force(self.kserve)
 
     def selects(self, rule: Rule) -> bool:
-        """Whether any case of the rule may run."""
+        """Return whether any case of the rule may run."""
         return any(self.judges(*pair) and self.wants(*pair) for pair in on_each_store([rule]))
 
     def lists(self, rule: Rule, *, whenever: bool) -> bool:
-        """Whether the selection has the rule on any store, on whatever route; `whenever` in force."""
+        """Return whether the options select the rule on any store and route. `whenever` includes rules not in force."""
         return (whenever or rule.in_force(self.kserve)) and any(self.wants(*pair) for pair in on_each_store([rule]))
 
     def workers(self, spec: Spec) -> int:
-        """How many processes `-n auto` means."""
+        """Return the number of processes for `-n auto`."""
         selected = [rule for rule, store in on_each_store(spec) if self.judges(rule, store) and self.wants(rule, store)]
-        # Pods wait for the cluster, which computes for them; --smoke leaves out what waits.
+        # Cases with pods wait for the cluster, which does the work. --smoke leaves out cases that wait.
         waiting = 2 * cores() if self.cluster != "none" else 0 if self.smoke else sum(map(waits, selected))
         return processes(waiting)
 
     @property
     def selection(self) -> str:
-        """The selection as it is given on a command line."""
+        """The selection as command-line options."""
         named = (("--profile", self.profiles), ("--store", self.stores), ("--rule", self.rules))
         return " ".join(f"{option} {','.join(values)}" for option, values in named if values)
 
     def names(self, rule: Rule) -> bool:
-        """Whether `--rule`, where given, has this rule."""
+        """Return whether `--rule` includes this rule. Always True without `--rule`."""
         return not self.rules or any(fnmatchcase(rule.id, pattern) for pattern in self.rules)
 
     def wants(self, rule: Rule, store: str | None) -> bool:
-        """Whether the selection has this rule on this store."""
+        """Return whether the options select this rule on this store."""
         profile = f"{rule.profile}/{store}" if store else rule.profile
         return (
             self.names(rule)
@@ -103,24 +103,28 @@ class Options:
 
 
 def _within(profile: str, asked: str) -> bool:
-    """`download` has all of `download/...`; what needs no store belongs to each of them."""
+    """`download` includes all of `download/...`. A rule that needs no store is in each of them."""
     return profile == asked or profile.startswith(f"{asked}/") or asked.startswith(f"{profile}/")
 
 
 def on_each_store(rules: Iterable[Rule]) -> list[tuple[Rule, str | None]]:
-    """Each rule on each of its stores; None where it needs none."""
+    """Return each rule with each of its stores, or with None if it needs no store."""
     return [(rule, store) for rule in rules for store in rule.stores or (None,)]
 
 
 def supported(store: str, options: Options) -> bool:
-    """Whether KServe's initializer of that release has a downloader for the store, or only custom containers have."""
+    """Return whether the run can use the store.
+
+    Either KServe's initializer of that release has a downloader, or no release has one and the initializer under test
+    is not KServe's.
+    """
     kind = STORES[store]
     custom = kind.kserve == NO_RELEASE and options.initializer.name != "kserve"
     return custom or kind.available_in(options.kserve)
 
 
 def stores_for(options: Options, spec: Spec) -> set[str]:
-    """The stores of which the selection has cases that the initializer can be judged by."""
+    """Return the stores with selected cases that the run can judge."""
     return {
         store
         for rule in spec
@@ -130,6 +134,6 @@ def stores_for(options: Options, spec: Spec) -> set[str]:
 
 
 def servers_for(options: Options, spec: Spec) -> set[type[Server]]:
-    """The servers behind all stores that the selection touches."""
+    """Return the servers of all stores that the selected cases use."""
     stores = stores_for(options, spec) | {store for rule in spec if options.selects(rule) for store in rule.needs}
     return {server for store in stores for server in STORES[store].needed(options.mode) if server}

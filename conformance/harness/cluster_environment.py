@@ -1,4 +1,4 @@
-"""What a run on a cluster stands on: the cluster, KServe in it, the stores beside it, and the initializer's image."""
+"""The environment of a run on a cluster: the cluster, KServe, the stores and the initializer's image."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from scenarios.servers.fleet import Fleet
 
 @dataclass(frozen=True)
 class ClusterEnvironment:
-    """Everything that was brought up, ready for pods. Only the process that called `start` may call `stop`."""
+    """A started environment, ready for pods. Only the process that called `start` may call `stop`."""
 
     provider: Provider
     cluster: Cluster
@@ -48,12 +48,12 @@ class ClusterEnvironment:
     def start(
         cls, options: Options, servers: Collection[type[Server]], folder: Path, run_id: str, *, pods: bool
     ) -> ClusterEnvironment:
-        """Bring everything up, side by side as far as one thing does not need the other.
+        """Start everything, in parallel where the parts are independent.
 
-        servers  of the stores that pods will ask.
-        run_id   the value of RUN_LABEL on everything that the run makes.
-        pods     whether any pod will run; if not, no image is made.
-        Raises NoCluster, NoKServe, NoInitializer, ToolFailed or Unavailable, each with one line and the remedy.
+        servers  the servers of the stores that pods will use.
+        run_id   the value of RUN_LABEL on every object that the run creates.
+        pods     whether any pod will run. If not, the suite builds no image.
+        Raises NoCluster, NoKServe, NoInitializer, ToolFailed or Unavailable. Each message is one line with the remedy.
         """
         provider = _provider(options)
         with contextlib.ExitStack() as undo, ThreadPoolExecutor(3) as threads:
@@ -61,7 +61,7 @@ class ClusterEnvironment:
             stores = threads.submit(in_cluster.prepare, servers) if pods else None
             cluster = provider.start()
             if options.cluster == "kind":
-                sweep(cluster)  # what killed runs left in a kept one
+                sweep(cluster)  # remove what killed runs left in a kept cluster
             undo.callback(sweep, cluster, run_id)
             images = threads.submit(_images, options.initializer, cluster) if pods else None
             installing = threads.submit(_installation, options, provider, cluster)
@@ -92,26 +92,26 @@ class ClusterEnvironment:
         return cls(provider, cluster, installation, initializer, fleet)
 
     def stop(self, run_id: str, *, keep: bool) -> None:
-        """Take everything down again, but for a cluster that shall be kept, and objects of failed cases (`keep`)."""
+        """Stop everything, except a cluster that the options keep and, with `keep`, the objects of failed cases."""
         self.fleet.stop()
         if not keep:
             sweep(self.cluster, run_id)
         self.provider.stop()
 
 
-#: The gateway of a run that makes no pods.
+#: The gateway of a run without pods.
 _NOBODY = Gateway("", Path("/nonexistent"), Path("/nonexistent"))
 
 
 def disable_storage_containers(cluster: Cluster) -> None:
-    """Leave the field to the suite's own: which of several that match a URI is used is undefined (S5.11)."""
+    """Disable the cluster's storage containers: which of several that match a URI KServe uses is undefined (S5.11)."""
     for one in cluster.client().list(STORAGE_CONTAINER):
         name = str(one["metadata"]["name"])
         cluster.client().patch(STORAGE_CONTAINER, name, {"disabled": True}, patch_type=PatchType.MERGE)
 
 
 def lock_of(cluster: Cluster) -> SharedLock:
-    """Between the tests of this machine on one cluster: most share it; who changes KServe's settings has it alone."""
+    """Return this machine's lock for a cluster. Tests share it, except those that change KServe's settings."""
     which = hashlib.sha256(f"{cluster.kubeconfig} {cluster.context}".encode()).hexdigest()[:16]
     return SharedLock(cache_root() / "locks" / f"cluster-{which}")
 
@@ -124,7 +124,7 @@ def _provider(options: Options) -> Provider:
 
 
 def _installation(options: Options, provider: Provider, cluster: Cluster) -> Installation:
-    """KServe as asked for; on a cluster of somebody else's, as it is found. Raises NoKServe."""
+    """Install KServe as the options ask. On an existing cluster, use what is there. Raises NoKServe."""
     if options.cluster != "existing":
         return install(cluster, provider, options.kserve, options.install)
     found = installed(cluster)
@@ -137,7 +137,7 @@ def _installation(options: Options, provider: Provider, cluster: Cluster) -> Ins
 
 
 def _images(subject: Initializer, cluster: Cluster) -> tuple[Image, ...]:
-    """The images of the initializer, of the inspector and of the greeter, and of a model where that can be made."""
+    """Return the images of the initializer, the inspector and the greeter, and of a model if it can be built."""
     subject.prepare()
     if subject.name == "kserve":
         image = initializer_image(subject.version, cluster.images)
@@ -148,7 +148,7 @@ def _images(subject: Initializer, cluster: Cluster) -> tuple[Image, ...]:
 
 
 def _saved(reference: str, digest: str) -> Image:
-    """An image of this machine's engine, as an archive."""
+    """Save an image of this machine's container engine as an archive."""
     try:
         engine = find_engine()
     except NoEngine as reason:

@@ -1,4 +1,4 @@
-"""The fixtures of tests on the admission route: the API server with KServe's webhook, and KServe's configuration."""
+"""Fixtures for tests on the admission route: the API server with KServe's webhook, and KServe's configuration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from scenarios.locks import SharedLock
 
 @pytest.fixture(scope="session")
 def cluster_run(pytestconfig: pytest.Config) -> ClusterRun:
-    """The run that this test belongs to, on its cluster."""
+    """The current run, on its cluster."""
     run = pytestconfig.stash[RUN]
     assert isinstance(run, ClusterRun)  # noqa: S101 - rules of this route are not collected in another run
     return run
@@ -43,7 +43,7 @@ def run_namespace(cluster_run: ClusterRun) -> Iterator[RunNamespace]:
 
 @pytest.fixture(scope="session")
 def cluster_lock(cluster_run: ClusterRun, run_namespace: RunNamespace) -> SharedLock:
-    """Between the tests of this machine that use the cluster: most share it, who changes KServe's settings is alone."""
+    """The cluster's lock. Most tests share it. A test that changes KServe's settings holds it alone."""
     lock = lock_of(run_namespace.cluster)
     with lock.alone():
         configuration.give_back(run_namespace.cluster.client(), cluster_run.installation.namespace)
@@ -54,7 +54,7 @@ def cluster_lock(cluster_run: ClusterRun, run_namespace: RunNamespace) -> Shared
 def api(
     request: pytest.FixtureRequest, cluster_run: ClusterRun, run_namespace: RunNamespace, cluster_lock: SharedLock
 ) -> Iterator[AdmissionClient]:
-    """What this test has on the cluster, which it has alone where it changes KServe's settings; gone afterwards."""
+    """The test's objects on the cluster, removed afterwards. A test that changes KServe's settings runs alone."""
     alone = "kserve_config" in request.fixturenames
     with cluster_lock.alone() if alone else cluster_lock.shared():
         api = AdmissionClient(run_namespace, cluster_run.installation.namespace)
@@ -66,7 +66,7 @@ def api(
 
 @pytest.fixture
 def admission(request: pytest.FixtureRequest, cluster_run: ClusterRun, api: AdmissionClient) -> Admission:
-    """The API server with KServe's webhook, as this test sees them."""
+    """The API server with KServe's webhook, for this test."""
     admission = Admission(api, rule_of(request.node), cluster_run.kserve, case_of(request.node))
     record_of(request.node).evidence = admission
     return admission
@@ -74,7 +74,7 @@ def admission(request: pytest.FixtureRequest, cluster_run: ClusterRun, api: Admi
 
 @pytest.fixture
 def kserve_config(api: AdmissionClient) -> Iterator[Configuration]:
-    """KServe's configuration, which only this test changes now; given back afterwards."""
+    """KServe's configuration, which only this test can change. The fixture restores it afterwards."""
     settings = Configuration(api)
     try:
         yield settings
@@ -84,7 +84,7 @@ def kserve_config(api: AdmissionClient) -> Iterator[Configuration]:
 
 @pytest.fixture
 def services(cluster_run: ClusterRun, api: AdmissionClient, admission: Admission) -> InferenceServices:  # noqa: ARG001 -- it reports for this
-    """Where InferenceServices of this test really run."""
+    """Runs this test's InferenceServices with real pods."""
     initializer = cluster_run.initializer
     assert isinstance(initializer, Injected)  # noqa: S101 - rules of this route are not collected without pods
     return InferenceServices(api, initializer, cluster_run.fleet.folder / "claims")

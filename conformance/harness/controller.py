@@ -1,4 +1,4 @@
-"""The controlling process's part of a run: it gathers results as they arrive and writes the report."""
+"""The controlling process's part of a run: collect results as they arrive, and write the report."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ from scenarios.initializers.proc import cores, cpu_of_tree
 
 
 class Controller:
-    """Owns servers and report. `active` is the one of this process, for hooks that are given no configuration."""
+    """Owns the servers and the report.
+
+    active  the controller of this process, for pytest hooks that receive no `config`.
+    """
 
     active: ClassVar[Controller | None] = None
 
     def __init__(self, run: Run, began: float) -> None:
         self.run = run
         self.workers = 0
-        self.nothing = ""  # why no case was selected
+        self.nothing = ""  # the reason why no case was selected
         self._began = began
         self._setup_s = time.monotonic() - began
         self._setup_cpu_s, self._servers_setup_cpu_s = cpu_of_tree(os.getpid()), _servers_cpu_s(run)
@@ -51,7 +54,11 @@ class Controller:
 
     @classmethod
     def start(cls, options: Options, spec: Spec) -> Controller:
-        """Raises NoInitializer, Unavailable or ReportUnwritable, each with one line and the remedy."""
+        """Start the run and its report.
+
+        Raises NoInitializer, NoCluster, NoKServe, ToolFailed, Unavailable or ReportUnwritable. Each message is one line
+        and names the remedy.
+        """
         began = time.monotonic()
         writer.prepare(options.report_dir)
         run = runs.start(options, spec)
@@ -63,7 +70,7 @@ class Controller:
         return cls.active
 
     def add(self, report: pytest.TestReport) -> None:
-        """Take over the result that a phase's report carries, if any. Raises ReportUnwritable."""
+        """Store the result in a phase's report, if it has one. Raises ReportUnwritable."""
         sent = dict(report.user_properties).get(PROPERTY)
         if isinstance(sent, dict):
             self._calls += sent["calls"]
@@ -78,7 +85,7 @@ class Controller:
 
     @property
     def judged(self) -> int:
-        """How many of the selected cases have a result."""
+        """Number of selected cases that have a result."""
         return len(self._judged)
 
     def _keep(self, nodeid: str, result: Result) -> None:
@@ -89,7 +96,7 @@ class Controller:
             self._journal.add(result, self._secrets)
 
     def _crash(self, report: pytest.TestReport) -> Result:
-        """A worker died in the middle of a test: the harness's error, on a rule that only the name tells."""
+        """Build an ERROR result for a worker that died during a test. Only the test's name tells which rule it was."""
         return Result(
             rule="HARNESS-000",
             level=Level.MUST,
@@ -107,11 +114,15 @@ class Controller:
     def finish(
         self, left_out: Mapping[tuple[str, str], int], *, by_pytest: tuple[str, ...], partial: bool, complete: bool
     ) -> int:
-        """Write the report, stop everything; returns the exit status that the results deserve beside failures.
+        """Write the report, stop every server, and return the exit status.
 
-        `left_out` counts the cases of each (rule, store) that were deselected, `by_pytest` are the options of pytest's
-        own that did so, `partial` is True where a part of the suite was not even collected. Where the report cannot be
-        written, the status is that of bad usage: the journal keeps what it has.
+        left_out   (rule, store) -> number of deselected cases.
+        by_pytest  pytest's own options that deselected cases.
+        partial    whether pytest collected only a part of the suite.
+        complete   whether the run ended normally and every selected case has a result.
+
+        The status covers what pytest itself does not know, such as stale entries and leaked credentials. It is
+        USAGE_ERROR if the report cannot be written; the journal then keeps the results.
         """
         metrics = self._metrics()
         seen = {(result.rule, result.store) for result in self._results.values()}
@@ -143,7 +154,7 @@ class Controller:
         return pytest.ExitCode.OK if executed else pytest.ExitCode.NO_TESTS_COLLECTED
 
     def _metrics(self) -> Metrics:
-        """What the run has cost until now."""
+        """Measure the cost of the run so far."""
         return Metrics.measured(
             wall_s=time.monotonic() - self._began,
             setup_s=self._setup_s,
@@ -164,7 +175,7 @@ class Controller:
         return LeftOut(f"{profile}/{store}" if store else profile, rule, store)
 
     def _unused_entries(self) -> list[KnownFailure]:
-        """Entries of the list that covered nothing in a run that left nothing out: they are stale."""
+        """Return known-failure entries that matched no case. In a complete run, such entries are stale."""
         place = (self.run.install, self.run.initializer.python)
         cases = [CaseKey(r.rule, r.store, r.case, r.server, r.route, *place, r.test) for r in self._results.values()]
         return [
@@ -174,7 +185,7 @@ class Controller:
         ]
 
     def summary(self, *, colour: bool, width: int) -> list[str]:
-        """The closing lines."""
+        """Return the lines that end the terminal output."""
         if self._report is None:
             remedy = f"what the journal has: python -m reports recover {self.run.options.report_dir}"
             return [f"NO REPORT: {self._unwritten or 'the run was cut off'}", remedy]
@@ -187,13 +198,13 @@ class Controller:
         return [f"NOTHING SELECTED: {self.nothing}", *lines] if self.nothing else lines
 
     def stop(self) -> None:
-        """Stop every server and cluster of the run, and remove its folder."""
+        """Stop the run's servers and cluster, and remove its folder."""
         self.run.stop()
         Controller.active = None
 
 
 def _servers_cpu_s(run: Run) -> float:
-    """CPU seconds of servers and gateway until now."""
+    """Return the CPU seconds that servers and gateway used so far."""
     return sum(map(cpu_of_tree, run.fleet.pids()))
 
 

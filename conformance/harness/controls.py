@@ -1,8 +1,9 @@
-"""Controls: a call without any defect, by which a program is known to work on a store. Made once a run.
+"""Control calls: plain calls that show whether the initializer works on a store at all. Each is made once per run.
 
-A program that always fails refuses everything, and one that cannot download at all breaks every rule. Neither is what
-a rule is about. A refusal therefore counts only where the control of the same store succeeds, and a failed download
-counts against the rule that is about downloads, not against those that build on one.
+An initializer that always fails seems to pass every test of an error, and one that cannot download fails every test.
+Neither result says anything about the rule under test. Therefore a failed call passes such a test only if the control
+call on the same store succeeds. A failed download counts against the rule about downloads, not against rules that
+depend on downloads.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from scenarios.initializers.base import CallResult
 from scenarios.locks import Slot
 from scenarios.stores import STORES
 
-#: The rules whose own tests are the controls: what they find is never put down to a control.
+#: For each way, the rules that the control call itself checks. Their own failures are never excused by a control.
 FOUNDATIONS: dict[Way, tuple[str, ...]] = {
     "plain": ("PLACE-001", "PLACE-004", "FAULT-018", "SEC-025"),
     "private": ("CRED-001",),
@@ -33,22 +34,22 @@ FOUNDATIONS: dict[Way, tuple[str, ...]] = {
     "unsigned": ("CRED-002", "CRED-001"),
     "archive": ("ARCH-001",),
 }
-#: The name of the archive of a control.
+#: File name of the archive that the control call fetches.
 ARCHIVE = "m.tar"
-#: Characters at the end of the output that a reason shows.
+#: A reason shows this many characters of the last line of output.
 SHOWN = 120
-#: Exit codes by which shells tell that a program cannot be started or is not there.
+#: Shell exit codes for a program that cannot be executed (126) or is not found (127).
 NOT_STARTED = {126, 127}
-#: Seconds that a control may take.
+#: Time limit of a control call, in seconds.
 WITHIN_S = 150.0
 
 
 @dataclass(frozen=True)
 class Control:
-    """What a control found out.
+    """The result of a control call.
 
-    flaw    why the program is not known to work; "" where it works.
-    packed  whether it delivered an archive as it was.
+    flaw    why the control call failed. "" if it succeeded.
+    packed  whether the initializer delivered the archive without unpacking it.
     """
 
     flaw: str = ""
@@ -56,7 +57,7 @@ class Control:
 
 
 class Controls:
-    """The controls of a run, in the hands of one test; all processes of the run share what they found.
+    """Makes control calls for one test. All processes of the run share the results.
 
     rule         the rule under test.
     before_call  see `Fetcher`.
@@ -69,10 +70,10 @@ class Controls:
         self.made: list[CallResult] = []
 
     def require(self, store: str | None, way: Way) -> None:
-        """Go on where the program is known to work on `store`, or without one on any store of the selection.
+        """Return if the initializer works on `store`, or, if `store` is None, on any selected store.
 
-        What a control finds is never held against the rule under test, unless that is a foundation itself: it has none.
-        Raises Unproven, which names the rule that is broken instead, and NotApplicable where archives stay packed.
+        Does nothing for the rules in FOUNDATIONS, which have no control. Otherwise raises Unproven, which names the
+        rule that the initializer breaks, or NotApplicable if it leaves archives packed.
         """
         failed: dict[str, tuple[Way, Control]] = {}
         for name in [store] if store else self._selected():
@@ -86,7 +87,7 @@ class Controls:
             raise NotApplicable(text) if control.packed else Unproven(text)
 
     def _ways(self, store: str, way: Way) -> list[Way]:
-        """The controls that count: what does not work at all does not unpack either."""
+        """Return the control calls to make: "plain", then `way` if it differs. Empty for a rule in FOUNDATIONS."""
         ways: list[Way] = ["plain"]
         kind = STORES[store]
         as_plain = {"plain": True, "tls": not kind.without_tls, "unsigned": kind.unsigned_kind == "valid"}
@@ -95,12 +96,12 @@ class Controls:
         return [] if any(self._rule.id in rules for rules in FOUNDATIONS.values()) else ways
 
     def _selected(self) -> Iterator[str]:
-        """Stores that this run judges, and whose servers run."""
+        """The stores that this run judges and whose servers run."""
         judged = stores_for(self._run.options, self._run.spec)
         return (store for store in STORES if store in judged and why_not(self._run, store) is None)
 
     def _foundation(self, store: str, way: Way) -> str:
-        """The rule that reports it: of this rule's profile, else of another."""
+        """Return the rule that reports this failure, from the profile of the rule under test if possible."""
         rules = [self._run.spec[rule] for rule in FOUNDATIONS[way] if store in self._run.spec[rule].stores]
         return min(rules, key=lambda rule: rule.profile != self._rule.profile).id
 
@@ -133,7 +134,7 @@ class Controls:
 
 
 def _judged(fetch: Fetch, sample: Sample) -> Control:
-    """What a control shows."""
+    """Judge a control call."""
     if fetch.left_packed(ARCHIVE):
         return Control(f"{ARCHIVE} arrives as it is", packed=True)
     try:

@@ -1,4 +1,4 @@
-"""The cases that a run can judge, and the reasons for those that it cannot."""
+"""Decide which cases a run can judge, and give the reasons for the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scenarios.stores.base import NO_RELEASE
 
 
 def why_not(run: Run, store: str | None) -> tuple[Outcome, str] | None:
-    """Why a case cannot be judged at all: the initializer does not claim the store, or its server does not run."""
+    """Explain why the run cannot judge a case: the initializer does not support the store, or a server is missing."""
     if store is None:
         return None
     kind = STORES[store]
@@ -29,7 +29,7 @@ def why_not(run: Run, store: str | None) -> tuple[Outcome, str] | None:
 
 
 def concerns(run: Run, entry: KnownFailure) -> bool:
-    """Whether a known failure could show in this run: on one of its servers, routes and ways to install."""
+    """Return whether a known failure can occur in this run, on one of its servers, routes and KServe installations."""
     rule = run.spec[entry.rule]
     return (
         (not entry.servers or bool(entry.servers & set(run.fleet.endpoints)))
@@ -41,7 +41,7 @@ def concerns(run: Run, entry: KnownFailure) -> bool:
 
 
 def required(run: Run) -> set[tuple[str, str]]:
-    """(rule, store) of every MUST that this release can be judged by; store "" where none is needed."""
+    """Return (rule, store) of every MUST that the run can judge for this release. The store is "" if none is needed."""
     return {
         (rule.id, store)
         for rule, store in run.spec.musts()

@@ -1,4 +1,4 @@
-"""The text of a failure, its evidence file, and the command that repeats it."""
+"""The text of a failure, its evidence file, and the command that reproduces it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conformance.harness.run import Run
 
 
 def describe(run: Run, record: CaseRecord, error: BaseException) -> str:
-    """The rule, the expectation that does not hold, and the calls."""
+    """Describe the rule, the failed expectation and the calls."""
     rule, store = record.rule, record.store
     where = f"{store} played by {run.server_of(store) or 'a folder'}" if store else "no store"
     lines = [f"{rule.id} {rule.level}: {rule.title}", f"  {rule.statement}", f"on {where}, {record.name}", ""]
@@ -24,19 +24,19 @@ def describe(run: Run, record: CaseRecord, error: BaseException) -> str:
 
 
 def _wrong(error: BaseException) -> str:
-    """The message of the test, without the values that pytest adds."""
+    """Return the test's message, without the values that pytest adds."""
     return str(error).removeprefix("assert ").partition("\nassert ")[0] or "the assertion does not hold"
 
 
 def explain_trees(actual: object, expected: object) -> list[str] | None:
-    """pytest's explanation of `tree == {...}`: the difference, path by path."""
+    """Explain a failed `tree == {...}` to pytest, path by path."""
     if not isinstance(actual, Tree) or not isinstance(expected, dict):
         return None
     return ["the tree below the destination differs:", *difference(actual, expected)]
 
 
 def evidence(record: CaseRecord, message: str) -> str:
-    """The evidence file: the message, the output and the tree of each call, and the requests to the store."""
+    """Return the evidence file's text: the message, each call's output and tree, and the requests to the store."""
     parts = [message]
     if record.evidence:
         parts += [f"--- {title}\n{text}" for title, text in record.evidence.evidence()]
@@ -51,13 +51,13 @@ def evidence(record: CaseRecord, message: str) -> str:
 
 
 def reproduce(run: Run, record: CaseRecord) -> str:
-    """The command that runs this case alone, from the root of the checkout."""
+    """Return the command that runs this case alone, from the root of the checkout."""
     path, _, name = record.nodeid.partition("::")
     folder, module = Path(path).parts[-2:]
     options = [
         *(f"--initializer={run.initializer.spec}", *run.options.described),
         *(f"--kserve={run.kserve}", f"--servers={run.mode}"),
-        "--report-dir=conformance-report/alone",  # the report that shows this command stays
+        "--report-dir=conformance-report/alone",  # do not overwrite the report that shows this command
     ]
     if run.options.isolation != "auto":
         options.append(f"--isolation={run.options.isolation}")

@@ -1,4 +1,4 @@
-"""The fixtures that tests ask for: a store of their own, and the initializer."""
+"""Fixtures for tests: the test's own store, the initializer, and models."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ from scenarios.stores.oci import OCI
 
 @pytest.fixture
 def run(pytestconfig: pytest.Config) -> Run:
-    """The run that this test belongs to."""
+    """The current run."""
     return pytestconfig.stash[RUN]
 
 
 @pytest.fixture
 def gateway(run: Run) -> Gateway:
-    """What stands between the initializer and the servers."""
+    """The gateway between the initializer and the servers."""
     return run.fleet.gateway
 
 
 @pytest.fixture
 def store(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Store:
-    """This test's own part of the store that its row names; no test sees another's."""
+    """This test's own part of the store in its parameters. No test sees another's part."""
     return partition(run, request.param, tmp_path / "store")
 
 
 @pytest.fixture
 def registry(run: Run, tmp_path: Path) -> OCI:
-    """This test's own part of the registry, for images that nodes pull; what is judged is something else."""
+    """This test's own part of the registry, for images that nodes pull. The test does not judge the registry."""
     if reason := run.fleet.unavailable.get(run.server_of(OCI.name)):
         raise NotOffered(reason)
     return cast("OCI", partition(run, OCI.name, tmp_path / "registry"))
@@ -57,19 +57,19 @@ def registry(run: Run, tmp_path: Path) -> OCI:
 
 @pytest.fixture
 def sample(store: Store) -> Sample:
-    """A model in the store, for tests that are about something else than its shape; over HTTP a single file of it."""
+    """A model in the store, for tests that do not depend on its shape. Over HTTP it is a single file."""
     return deposit(store, MODEL, "config.json")
 
 
 @pytest.fixture
 def shards(store: Store) -> Sample:
-    """A model of a few MiB in the store, most of it in equal files; over HTTP one of them."""
+    """A model of a few MiB in the store, mostly in files of equal size. Over HTTP it is one of them."""
     return deposit(store, SHARDED, "part-0.bin")
 
 
 @dataclass(frozen=True)
 class Silence:
-    """A peer that takes connections and never answers, at `address` (`127.0.0.1:PORT`)."""
+    """A peer that accepts connections and never answers, at `address` (`127.0.0.1:PORT`)."""
 
     listener: socket.socket
 
@@ -78,20 +78,20 @@ class Silence:
         return f"127.0.0.1:{self.listener.getsockname()[1]}"
 
     def asked(self) -> bool:
-        """Whether anybody has connected."""
+        """Return whether a client has connected."""
         return bool(select.select([self.listener], [], [], 0)[0])
 
 
 @pytest.fixture
 def silence() -> Iterator[Silence]:
-    """A store that says nothing."""
+    """A store that never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         yield Silence(listener)
 
 
 @pytest.fixture
 def initializer(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Iterator[Fetcher]:
-    """The initializer under test, with this test's store as the place that it fetches from."""
+    """The initializer under test, which fetches from this test's store."""
     node = request.node
     asked = request.getfixturevalue("store") if "store" in request.fixturenames else None
     expected = Expectation(
@@ -122,7 +122,7 @@ def initializer(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Ite
 
 @pytest.fixture
 def meter(request: pytest.FixtureRequest, run: Run, store: Store, initializer: Fetcher) -> Meter:
-    """What holds the budget of this test's rule against measured calls on its store."""
+    """Judges the budget of this test's rule from measured calls on its store."""
     folder = run.fleet.folder / "measured"
     folder.mkdir(exist_ok=True)
     budget = rule_of(request.node).budget
@@ -131,7 +131,7 @@ def meter(request: pytest.FixtureRequest, run: Run, store: Store, initializer: F
 
 
 def _remove(folder: Path) -> None:
-    """Remove what calls left, folders without permissions included."""
+    """Remove the files of calls, including folders without permissions."""
 
     def open_and_retry(function: Callable[[str], object], path: str, _: object) -> None:
         Path(path).parent.chmod(0o700)

@@ -1,4 +1,4 @@
-"""The options of `pytest conformance/`, and one clear line for each that cannot be."""
+"""Declare and validate the options of `pytest conformance/`. An invalid option gives a one-line error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scenarios.initializers.base import Initializer, NoInitializer, Wanted
 from scenarios.servers.base import Mode
 from scenarios.stores import STORES
 
-#: The options whose value is text, which must not be empty.
+#: Options whose text value must not be empty.
 _WITH_VALUE = (
     *("--initializer", "--kserve", "--servers", "--profile", "--store", "--rule", "--known-failures", "--cluster"),
     *("--install", "--images", "--kind-driver", "--kubeconfig", "--context", "--report-dir", "--explain"),
@@ -29,7 +29,7 @@ _WITH_VALUE = (
 OWN_LIST = known_failures.FOLDER / "kserve.yaml"
 
 
-#: Name of each group of options -> its title in `--help` and in docs/options.md.
+#: Option group -> its title in `--help` and in docs/options.md.
 GROUPS = {
     "conformance": "storage initializer conformance",
     "conformance-cluster": "storage initializer conformance on a cluster",
@@ -182,7 +182,7 @@ def add(parser: pytest.Parser) -> None:
 
 
 def read(config: pytest.Config, spec: Spec) -> Options:
-    """The options of this run. Raises pytest.UsageError with one line and the remedy."""
+    """Return the options of this run. Raises pytest.UsageError with one line and the remedy."""
     option = config.getoption
     _refuse_empty(config)
     stores = _split(option("--store"))
@@ -244,7 +244,7 @@ def read(config: pytest.Config, spec: Spec) -> Options:
 
 
 def refuse_unobservable(asked: Options, spec: Spec) -> None:
-    """Raises pytest.UsageError for a profile none of whose rules such a run observes."""
+    """Raise pytest.UsageError for a profile of which the run can observe no rule."""
     for name in asked.profiles:
         rules = [rule for rule in spec if rule.profile == name.partition("/")[0]]
         remedy = asked.elsewhere(on_each_store(rules))
@@ -269,7 +269,7 @@ def _fits_a_cluster(cluster: str, subject: Initializer, release: str, mode: str,
 
 
 def _described(config: pytest.Config) -> Iterator[str]:
-    """The options about the program under test, as they are given on a command line."""
+    """Yield the options that describe the initializer under test, as on a command line."""
     for name in ("--initializer-name", "--initializer-version", "--run-as-user", "--show"):
         yield from (f"{name}={value}" for value in _given(config, name))
 
@@ -290,7 +290,7 @@ def _profiles(spec: Spec) -> list[str]:
 
 
 def _given(config: pytest.Config, name: str) -> list[str]:
-    """The values of an option on the command line, which may be repeated or not; none where it is left out."""
+    """Return the values of an option, whether it can be repeated or not. Empty if it is not given."""
     given = config.getoption(name)
     return given if isinstance(given, list) else [] if given is None else [given]
 

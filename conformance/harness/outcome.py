@@ -1,6 +1,6 @@
-"""From a phase of pytest to the result of a case: classify, apply known failures, build the result, attach it.
+"""Turn a pytest phase into the result of a case: classify, apply known failures, build the result, attach it.
 
-Each step takes what the step before returned. Only `attach` changes an object of pytest's.
+Each step takes the return value of the step before. Only `attach` changes a pytest object.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from reports.model import Level, Outcome, Result, to_json
 from reports.redact import redact
 from reports.writer import ReportUnwritable, save_evidence
 
-#: Name of the entry of `report.user_properties` that carries a result from a worker.
+#: The key in `report.user_properties` under which a worker sends a result.
 PROPERTY = "conformance"
-#: A server that died may be the cause of these.
+#: Outcomes that a dead server may have caused.
 _OF_A_CALL = {Outcome.PASSED, Outcome.FAILED, Outcome.NOT_RUN}
-#: The report keeps evidence of these.
+#: Outcomes for which the report keeps evidence.
 _WITH_EVIDENCE = {Outcome.FAILED, Outcome.KNOWN_FAILURE, Outcome.ERROR}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a phase found out about a case.
+    """The outcome of one phase of a case.
 
     message    the text of a failure or an error.
-    reason     why the case was not run, or is a known failure; or an error in one line.
+    reason     why the case did not run, or why it is a known failure. For an error, its first line.
     reference  the reference of the known failure.
     """
 
@@ -43,7 +43,7 @@ class Finding:
 
 
 def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
-    """Attach the result of the case to the report of the phase that decides it. Runs in the process of the case."""
+    """Attach the case's result to the report of the phase that decides it. Runs in the process that runs the case."""
     record = record_of(item)
     finding = classify(run, record, call, report)
     if finding is None:
@@ -55,7 +55,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
 
 
 def classify(run: Run, record: CaseRecord, call: pytest.CallInfo[None], report: pytest.TestReport) -> Finding | None:
-    """What the phase decides; None for a set-up or a clean-up that went well."""
+    """Return the outcome that this phase decides. None for a setup or teardown that succeeded."""
     lost = run.lost(record.store) if call.when == "call" else ""
     if report.skipped:
         outcome, reason = record.skipped or (Outcome.NOT_RUN, _skip_reason(call))
@@ -77,7 +77,7 @@ def classify(run: Run, record: CaseRecord, call: pytest.CallInfo[None], report: 
 
 
 def apply_known_failures(finding: Finding, entry: KnownFailure | None) -> Finding:
-    """A listed failure is a known failure; a listed case that passes is `fixed`, which fails the run."""
+    """Turn a listed failure into a known failure, and a listed case that passes into `fixed`, which fails the run."""
     if entry is None:
         return finding
     listed = replace(finding, reason=entry.reason, reference=entry.reference)
@@ -90,12 +90,12 @@ def apply_known_failures(finding: Finding, entry: KnownFailure | None) -> Findin
 
 
 def build_result(run: Run, record: CaseRecord, finding: Finding, duration_s: float) -> Result:
-    """The result as the report has it; saves the evidence of a failure."""
+    """Build the case's result for the report, and save the evidence of a failure."""
     rule = record.rule
     evidence: tuple[str, ...] = ()
     if finding.outcome in _WITH_EVIDENCE and (record.fetcher or record.evidence):
         text = failure.evidence(record, finding.message)
-        with suppress(ReportUnwritable):  # the journal cannot be written then either, and that ends the run
+        with suppress(ReportUnwritable):  # then the journal fails too, which ends the run
             evidence = (save_evidence(run.options.report_dir, record.name, text, record.secrets),)
     return Result(
         rule=rule.id,
@@ -119,7 +119,7 @@ def build_result(run: Run, record: CaseRecord, finding: Finding, duration_s: flo
 
 
 def attach(report: pytest.TestReport, record: CaseRecord, result: Result, *, of_the_call: bool) -> None:
-    """Hand the result and the cost of the case to the controlling process, and make pytest's report agree with it."""
+    """Send the case's result and cost to the controlling process, and make pytest's own report agree with it."""
     if result.outcome is Outcome.FAILED:
         report.longrepr = f"{result.message}\n\nrun it alone: {result.reproduce}"
     elif result.outcome is Outcome.KNOWN_FAILURE:
@@ -144,7 +144,7 @@ def attach(report: pytest.TestReport, record: CaseRecord, result: Result, *, of_
 
 
 def case_in(run: Run, record: CaseRecord) -> CaseKey:
-    """The case as entries of a list of known failures name it."""
+    """Return the key that known-failure entries match for this case."""
     return CaseKey(
         record.rule.id,
         record.store,
@@ -158,7 +158,7 @@ def case_in(run: Run, record: CaseRecord) -> CaseKey:
 
 
 def keeps(run: Run, item: pytest.Item) -> bool:
-    """Whether the objects of the case stay in the cluster: it is one of the first that failed unexpectedly."""
+    """Return whether to keep the case's objects in the cluster: only the first N unexpected failures keep them."""
     record = record_of(item)
     if record.kept is None:
         record.kept = record.failed and run.keeps()

@@ -1,4 +1,4 @@
-"""The pytest plugin: collects by rule, runs on shared servers, writes the report. It only wires parts together."""
+"""The pytest hooks: collect tests by rule, run them on shared servers, write the report. Other modules do the work."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from scenarios.reasons import NotOffered
 from scenarios.servers.base import Unavailable
 
 OPTIONS = pytest.StashKey[Options]()
-#: How many cases of each (rule, store) were deselected.
+#: (rule, store) -> number of deselected cases.
 LEFT_OUT = pytest.StashKey[Counter[tuple[str, str]]]()
 
 
 class _Progress(logging.Handler):
-    """Shows what is being prepared, as it happens."""
+    """Prints setup messages to the terminal as they are logged."""
 
     def __init__(self, terminal: pytest.TerminalReporter) -> None:
         super().__init__(logging.INFO)
@@ -52,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """`--list-rules` and `--explain` need no run."""
+    """Answer `--list-rules` and `--explain`, which need no run."""
     if config.option.list_rules:
         asked = options.read(config, current())
         chosen = [rule for rule in current() if asked.lists(rule, whenever=not config.option.kserve)]
@@ -77,7 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
     options.refuse_unobservable(config.stash[OPTIONS], spec)
     config.stash[LEFT_OUT] = Counter()
     if config.getoption("maxschedchunk", 1) is None:
-        config.option.maxschedchunk = 1  # or one worker would be given all the slow cases at once
+        config.option.maxschedchunk = 1  # otherwise xdist gives all the slow cases to one worker at once
     sent = getattr(config, "workerinput", {}).get("conformance")
     if sent:
         config.stash[RUN] = in_worker(config.stash[OPTIONS], spec, sent)
@@ -88,7 +88,7 @@ def _is_worker(config: pytest.Config) -> bool:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Start the run, in the controlling process, before any worker exists."""
+    """Start the run in the controlling process, before any worker exists."""
     config = session.config
     if _is_worker(config) or config.option.collectonly:
         return
@@ -107,7 +107,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: WorkerController) -> None:
-    """Hand the run to a pytest-xdist worker."""
+    """Send the run to a pytest-xdist worker."""
     controller = node.config.stash[CONTROLLER]
     controller.workers += 1
     node.workerinput["conformance"] = controller.run.to_worker()
@@ -115,13 +115,13 @@ def pytest_configure_node(node: WorkerController) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """How many workers `-n auto` means."""
+    """Return the number of workers for `-n auto`."""
     return options.read(config, current()).workers(current()) if config.option.numprocesses == "auto" else None
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> schedule.Scheduling | None:
-    """How workers get their cases."""
+    """Use this suite's scheduler to give cases to workers."""
     if config.option.dist != "load":
         return None
     return schedule.Scheduling(config, log, config.stash[RUN].fleet.folder)
@@ -129,7 +129,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> schedul
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A row for each store that the test's rule applies to, unless the test has a table of its own."""
+    """Parametrize the test over the stores that its rule applies to, unless the test parametrizes `store` itself."""
     has_table = any("store" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
     if "store" in metafunc.fixturenames and not has_table:
         mark = next(metafunc.definition.iter_markers("rule"), None)
@@ -141,7 +141,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse tests without a rule; keep what is in force and selected."""
+    """Refuse tests without a rule. Keep the tests that apply to this run and that the options select."""
     asked, spec = config.stash[OPTIONS], current()
     selection.check(items, spec, whole=not selection.is_partial(config))
     places = [(item, rule_of(item), store_of(item)) for item in items]
@@ -156,7 +156,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
-    """Count what this suite's options leave out, and pytest's own (`-k`, `-m`), of all that is in force."""
+    """Count the cases that apply to this run and that its options or pytest's own (`-k`, `-m`) deselect."""
     for item in items:
         rule, store = rule_of(item), store_of(item)
         if item.config.stash[OPTIONS].judges(rule, store):
@@ -173,7 +173,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup() -> Generator[None, object, object]:
-    """The same as for tests, for what a fixture finds out."""
+    """Skip the case when a fixture raises NotOffered, as `pytest_runtest_call` does for tests."""
     try:
         return (yield)
     except NotOffered as reason:
@@ -182,7 +182,7 @@ def pytest_fixture_setup() -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """What cannot be played here, or builds on a rule that is broken, was not run: neither a failure nor an error."""
+    """Skip the case when it cannot run here, does not apply, or depends on a broken rule. None of these fails."""
     try:
         try:
             return (yield)
@@ -210,7 +210,7 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Results arrive here, in the controlling process, whichever process made them."""
+    """Collect each result in the controlling process, from every worker."""
     controller = Controller.active
     if controller:
         try:
@@ -221,21 +221,21 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_keyboard_interrupt() -> None:
-    """From here the run ends in order: a second interrupt would cut off the report and leave servers behind."""
+    """Ignore further interrupts, so that the report is written and no server is left running."""
     if Controller.active:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: WorkerController) -> None:
-    """A worker ended: take over what it left out, which is the same in each of them."""
+    """Take over a worker's counts of deselected cases. They are the same in every worker."""
     left_out = getattr(node, "workeroutput", {}).get("conformance", [])
     node.config.stash[LEFT_OUT] |= Counter({(rule, store): count for rule, store, count in left_out})
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write the report and stop every server, however the run ended."""
+    """Write the report and stop every server, even after an interrupt."""
     config = session.config
     if _is_worker(config):
         left_out = [(*pair, count) for pair, count in config.stash[LEFT_OUT].items()]
@@ -267,7 +267,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The last chance to leave nothing behind, when the session never came to its end."""
+    """Stop every server if the session did not reach `pytest_sessionfinish`."""
     controller = config.stash.get(CONTROLLER, None)
     if controller:
         controller.stop()

@@ -1,4 +1,4 @@
-"""How much of a run is left, for whoever watches it: a line now and then, and near the end what it still waits for."""
+"""Show a run's progress: a line from time to time and, near the end, the cases that still run."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-#: Seconds between two lines, in the run and near its end.
+#: Seconds between two lines: during the run, and near its end.
 EVERY_S, NEAR_THE_END_S = 60.0, 10.0
 _LOOK_S = 1.0
-#: As many cases are named in a line, at most.
+#: A line names at most this many cases.
 _NAMED = 4
 
 
 @contextmanager
 def announced(folder: Path, case: str) -> Iterator[Callable[[float], None]]:
-    """A case that runs in this process; to be called with the time limit of each call, in seconds, before it.
+    """Announce that this process runs `case`. Call the yielded function before each call, with its limit in seconds.
 
-    folder  the run's own, which all of its processes share.
+    folder  the run's folder, which all of its processes share.
     """
     place = _running(folder) / str(os.getpid())
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def announced(folder: Path, case: str) -> Iterator[Callable[[float], None]]:
 
 
 class Progress:
-    """A pytest plugin of the controlling process. It writes from a thread, because the end of a run has few events."""
+    """A pytest plugin of the controlling process. It writes from a thread, because few events occur near the end."""
 
     def __init__(self, session: pytest.Session, folder: Path) -> None:
         self._terminal: pytest.TerminalReporter = session.config.pluginmanager.getplugin("terminalreporter")
@@ -51,12 +51,12 @@ class Progress:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def pytest_runtest_logfinish(self) -> None:
-        """Count a case, whichever process ran it."""
+        """Count a finished case of any process."""
         self._done += 1
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """Write no more lines from here on."""
+        """Stop writing lines."""
         self._over.set()
 
     def _watch(self) -> None:
@@ -68,7 +68,7 @@ class Progress:
                 self._write(self.line(left, waits=near_the_end))
 
     def line(self, left: int, *, waits: bool) -> str:
-        """How much is left; with `waits` the cases that run now, and how long the current call of each may take."""
+        """Return the progress line. With `waits`, it names the running cases and the time left for each call."""
         after = f"of {self._session.testscollected} cases left after {time.monotonic() - self._began:.0f} s"
         now = running(self._folder) if waits else []
         if not now:
@@ -84,12 +84,12 @@ class Progress:
 
 
 def running(folder: Path) -> list[tuple[str, float]]:
-    """The cases with a call in progress, and the seconds until its time limit; the longest first."""
+    """Return the cases with a call in progress and the seconds until its time limit, the longest first."""
     found = []
     for place in _running(folder).glob("*[0-9]"):
         try:
             case, until = json.loads(place.read_text())
-        except (OSError, ValueError):  # it has just ended
+        except (OSError, ValueError):  # the call has just ended
             continue
         found.append((case, until - time.monotonic()))
     return sorted(found, key=lambda pair: -pair[1])

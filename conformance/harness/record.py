@@ -17,18 +17,18 @@ from reports.model import Outcome
 
 @dataclass
 class CaseRecord:
-    """What one case leaves behind, from its set-up to its clean-up.
+    """The data of one case, from its setup to its teardown.
 
-    store         the name of the store; "" for a case that needs none.
-    case          the id of the row of the test's table.
+    store         the name of the store. "" for a case that needs none.
+    case          the ID of the test's parameters.
     test          the name of the test function.
     nodeid, name  pytest's names of the item.
-    fetcher       the calls of the initializer; None before the first fixture asked for one.
-    evidence      what the case saw on the cluster; None off the cluster.
+    fetcher       the calls of the initializer. None until a fixture requests one.
+    evidence      what the case observed on the cluster. None without a cluster.
     measurements  what the case measured.
-    skipped       the outcome and the reason of a case that the plugin skipped; None for other cases.
-    failed        whether a phase failed, unexpectedly.
-    kept          whether the objects of the case stay in the cluster; None until the first clean-up asks.
+    skipped       the outcome and the reason of a case that the plugin skipped. None for other cases.
+    failed        whether a phase failed unexpectedly.
+    kept          whether the case's objects stay in the cluster. None until the first teardown that asks.
     """
 
     rule: Rule
@@ -46,7 +46,7 @@ class CaseRecord:
 
     @property
     def fetches(self) -> Sequence[Fetch]:
-        """The calls that the case made, in order."""
+        """The case's calls, in order."""
         return self.fetcher.fetches if self.fetcher else ()
 
     @property
@@ -59,7 +59,7 @@ _RECORD = pytest.StashKey[CaseRecord]()
 
 
 def record_of(item: pytest.Item) -> CaseRecord:
-    """The record of the case that `item` runs; a new one at the first call."""
+    """Return the record of the case that `item` runs. Creates it at the first call."""
     if _RECORD not in item.stash:
         test = getattr(item, "originalname", item.name)
         item.stash[_RECORD] = CaseRecord(

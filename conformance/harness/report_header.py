@@ -1,4 +1,4 @@
-"""The head of a report: all that is known before the first result."""
+"""The report's header: everything that is known before the first result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scenarios.stores import STORES
 
 
 def report_header(run: Run) -> model.Report:
-    """The report of `run` without results."""
+    """Return the report of `run` without results."""
     options, initializer = run.options, run.initializer
     servers = [
         model.Server(endpoint.server, endpoint.version, endpoint.fidelity, name)

@@ -9,7 +9,7 @@ from conformance.spec import Rule, Spec
 
 
 def list_rules(spec: Spec, chosen: Collection[Rule]) -> list[str]:
-    """One line for each chosen rule, grouped by area."""
+    """Return one line for each chosen rule, grouped by area."""
     count = f"{len(chosen)} of {len(spec.rules)}" if len(chosen) < len(spec.rules) else str(len(chosen))
     lines = [f"Spec {spec.version}: {count} rules"]
     for area, title in spec.areas.items():
@@ -22,7 +22,7 @@ def list_rules(spec: Spec, chosen: Collection[Rule]) -> list[str]:
 
 
 def explain(spec: Spec, rule: Rule) -> list[str]:
-    """Everything the spec says about one rule."""
+    """Return everything that the spec says about one rule."""
     lines = [f"{rule.id}  {rule.level}  {rule.title}", ""]
     lines += textwrap.wrap(rule.statement, 100)
     lines += ["", f"profile     {rule.profile}", f"stores      {', '.join(rule.stores) or 'no store needed'}"]

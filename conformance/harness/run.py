@@ -1,6 +1,6 @@
-"""One run: the initializer under test, the rules, the servers, and with ClusterRun the cluster.
+"""One run: the initializer under test, the rules, the servers, and, in a ClusterRun, the cluster.
 
-The controlling process starts a run; each pytest-xdist worker takes part in the same one.
+The controlling process starts the run. Each pytest-xdist worker joins it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ log = logging.getLogger("conformance.setup")
 class Run:
     """A run on this machine, without a cluster.
 
-    id  a random text that marks what the run makes.
+    id  random hexadecimal digits that mark every object the run creates.
     """
 
     options: Options
@@ -50,7 +50,7 @@ class Run:
     fleet: Fleet
     id: str
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    #: How the run installed KServe in its cluster; "" without one.
+    #: How the run installed KServe in its cluster. "" without a cluster.
     install: str = field(default="", init=False)
 
     @property
@@ -64,42 +64,42 @@ class Run:
 
     @property
     def exact_words(self) -> str | None:
-        """The release whose exact messages are demanded: only KServe's own initializer is held to them."""
+        """The release whose exact messages the rules require. None unless the initializer is KServe's own."""
         return self.kserve if self.initializer.name == "kserve" else None
 
     def server_of(self, store: str | None) -> str:
-        """The name of the server that plays a store in this run; "" where none does."""
+        """Return the name of the server that serves `store` in this run. "" if the store has none."""
         server = STORES[store].servers.get(self.mode) if store else None
         return server.name if server else ""
 
     def lost(self, store: str) -> str:
-        """The server or the gateway that died under a case on `store`, with its last words; "" for none."""
+        """Name the server or gateway that died during a case on `store`, with its last output. "" if none died."""
         return self.fleet.lost(self.server_of(store))
 
     def case_folder(self, case: str, own: Path) -> Path:  # noqa: ARG002 -- another run's folder depends on the case
-        """The folder for a store's files of one case; `own` is the test's."""
+        """Return the folder for a store's files of one case. `own` is the test's own folder."""
         return own
 
     def to_worker(self) -> dict[str, str]:
-        """The run as text, for `in_worker`."""
+        """Serialize the run for `in_worker`."""
         objects = base64.b64encode(pickle.dumps((type(self), self._objects())))
         return {"objects": objects.decode(), "fleet": self.fleet.to_json()}
 
     def _objects(self) -> dict[str, Any]:
-        """The fields that a worker cannot read off its own command line."""
+        """The fields that a worker cannot derive from its own command line."""
         return {"initializer": self.initializer, "id": self.id}
 
     def keeps(self) -> bool:
-        """Whether one more failed case may leave its objects in the cluster (`--keep-failed N`); counts it."""
+        """Return whether one more failed case may keep its objects in the cluster (`--keep-failed N`), and count it."""
         with (self.fleet.folder / "kept").open("a") as kept:
             fcntl.flock(kept, fcntl.LOCK_EX)
-            if os.fstat(kept.fileno()).st_size >= self.options.keep_failed:  # `tell` knows the end as it was at opening
+            if os.fstat(kept.fileno()).st_size >= self.options.keep_failed:  # `tell` is the size at opening
                 return False
             kept.write(".")
             return True
 
     def stop(self) -> None:
-        """Stop every server and remove the folder of the run. Only in the process that started the run."""
+        """Stop every server and remove the run's folder. Call it only in the process that started the run."""
         self.fleet.stop()
 
 
@@ -107,7 +107,7 @@ class Run:
 class ClusterRun(Run):
     """A run on a cluster with KServe.
 
-    environment  the parts that this process started, and stops; None in a worker and after `stop`.
+    environment  the parts that this process started and must stop. None in a worker and after `stop`.
     """
 
     cluster: Cluster
@@ -127,7 +127,7 @@ class ClusterRun(Run):
         return {**super()._objects(), "cluster": self.cluster, "installation": self.installation}
 
     def stop(self) -> None:
-        environment, self.environment = self.environment, None  # a run that was cut off is stopped once more at the end
+        environment, self.environment = self.environment, None  # an interrupted run calls `stop` twice
         if environment:
             environment.stop(self.id, keep=self.options.keep_failed > 0)
 
@@ -136,9 +136,9 @@ RUN = pytest.StashKey[Run]()
 
 
 def start(options: Options, spec: Spec) -> Run:
-    """Prepare the initializer and start the servers that the selection needs, on this machine or in a cluster.
+    """Prepare the initializer and start the servers that the selected rules need, on this machine or in a cluster.
 
-    Raises NoInitializer, NoCluster, NoKServe or ToolFailed, or Unavailable when nothing can be observed at all.
+    Raises NoInitializer, NoCluster, NoKServe or ToolFailed. Raises Unavailable when the run could not observe anything.
     """
     folder, run_id = _run_folder(), uuid.uuid4().hex[:8]
     try:
@@ -149,7 +149,7 @@ def start(options: Options, spec: Spec) -> Run:
 
 
 def _start_here(options: Options, spec: Spec, folder: Path, run_id: str) -> Run:
-    # Before anything is installed: it may be refused.
+    # Log this before anything is installed, because the isolation may be refused.
     log.info("isolation of calls: %s", options.initializer.isolation)
     with ThreadPoolExecutor(1) as thread:
         preparing = thread.submit(options.initializer.prepare)
@@ -178,14 +178,14 @@ def _start_on_cluster(options: Options, spec: Spec, folder: Path, run_id: str) -
 
 
 def in_worker(options: Options, spec: Spec, sent: dict[str, str]) -> Run:
-    """The controller's run, in a worker; `sent` is from `Run.to_worker`."""
+    """Recreate the controller's run in a worker. `sent` is the result of `Run.to_worker`."""
     kind, objects = pickle.loads(base64.b64decode(sent["objects"]))  # noqa: S301 - our own controller's bytes
     run: Run = kind(options=options, spec=spec, fleet=Fleet.from_json(sent["fleet"]), **objects)
     return run
 
 
 def _run_folder() -> Path:
-    """A new folder for the run. Removes the folders of runs that were killed."""
+    """Create a folder for the run, and remove the folders of killed runs."""
     base = Path(tempfile.gettempdir())
     for old in base.glob(f"{FOLDER_PREFIX}*"):
         pid = old.name.removeprefix(FOLDER_PREFIX).partition("-")[0]

@@ -1,8 +1,8 @@
-"""Which case starts when, and how many processes run cases.
+"""Schedule the cases, and choose the number of processes that run them.
 
-Some cases wait for most of their time: for time-outs and back-offs of the initializer, or for a line of a bounded
-speed. They need no core, so they start at once, the longest first, each in a process of its own. A few other processes
-run the cases that compute, from the first second on. docs/decisions/0021-schedule.md has the reasons and figures.
+Some cases wait most of the time: for time limits and back-offs of the initializer, or for a throttled link. They need
+no core, so they start at once, the longest first, each in its own process. A few other processes run the cases that
+compute, from the first second on. docs/decisions/0021-schedule.md has the reasons and figures.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from conformance.harness.items import rule_of
 from conformance.spec import Rule
 from scenarios.initializers.proc import available_memory, cores
 
-#: Rules some of whose cases wait -> seconds of the longest, as seen with KServe's releases. A wrong one costs time.
+#: Rule with cases that wait -> seconds of the longest, measured with KServe's releases. A wrong value only costs time.
 _WAITS_S = {
     "ERR-003": 133,
     "ERR-009": 133,
@@ -42,23 +42,23 @@ _WAITS_S = {
     "MR-010": 20,
     "CRED-015": 15,
 }
-#: Budgets are held on bounded lines. Their cases share samples, so that the first of them takes the longest.
+#: Seconds of a case with a budget, over a throttled link. Cases share samples, so the first case takes the longest.
 _BUDGET_S = 60
-#: Rules whose cases compute for long, the longest first.
+#: Rules whose cases compute for a long time, the longest first.
 _HEAVY = ("PLACE-014", "PLACE-012")
-#: For each core: processes that run cases which compute, and those that run cases which wait.
+#: Processes for each core: for cases that compute, and for cases that wait.
 _COMPUTE, _WAIT = 2, 6
-#: Bytes for one process, with the call that it makes.
+#: Memory of one process and its call, in bytes.
 _PROCESS_BYTES = 300 << 20
 
 
 def waits(rule: Rule) -> bool:
-    """Whether a case of the rule may wait for most of its time."""
+    """Return whether a case of the rule may wait for most of its time."""
     return _waits_s(rule) > 0
 
 
 def ordered(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], int]:
-    """The items in the order in which they start, and how many of them, the first ones, wait."""
+    """Return the items in starting order, and how many of the first ones are cases that wait."""
 
     def place(item: pytest.Item) -> tuple[int, bool]:
         rule = rule_of(item)
@@ -72,24 +72,24 @@ def _waits_s(rule: Rule) -> int:
 
 
 def processes(waiting: int | None = None) -> int:
-    """How many processes run a selection with so many cases that wait: as many as help, and as memory allows."""
+    """Return the number of processes for a selection with `waiting` cases that wait, within the available memory."""
     most = _WAIT * cores()
     wanted = _COMPUTE * cores() + (most if waiting is None else min(waiting, most))
     return max(2, min(wanted, available_memory() // _PROCESS_BYTES))
 
 
 def write_waiting(folder: Path, waiting: int) -> None:
-    """Tell the scheduler how many cases wait: only the processes that collect know it, and all know the same."""
+    """Pass the number of waiting cases to the scheduler. Only workers know it, and all have the same number."""
     draft = folder / f"waiting-{os.getpid()}"
     draft.write_text(str(waiting))
     draft.replace(folder / "waiting")
 
 
 class Scheduling(LoadScheduling):  # type: ignore[misc]
-    """pytest-xdist's own, but for the next case of a process.
+    """pytest-xdist's LoadScheduling with another choice of a process's next case.
 
-    A process always has one case beside the one that it runs, so a case that waits is never handed out behind another
-    one while there are cases that compute.
+    A process always has one more case queued behind the one that it runs. Therefore the scheduler never queues a case
+    that waits while cases that compute remain.
     """
 
     def __init__(self, config: pytest.Config, log: Producer | None, folder: Path) -> None:
@@ -118,7 +118,7 @@ class Scheduling(LoadScheduling):  # type: ignore[misc]
             node.send_runtest_some(chosen)
 
     def _take(self, node: WorkerController) -> int:
-        """Remove the next case of `node` from those that are pending."""
+        """Remove the next case for `node` from the pending ones, and return it."""
         computing = min(_COMPUTE * cores(), max(1, len(self.nodes) // 2))
         last = self.node2pending[node][-1:]
         may_wait = self.nodes.index(node) >= computing and not (last and last[0] < self._waiting)

@@ -1,4 +1,4 @@
-"""Which collected tests run, in which order, and what a collection must never lack."""
+"""Select and check the collected tests."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from conformance.spec import Spec
 
 
 def check(items: Collection[pytest.Item], spec: Spec, *, whole: bool) -> None:
-    """Refuse a test without a known rule and, where the `whole` suite was collected, a MUST without a test on a store.
+    """Refuse a test without a known rule and, if pytest collected the `whole` suite, a MUST without a test on a store.
 
-    Such a pair would be left out of every run, and its profile never be complete.
+    Every run would leave such a pair out, and its profile could never be complete.
     """
     for item in items:
         name = rule_id(item)
@@ -32,12 +32,12 @@ def check(items: Collection[pytest.Item], spec: Spec, *, whole: bool) -> None:
 
 
 def is_partial(config: pytest.Config) -> bool:
-    """Whether the command line names less than the whole folder of tests."""
+    """Return whether the command line names only a part of the test folder."""
     return not any((Path(arg) / "spec" / "spec.yaml").exists() for arg in config.args)
 
 
 def by_pytest(config: pytest.Config) -> tuple[str, ...]:
-    """The options of pytest's own, and the paths, that choose among the tests, as they are given on a command line."""
+    """Return pytest's own options and the paths that select tests, as on a command line."""
     paths = [shlex.quote(str(arg)) for arg in config.args] if is_partial(config) else []
     return (*_expressions(config), *paths)
 
@@ -48,12 +48,12 @@ def _expressions(config: pytest.Config) -> list[str]:
     flags = [("--last-failed", "lf"), ("--stepwise", "stepwise")]
     return [
         *(f"{name} {shlex.quote(value)}" for name, value in values if value),
-        *(name for name, attribute in flags if getattr(option, attribute, False)),  # of a plugin that can be off
+        *(name for name, attribute in flags if getattr(option, attribute, False)),  # their plugin may be disabled
     ]
 
 
 def why_nothing(config: pytest.Config, asked: Options, spec: Spec) -> str:
-    """Why a run has no case at all, and what to do."""
+    """Explain why a run has no cases, and how to fix it."""
     wanted = [pair for pair in on_each_store(spec) if asked.wants(*pair)]
     if not wanted:
         named = {store for rule in spec if asked.names(rule) for store in rule.stores}
@@ -71,12 +71,12 @@ def why_nothing(config: pytest.Config, asked: Options, spec: Spec) -> str:
 
 
 def pairs(items: Iterable[pytest.Item]) -> set[tuple[str, str]]:
-    """(rule, store) of each item, store "" where it needs none."""
+    """Return (rule, store) of each item. The store is "" if the rule needs none."""
     return {(rule_id(item) or "", store_of(item) or "") for item in items}
 
 
 def smoke(items: Iterable[pytest.Item]) -> list[pytest.Item]:
-    """The first item of each area on each store, without those that wait for time limits."""
+    """Return the first item of each area on each store, without items that wait for time limits."""
     first: dict[tuple[str, str | None], pytest.Item] = {}
     for item in items:
         rule = rule_of(item)

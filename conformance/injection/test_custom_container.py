@@ -1,4 +1,4 @@
-"""Custom storage containers: which is used for a URI, and what of it reaches the pod."""
+"""Custom storage containers: which one KServe selects for a URI, and which of its settings reach the pod."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scenarios.cluster.kubernetes import (
 )
 
 IMAGE = "registry.example/team/initializer:2"
-#: What the default storage container of every release is for.
+#: URIs that the default storage container supports in every release.
 DEFAULT = {
     "gs": "gs://b/m",
     "s3": "s3://b/m",
@@ -34,21 +34,21 @@ DEFAULT = {
     "http": "http://h/m.bin",
     "https": "https://h/m.bin",
 }
-#: The version that published manifests name, and that no release serves.
+#: The API version in published manifests, which no release serves.
 V1BETA1 = create_global_resource(GROUP, "v1beta1", "ClusterStorageContainer", "clusterstoragecontainers")
-#: The annotation by which the controller tells the webhook of a `storageContainerName`.
+#: The annotation in which the controller passes a `storageContainerName` to the webhook.
 CHOSEN = f"{INTERNAL}/storage-container-name"
 
 
 def _container(admission: Admission, container: dict[str, Any] | None = None, **fields: Any) -> Object:  # noqa: ANN401
-    """A storage container for a scheme that only this test uses."""
+    """Return a storage container for a scheme that only this test uses."""
     formats = [{"prefix": f"{admission.scheme()}://"}]
     return storage_container(admission.name("csc"), formats, {"image": IMAGE, **(container or {})}, **fields)
 
 
 @rule("CSC-001")
 def test_a_declared_scheme(admission: Admission) -> None:
-    """A scheme of the vendor's own, from the InferenceService to the pod."""
+    """A vendor's own scheme works from the InferenceService to the pod."""
     uri = f"{admission.scheme()}://iris/v1"
     admission.create(_container(admission))
     initializer = admission.serve(uri).initializer
@@ -58,7 +58,7 @@ def test_a_declared_scheme(admission: Admission) -> None:
 
 @rule("CSC-002")
 def test_a_pattern(admission: Admission) -> None:
-    """Only tagged models go to the vendor's container."""
+    """The pattern selects the vendor's container for tagged models only."""
     formats = [{"regex": rf"^{admission.scheme()}://[a-z]+/v[0-9]+$"}]
     admission.create(storage_container(admission.name("csc"), formats, {"image": IMAGE}))
     assert admission.inject(f"{admission.scheme()}://iris/v1").initializer.image == IMAGE
@@ -67,7 +67,7 @@ def test_a_pattern(admission: Admission) -> None:
 
 @rule("CSC-003")
 def test_it_wins_over_the_configmap(admission: Admission) -> None:
-    """Image, resources and variables of the vendor's own."""
+    """The vendor's container sets its own image, resources and variables."""
     resources = {"limits": {"cpu": "3", "memory": "5Gi"}, "requests": {"cpu": "2", "memory": "4Gi"}}
     admission.create(_container(admission, {"resources": resources, "env": [{"name": "REGISTRY", "value": "r:8080"}]}))
     initializer = admission.inject(f"{admission.scheme()}://iris").initializer
@@ -78,7 +78,7 @@ def test_it_wins_over_the_configmap(admission: Admission) -> None:
 
 @rule("CSC-004")
 def test_what_it_leaves_out(admission: Admission) -> None:
-    """Nothing but one limit is declared."""
+    """The storage container declares only one limit."""
     ordinary = admission.inject(f"{admission.scheme()}://iris").initializer
     manifest = _container(admission, {"resources": {"limits": {"memory": "5Gi"}}})
     del manifest["spec"]["container"]["image"]
@@ -94,7 +94,7 @@ def test_what_it_leaves_out(admission: Admission) -> None:
 @rule("CSC-005")
 @pytest.mark.parametrize("name", ["HF_XET_HIGH_PERFORMANCE", "HTTPS_PROXY"], ids=["default-of-kserve", "other"])
 def test_variables_arrive_once(admission: Admission, name: str) -> None:
-    """A variable that KServe sets too, and one that it does not know."""
+    """The storage container sets a variable that KServe also sets, and another that KServe does not set."""
     admission.create(_container(admission, {"env": [{"name": name, "value": "mine"}]}))
     initializer = admission.inject(f"{admission.scheme()}://iris").initializer
     assert initializer.variables.count(name) == 1
@@ -103,7 +103,7 @@ def test_variables_arrive_once(admission: Admission, name: str) -> None:
 
 @rule("CSC-006")
 def test_a_value_instead_of_a_reference(admission: Admission) -> None:
-    """The account has keys, the storage container has its own."""
+    """The ServiceAccount has keys, and the storage container sets its own value."""
     keys, account = admission.name("keys"), admission.name("account")
     admission.create(secret(keys, {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}))
     admission.create(service_account(account, [keys]))
@@ -115,7 +115,7 @@ def test_a_value_instead_of_a_reference(admission: Admission) -> None:
 
 @rule("CSC-007")
 def test_a_container_of_another_name(admission: Admission) -> None:
-    """A vendor names it after its product, and another webhook changes the pod."""
+    """The vendor names the container after its product, and another webhook changes the pod."""
     admission.create(_container(admission, {"name": "kit-storage-initializer"}))
     once = admission.inject(f"{admission.scheme()}://iris")
     assert once.init_names == ["kit-storage-initializer"]
@@ -124,21 +124,21 @@ def test_a_container_of_another_name(admission: Admission) -> None:
 
 @rule("CSC-008")
 def test_a_disabled_one(admission: Admission) -> None:
-    """It is kept for later."""
+    """KServe does not use a disabled storage container."""
     admission.create(_container(admission, disabled=True))
     assert admission.inject(f"{admission.scheme()}://iris").initializer.image != IMAGE
 
 
 @rule("CSC-009")
 def test_one_for_other_work(admission: Admission) -> None:
-    """It downloads for the model cache of a node."""
+    """KServe does not use a storage container for downloads to a node's model cache."""
     admission.create(_container(admission, workloadType="localModelDownloadJob"))
     assert admission.inject(f"{admission.scheme()}://iris").initializer.image != IMAGE
 
 
 @rule("CSC-010")
 def test_one_chosen_by_name(admission: Admission) -> None:
-    """Two containers for one scheme, and the service says which."""
+    """Two containers support one scheme, and the service names one."""
     formats = [{"prefix": f"{admission.scheme()}://"}]
     first, second = admission.name("first"), admission.name("second")
     admission.create(*[storage_container(name, formats, {"image": name}) for name in (first, second)])
@@ -154,7 +154,7 @@ def test_one_chosen_by_name(admission: Admission) -> None:
     ids=["missing", "disabled", "workload-type", "other-uri"],
 )
 def test_a_name_that_cannot_be_used(admission: Admission, fields: dict[str, Any] | None) -> None:
-    """The URI is one that KServe knows, so that another container would be at hand."""
+    """KServe knows the URI's scheme, so it could wrongly fall back to another container."""
     name, uri = admission.name("csc"), "s3://bucket/model"
     if fields is not None:
         admission.create(_container(admission, **fields))
@@ -164,7 +164,7 @@ def test_a_name_that_cannot_be_used(admission: Admission, fields: dict[str, Any]
 
 @rule("CSC-012")
 def test_of_two_one_is_used_whole(admission: Admission) -> None:
-    """Two vendors declare the same scheme; which is used is not defined."""
+    """Two vendors declare the same scheme. Which one KServe uses is undefined, but it must not mix them."""
     formats = [{"prefix": f"{admission.scheme()}://"}]
     names = [admission.name("first"), admission.name("second")]
     for name in names:
@@ -177,7 +177,7 @@ def test_of_two_one_is_used_whole(admission: Admission) -> None:
 
 @rule("CSC-013")
 def test_a_pattern_that_is_none(admission: Admission, kserve_config: Configuration) -> None:
-    """A typing error in the manifest of a cluster's administrator; it concerns every pod, so the test is alone."""
+    """An administrator's manifest has a typo. It affects every pod, so this test runs alone."""
     broken = storage_container(admission.name("csc"), [{"regex": "s3://(unclosed"}])
     assert kserve_config.section("storageInitializer")
     with admission.api.temporarily(broken):
@@ -197,7 +197,7 @@ def _any_pod(admission: Admission) -> Object:
 @rule("CSC-014")
 @pytest.mark.parametrize("shape", ["v1beta1", "strings", "within-container"])
 def test_a_manifest_in_another_shape(admission: Admission, shape: str) -> None:
-    """Manifests as they were published by vendors and in articles."""
+    """Vendors and articles published such manifests."""
     manifest, resource = _container(admission), STORAGE_CONTAINER
     if shape == "v1beta1":
         manifest["apiVersion"], resource = f"{GROUP}/v1beta1", V1BETA1
@@ -210,7 +210,7 @@ def test_a_manifest_in_another_shape(admission: Admission, shape: str) -> None:
 
 @rule("CSC-015")
 def test_a_change_is_seen_by_the_next_pod(admission: Admission) -> None:
-    """An upgrade, and the way back."""
+    """An operator upgrades the container and rolls back."""
     manifest = _container(admission)
     admission.create(manifest)
     uri = f"{admission.scheme()}://iris"
@@ -224,7 +224,7 @@ def test_a_change_is_seen_by_the_next_pod(admission: Admission) -> None:
 
 @rule("CSC-016")
 def test_uris_out_of_a_storage_config(admission: Admission, kserve_config: Configuration) -> None:
-    """The bucket of a team has a container of its own, and no other one is there for S3."""
+    """A team's bucket has its own container, and no other container supports S3."""
     kserve_config.switch("default", disabled=True)
     bucket, config = f"bucket-{admission.api.token}", admission.name("config")
     admission.create(secret(config, {"mine": f'{{"type": "s3", "bucket": "{bucket}"}}'}))
@@ -240,7 +240,7 @@ def test_uris_out_of_a_storage_config(admission: Admission, kserve_config: Confi
 
 
 def _default_matches(admission: Admission, uri: str) -> bool:
-    """Whether the default storage container declares a format that fits, as KServe's own matching goes."""
+    """Return whether a format of the default storage container matches `uri`, by KServe's own matching."""
     default = admission.api.client.get(STORAGE_CONTAINER, "default")
     return any(
         uri.startswith(one["prefix"]) if one.get("prefix") else bool(re.search(one["regex"], uri))
@@ -251,11 +251,11 @@ def _default_matches(admission: Admission, uri: str) -> bool:
 @rule("CSC-017")
 @pytest.mark.parametrize("uri", DEFAULT.values(), ids=DEFAULT)
 def test_the_default_knows_kserves_schemes(admission: Admission, uri: str) -> None:
-    """Without it those URIs would still work, but with other settings."""
+    """Without a matching format, these URIs would still work, but with other settings."""
     assert _default_matches(admission, uri), f"no format fits {uri}"
 
 
 @rule("CSC-018")
 def test_the_default_knows_the_hub(admission: Admission) -> None:
-    """The newest of KServe's own stores."""
+    """Hugging Face is the newest of KServe's own stores."""
     assert _default_matches(admission, "hf://owner/model"), "no format fits hf://"

@@ -1,4 +1,4 @@
-"""The default initializer, customised: what of KServe's ConfigMap reaches new pods, and what stops them."""
+"""Settings of the default initializer: what KServe's ConfigMap changes in new pods, and which errors block new pods."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUANTITIES = ("memoryRequest", "memoryLimit", "cpuRequest", "cpuLimit")
 
 
 def _initializer(admission: Admission, **pod: object) -> Container:
-    """The initializer for a URI that no storage container knows: KServe's ConfigMap alone decides."""
+    """Return the initializer for a URI that no storage container matches: only KServe's ConfigMap applies."""
     return admission.inject(f"{admission.scheme()}://model", **pod).initializer
 
 
@@ -26,14 +26,14 @@ def _initializer(admission: Admission, **pod: object) -> Container:
     ids=["tag", "digest"],
 )
 def test_the_image_of_the_configmap(admission: Admission, kserve_config: Configuration, image: str) -> None:
-    """A mirror, or a build of one's own."""
+    """The ConfigMap names a mirror or a custom build."""
     kserve_config.change(storageInitializer={"image": image})
     assert _initializer(admission).image == image
 
 
 @rule("CFG-002")
 def test_the_default_image(admission: Admission, kserve_config: Configuration) -> None:
-    """An empty setting."""
+    """The image setting is empty."""
     kserve_config.change(storageInitializer={"image": ""})
     assert _initializer(admission).image == "kserve/storage-initializer:latest"
 
@@ -50,7 +50,7 @@ def test_requests_and_limits(admission: Admission, kserve_config: Configuration)
 
 @rule("CFG-004")
 def test_the_former_image(admission: Admission, kserve_config: Configuration) -> None:
-    """The new one did not work out."""
+    """The operator rolls back to the former image."""
     former = _initializer(admission).image
     kserve_config.change(storageInitializer={"image": "registry.example/broken:1"})
     assert _initializer(admission).image == "registry.example/broken:1"
@@ -64,7 +64,7 @@ def test_the_former_image(admission: Admission, kserve_config: Configuration) ->
 def test_a_quantity_that_cannot_be_read(
     admission: Admission, kserve_config: Configuration, key: str, value: str | None
 ) -> None:
-    """A typing error of the cluster's administrator, who looks into events of pods that do not come."""
+    """The administrator made a typo and looks for it in the events of pods that do not start."""
     kserve_config.change(storageInitializer={key: value})
     admission.assert_words(admission.refusal(f"{admission.scheme()}://model"), "storageInitializer", key=key)
 
@@ -72,7 +72,7 @@ def test_a_quantity_that_cannot_be_read(
 @rule("CFG-006")
 @pytest.mark.parametrize("section", ["storageInitializer", "credentials"])
 def test_a_configmap_that_is_no_json(admission: Admission, kserve_config: Configuration, section: str) -> None:
-    """A comma too many."""
+    """The JSON has a trailing comma."""
     kserve_config.write(**{section: '{"image": "x",}'})
     refusal = admission.refusal(f"{admission.scheme()}://model")
     assert section.rstrip("s") in refusal, f"the refusal tells nothing of the section {section}: {refusal}"
@@ -80,7 +80,7 @@ def test_a_configmap_that_is_no_json(admission: Admission, kserve_config: Config
 
 @rule("CFG-007")
 def test_a_configmap_of_an_older_release(admission: Admission, kserve_config: Configuration) -> None:
-    """An upgrade that left the ConfigMap alone: it has what 0.7 had."""
+    """An upgrade did not update the ConfigMap: it has only the keys of 0.7."""
     now = kserve_config.section("storageInitializer")
     kserve_config.change(storageInitializer={key: None for key in now if key not in {"image", *QUANTITIES}})
     assert _initializer(admission).image == now["image"]
@@ -88,14 +88,14 @@ def test_a_configmap_of_an_older_release(admission: Admission, kserve_config: Co
 
 @rule("CFG-008")
 def test_without_the_configmap(admission: Admission, kserve_config: Configuration) -> None:
-    """It was deleted by mistake."""
+    """The ConfigMap was deleted by mistake."""
     kserve_config.remove()
     assert "inferenceservice-config" in admission.refusal(f"{admission.scheme()}://model")
 
 
 @rule("CFG-009")
 def test_the_storage_container_wins(admission: Admission, kserve_config: Configuration) -> None:
-    """Which surprises those who changed the ConfigMap alone."""
+    """The storage container overrides the ConfigMap, which surprises users who change only the ConfigMap."""
     default = admission.api.client.get(STORAGE_CONTAINER, "default")["spec"]["container"]
     kserve_config.switch("default", disabled=False)
     kserve_config.change(storageInitializer={"image": "registry.example/mine:1"})
@@ -113,14 +113,14 @@ def _has_bundle(admission: Admission, name: str, path: str, **pod: object) -> bo
 
 @rule("CFG-010")
 def test_the_ca_bundle_of_the_cluster(admission: Admission, kserve_config: Configuration) -> None:
-    """KServe copies the bundle into each namespace under a name of its own."""
+    """KServe copies the bundle into each namespace, under a name of its own."""
     kserve_config.change(storageInitializer={"caBundleConfigMapName": "our-authorities"})
     assert _has_bundle(admission, "global-ca-bundle", MOUNT)
 
 
 @rule("CFG-010")
 def test_the_ca_bundle_in_kserves_own_namespace(admission: Admission, kserve_config: Configuration) -> None:
-    """There it has the name that was set; where that namespace is left alone, no pod gets anything."""
+    """In KServe's own namespace, the bundle keeps its configured name. If the webhook skips it, no pod has a bundle."""
     own = admission.api.system
     if not admission.serves(own):
         assert admission.inject(namespace=own).init_names == []
@@ -131,7 +131,7 @@ def test_the_ca_bundle_in_kserves_own_namespace(admission: Admission, kserve_con
 
 @rule("CFG-011")
 def test_the_place_of_the_ca_bundle(admission: Admission, kserve_config: Configuration) -> None:
-    """An image that looks elsewhere."""
+    """The image expects the bundle at another path."""
     kserve_config.change(
         storageInitializer={"caBundleConfigMapName": "our-authorities", "caBundleVolumeMountPath": "/etc/own"}
     )
@@ -149,7 +149,7 @@ def _account(admission: Admission, annotations: dict[str, str]) -> str:
 @rule("CFG-012")
 @pytest.mark.parametrize("path", [None, "/etc/own/cabundle.crt"], ids=["default-path", "own-path"])
 def test_a_secret_with_its_own_ca_bundle(admission: Admission, path: str | None) -> None:
-    """One store has a private authority, the cluster has none."""
+    """One store has a private authority, and the cluster has none."""
     annotations = {"s3-cabundle-configmap": "store-authority", **({"s3-cabundle": path} if path else {})}
     account = _account(admission, annotations)
     assert _has_bundle(admission, "store-authority", "/etc/own" if path else MOUNT, serviceAccountName=account)
@@ -157,7 +157,7 @@ def test_a_secret_with_its_own_ca_bundle(admission: Admission, path: str | None)
 
 @rule("CFG-012")
 def test_a_secrets_ca_bundle_wins(admission: Admission, kserve_config: Configuration) -> None:
-    """Both the cluster and the Secret have one."""
+    """Both the cluster and the Secret have a bundle."""
     kserve_config.change(storageInitializer={"caBundleConfigMapName": "our-authorities"})
     account = _account(admission, {"s3-cabundle-configmap": "store-authority"})
     assert _has_bundle(admission, "store-authority", MOUNT, serviceAccountName=account)
@@ -165,7 +165,7 @@ def test_a_secrets_ca_bundle_wins(admission: Admission, kserve_config: Configura
 
 @rule("CFG-013")
 def test_no_ca_bundle_for_claims(admission: Admission, kserve_config: Configuration) -> None:
-    """Nothing is downloaded."""
+    """A claim needs no download."""
     kserve_config.change(storageInitializer={"caBundleConfigMapName": "our-authorities"})
     pod = admission.inject("pvc://claim/model")
     assert not any("configMap" in source for source in pod.volumes.values())
@@ -173,7 +173,7 @@ def test_no_ca_bundle_for_claims(admission: Admission, kserve_config: Configurat
 
 @rule("CFG-014")
 def test_the_image_fits_the_controller(admission: Admission) -> None:
-    """As the release was installed; a newer controller speaks of arguments that an older image does not know."""
+    """The image matches the installed release. A newer controller passes arguments that an older image lacks."""
     configured = str(Configuration(admission.api).section("storageInitializer")["image"])
     default = str(admission.api.client.get(STORAGE_CONTAINER, "default")["spec"]["container"]["image"])
     assert default == configured
@@ -182,7 +182,7 @@ def test_the_image_fits_the_controller(admission: Admission) -> None:
 
 @rule("CFG-015")
 def test_a_storage_container_with_its_own_bundle(admission: Admission, kserve_config: Configuration) -> None:
-    """The vendor's container looks at another place."""
+    """The vendor's container expects the bundle at another path."""
     name = "CA_BUNDLE_VOLUME_MOUNT_POINT"
     kserve_config.change(storageInitializer={"caBundleConfigMapName": "our-authorities"})
     admission.create(_with_variable(admission, name))
@@ -193,14 +193,14 @@ def test_a_storage_container_with_its_own_bundle(admission: Admission, kserve_co
 
 @rule("CFG-016")
 def test_an_image_given_to_the_chart(admission: Admission, kserve_config: Configuration) -> None:
-    """`helm upgrade` with an image of one's own."""
+    """The operator runs `helm upgrade` with a custom image."""
     kserve_config.take_from_chart(admission.release, image="registry.example/team/initializer", tag="v9")
     assert _initializer(admission).image == "registry.example/team/initializer:v9"
 
 
 @rule("CFG-017")
 def test_a_ca_bundle_given_to_the_chart(admission: Admission, kserve_config: Configuration) -> None:
-    """A company's MinIO, and everything installed by Helm."""
+    """The company's MinIO has a private authority, and Helm installed everything."""
     bundle = {"caBundleConfigMapName": "our-authorities", "caBundleVolumeMountPath": "/etc/own"}
     kserve_config.take_from_chart(admission.release, **bundle)
     assert _has_bundle(admission, "global-ca-bundle", "/etc/own")
@@ -208,7 +208,7 @@ def test_a_ca_bundle_given_to_the_chart(admission: Admission, kserve_config: Con
 
 @rule("CFG-018")
 def test_limits_given_to_the_chart(admission: Admission, kserve_config: Configuration) -> None:
-    """A large model, and everything installed by Helm."""
+    """The model is large, and Helm installed everything."""
     asked = {"requests": {"memory": "300Mi", "cpu": "250m"}, "limits": {"memory": "9Gi", "cpu": "3"}}
     kserve_config.take_from_chart(admission.release, resources=asked)
     initializer = _initializer(admission)

@@ -1,4 +1,4 @@
-"""Credentials: what of Secrets and ServiceAccounts reaches the initializer, and nobody else."""
+"""Credentials: which parts of Secrets and ServiceAccounts reach the initializer, and no other container."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from scenarios.cluster.kubernetes import container, secret
 
 @rule("ICRED-001")
 def test_s3_keys_by_reference(admission: Admission) -> None:
-    """The documented way to private buckets."""
+    """KServe documents this setup for private buckets."""
     pod, name = inject_with(admission, S3)
     assert pod.initializer.references == {key: (name, key) for key in S3}
 
 
 @rule("ICRED-002")
 def test_only_the_accounts_own_pods(admission: Admission) -> None:
-    """The keys are there, but for somebody else."""
+    """The keys exist, but belong to another ServiceAccount."""
     new_account(admission, [new_secret(admission, S3)])
     assert admission.inject().initializer.references == {}
 
 
 @rule("ICRED-003")
 def test_the_model_server_gets_none(admission: Admission) -> None:
-    """Model code is not trusted with the store."""
+    """Model code must not have access to the store."""
     names = [new_secret(admission, S3)]
     google = admission.name("google")
     admission.create(secret(google, {GOOGLE: "{}"}))
@@ -41,14 +41,14 @@ def test_the_model_server_gets_none(admission: Admission) -> None:
 
 @rule("ICRED-004")
 def test_the_model_servers_variables_stay(admission: Admission) -> None:
-    """A token that is given to the predictor is not the initializer's."""
+    """The initializer does not get the predictor's token."""
     pod = admission.inject("hf://owner/model", containers=[container(env={"HF_TOKEN": "canary-token"})])
     assert "HF_TOKEN" not in pod.initializer.variables
 
 
 @rule("ICRED-005")
 def test_a_named_secret(admission: Admission) -> None:
-    """One model lies in another team's bucket."""
+    """One model is in another team's bucket."""
     theirs = new_secret(admission, S3)
     google = admission.name("google")
     admission.create(secret(google, {GOOGLE: "{}"}))
@@ -67,7 +67,7 @@ def test_the_annotations_key(admission: Admission) -> None:
 @rule("ICRED-006")
 @pytest.mark.parametrize("way", ["listed", "named"])
 def test_a_missing_secret(admission: Admission, way: str) -> None:
-    """It was to be made later."""
+    """The Secret does not exist yet."""
     name = admission.name("absent")
     if way == "named":
         refusal = admission.refusal(annotations=admission.naming(name))
@@ -78,14 +78,14 @@ def test_a_missing_secret(admission: Admission, way: str) -> None:
 
 @rule("ICRED-007")
 def test_a_missing_account(admission: Admission) -> None:
-    """A typing error in serviceAccountName."""
+    """serviceAccountName has a typo."""
     name = admission.name("absent")
     assert name in admission.refusal(serviceAccountName=name)
 
 
 @rule("ICRED-030")
 def test_several_secrets(admission: Admission) -> None:
-    """One account for models from everywhere."""
+    """One ServiceAccount has Secrets for several stores."""
     kinds = {"s3": S3, "google": {GOOGLE: "{}"}, "azure": AZURE, "hdfs": {"HDFS_NAMENODE": "http://namenode"}}
     names = {kind: admission.name(kind) for kind in kinds}
     admission.create(*[secret(names[kind], data) for kind, data in kinds.items()])

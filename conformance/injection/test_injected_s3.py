@@ -1,4 +1,4 @@
-"""S3 credentials and settings: Secret, annotations, role, and what the cluster has for everybody."""
+"""S3 credentials and settings: Secret, annotations, role, and cluster-wide settings."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def _s3(admission: Admission, **annotations: str) -> dict[str, str]:
     ids=["region", "verifyssl", "usevirtualbucket", "useanoncredential", "cabundle"],
 )
 def test_annotations_of_the_secret(admission: Admission, annotation: str, variable: str, value: str) -> None:
-    """Everything about the service that is no secret."""
+    """Annotations of the Secret hold the settings that are not secret."""
     assert _s3(admission, **{annotation: value})[variable] == value
 
 
 @rule("ICRED-009")
 def test_an_accelerated_endpoint(admission: Admission) -> None:
-    """S3 transfer acceleration."""
+    """The annotation enables S3 transfer acceleration."""
     assert _s3(admission, s3_useaccelerate="true")["S3_USE_ACCELERATE"] == "true"
 
 
@@ -44,7 +44,7 @@ def test_an_accelerated_endpoint(admission: Admission) -> None:
     ids=["default", "on", "off"],
 )
 def test_the_endpoint(admission: Admission, https: str | None, url: str) -> None:
-    """A store of one's own, with and without TLS."""
+    """A self-hosted store works with and without TLS."""
     environment = _s3(admission, s3_endpoint="store:9000", **({"s3_usehttps": https} if https else {}))
     assert environment["AWS_ENDPOINT_URL"] == url
     assert environment["S3_ENDPOINT"] == "store:9000"
@@ -54,26 +54,26 @@ def test_the_endpoint(admission: Admission, https: str | None, url: str) -> None
 @rule("ICRED-011")
 @pytest.mark.parametrize("url", ["http://store:9000", "https://store:9000"], ids=["http", "https"])
 def test_an_endpoint_with_a_scheme(admission: Admission, url: str) -> None:
-    """As every other S3 client takes it."""
+    """Every other S3 client accepts an endpoint with a scheme."""
     assert _s3(admission, s3_endpoint=url)["AWS_ENDPOINT_URL"] == url
 
 
 @rule("ICRED-012")
 def test_no_endpoint(admission: Admission) -> None:
-    """AWS itself, whose client finds the endpoint of the region."""
+    """For AWS itself, the client finds the endpoint of the region."""
     assert not {"AWS_ENDPOINT_URL", "S3_ENDPOINT"} & set(_s3(admission, s3_region="eu-south-2"))
 
 
 @rule("ICRED-013")
 def test_a_storage_uri_for_an_endpoint(admission: Admission) -> None:
-    """The two are easily mixed up."""
+    """Users easily confuse the endpoint with the storageUri."""
     account = new_account(admission, [new_secret(admission, S3, s3_endpoint="s3://bucket/model")])
     assert "s3-endpoint" in admission.refusal(serviceAccountName=account)
 
 
 @rule("ICRED-014")
 def test_the_clusters_s3_settings(admission: Admission, kserve_config: Configuration) -> None:
-    """One store for everybody; one Secret has a region of its own."""
+    """The whole cluster uses one store, and one Secret sets its own region."""
     settings = {**kserve_config.section("credentials")["s3"], "s3Endpoint": "cluster:9000", "s3Region": "eu-south-1"}
     kserve_config.change(credentials={"s3": settings})
     environment = _s3(admission, s3_region="eu-south-2")
@@ -83,7 +83,7 @@ def test_the_clusters_s3_settings(admission: Admission, kserve_config: Configura
 
 @rule("ICRED-015")
 def test_keys_of_the_secret(admission: Admission) -> None:
-    """Secrets as other tools make them."""
+    """Other tools create Secrets with these keys."""
     described = {"S3_ENDPOINT": "store:9000", "AWS_DEFAULT_REGION": "eu-south-1", "S3_USE_HTTPS": "0"}
     environment = inject_with(admission, {**S3, **described}, s3_region="eu-south-2")[0].initializer.environment
     assert environment["AWS_ENDPOINT_URL"] == "http://store:9000"
@@ -95,7 +95,7 @@ ROLE = {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/reader", f"{SERVING}/
 
 @rule("ICRED-016")
 def test_a_role_is_enough(admission: Admission) -> None:
-    """The cloud gives the pod its identity."""
+    """The cloud gives the pod its identity, so it needs no keys."""
     initializer = admission.inject(serviceAccountName=new_account(admission, [], ROLE)).initializer
     assert initializer.environment["AWS_DEFAULT_REGION"] == "eu-south-1"
     assert initializer.references == {}
@@ -103,7 +103,7 @@ def test_a_role_is_enough(admission: Admission) -> None:
 
 @rule("ICRED-016")
 def test_a_secret_wins_over_the_role(admission: Admission) -> None:
-    """Both are there."""
+    """The ServiceAccount has both a Secret and a role."""
     name = new_secret(admission, S3, s3_region="eu-south-2")
     initializer = admission.inject(serviceAccountName=new_account(admission, [name], ROLE)).initializer
     assert initializer.variables.count("AWS_DEFAULT_REGION") == 1
@@ -112,7 +112,7 @@ def test_a_secret_wins_over_the_role(admission: Admission) -> None:
 
 @rule("ICRED-017")
 def test_annotations_of_the_account(admission: Admission) -> None:
-    """People expect them where the documentation of roles has them."""
+    """Users expect to set these annotations on the ServiceAccount, like those for roles."""
     account = new_account(admission, [new_secret(admission, S3)], {f"{SERVING}/s3-endpoint": "store:9000"})
     environment = admission.inject(serviceAccountName=account).initializer.environment
     assert environment.get("S3_ENDPOINT") == "store:9000"
@@ -120,14 +120,14 @@ def test_annotations_of_the_account(admission: Admission) -> None:
 
 @rule("ICRED-018")
 def test_a_session_token(admission: Admission) -> None:
-    """Keys for an hour."""
+    """The keys are valid for one hour."""
     pod, name = inject_with(admission, {**S3, "AWS_SESSION_TOKEN": "canary-session"})
     assert pod.initializer.references.get("AWS_SESSION_TOKEN") == (name, "AWS_SESSION_TOKEN")
 
 
 @rule("ICRED-019")
 def test_names_of_the_s3_keys(admission: Admission, kserve_config: Configuration) -> None:
-    """Secrets that another operator makes."""
+    """Another operator creates the Secrets."""
     s3 = {**kserve_config.section("credentials")["s3"], "s3AccessKeyIDName": "id", "s3SecretAccessKeyName": "key"}
     kserve_config.change(credentials={"s3": s3})
     pod, name = inject_with(admission, {"id": "canary-id", "key": "canary-key"})

@@ -1,4 +1,4 @@
-"""Credentials of Google, Azure, web servers, HDFS and the hub: from the Secret to the initializer."""
+"""Credentials for Google, Azure, web servers, HDFS and Hugging Face: from the Secret to the initializer."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def _has_google_key(pod: InjectedPod, name: str, file: str) -> bool:
 
 @rule("ICRED-020")
 def test_a_google_key_file(admission: Admission) -> None:
-    """The key of a service account."""
+    """The Secret has the key of a Google service account."""
     assert _has_google_key(*inject_with(admission, {GOOGLE: "canary-key-file"}), GOOGLE)
 
 
 @rule("ICRED-021")
 def test_the_google_files_name(admission: Admission, kserve_config: Configuration) -> None:
-    """Secrets that another tool makes."""
+    """Another tool creates the Secret."""
     kserve_config.change(credentials={"gcs": {"gcsCredentialFileName": "sa.json"}})
     assert _has_google_key(*inject_with(admission, {"sa.json": "canary-key-file"}), "sa.json")
 
 
 @rule("ICRED-022")
 def test_a_secret_that_is_not_understood(admission: Admission) -> None:
-    """The file has the name that Google's console gave it; later the bucket is refused to nobody in particular."""
+    """The file has the name that Google's console gave it. If KServe ignores it, the bucket later refuses access."""
     name = new_secret(admission, {"key.json": "{}"})
     assert name in admission.refusal("gs://bucket/model", serviceAccountName=new_account(admission, [name]))
 
@@ -47,7 +47,7 @@ def test_a_secret_that_is_not_understood(admission: Admission) -> None:
 @rule("ICRED-023")
 @pytest.mark.parametrize("prefix", ["AZURE", "AZ"], ids=["azure", "legacy"])
 def test_an_azure_principal(admission: Admission, prefix: str) -> None:
-    """Today's names of the keys, and those of the first releases."""
+    """The Secret uses the current key names or those of the first releases."""
     data = {key.replace("AZURE", prefix): value for key, value in AZURE.items()}
     pod, name = inject_with(admission, data)
     assert pod.initializer.references == {key: (name, key.replace("AZURE", prefix)) for key in AZURE}
@@ -55,20 +55,20 @@ def test_an_azure_principal(admission: Admission, prefix: str) -> None:
 
 @rule("ICRED-024")
 def test_an_azure_access_key(admission: Admission) -> None:
-    """The storage account's own key."""
+    """The Secret has the access key of the storage account."""
     pod, name = inject_with(admission, {"AZURE_STORAGE_ACCESS_KEY": "canary-key"})
     assert pod.initializer.references == {"AZURE_STORAGE_ACCESS_KEY": (name, "AZURE_STORAGE_ACCESS_KEY")}
 
 
 def _missing(initializer: Container, data: Mapping[str, str]) -> set[str]:
-    """Keys that the initializer refers to, and must have, but that the Secret lacks: the pod could not start."""
+    """Return required keys that the initializer references but the Secret lacks. Without them the pod cannot start."""
     references = [one["valueFrom"]["secretKeyRef"] for one in initializer.raw.get("env", ()) if one.get("valueFrom")]
     return {one["key"] for one in references if not one.get("optional")} - set(data)
 
 
 @rule("ICRED-025")
 def test_a_workload_identity(admission: Admission) -> None:
-    """The identity comes from the cluster, so there is nothing to keep secret."""
+    """The cluster provides the identity, so there is no secret."""
     data = {key: value for key, value in AZURE.items() if key != "AZURE_CLIENT_SECRET"}
     pod, _ = inject_with(admission, data)
     assert _missing(pod.initializer, data) == set()
@@ -79,7 +79,7 @@ HEADERS = {"https-host": "files.example", "headers": '{"Authorization": "canary-
 
 @rule("ICRED-026")
 def test_headers_do_not_stand_in_the_pod(admission: Admission) -> None:
-    """A bearer token for a file server; everybody who may read pods could read it."""
+    """The Secret has a bearer token for a file server. Anyone who can read pods could read it."""
     name = new_secret(admission, HEADERS)
     pod = admission.inject(serviceAccountName=new_account(admission, [name]))
     assert "canary-bearer" not in json.dumps(pod.spec), "the headers stand in the pod"
@@ -88,7 +88,7 @@ def test_headers_do_not_stand_in_the_pod(admission: Admission) -> None:
 
 @rule("ICRED-027")
 def test_headers_reach_the_initializer(admission: Admission) -> None:
-    """In whatever way."""
+    """The headers may reach the initializer in any way."""
     name = new_secret(admission, HEADERS)
     pod = admission.inject(serviceAccountName=new_account(admission, [name]))
     assert "files.example-headers" in pod.initializer.variables
@@ -96,7 +96,7 @@ def test_headers_reach_the_initializer(admission: Admission) -> None:
 
 @rule("ICRED-028")
 def test_the_hdfs_secret(admission: Admission) -> None:
-    """Name node, user and certificates, as files."""
+    """The name node, the user and the certificates arrive as files."""
     pod, name = inject_with(admission, {"HDFS_NAMENODE": "https://namenode:9870", "TLS_KEY": "canary-key"})
     mount = pod.initializer.mounts["/var/secrets/kserve-hdfscreds"]
     assert mount.read_only
@@ -105,6 +105,6 @@ def test_the_hdfs_secret(admission: Admission) -> None:
 
 @rule("ICRED-029")
 def test_the_hubs_token(admission: Admission) -> None:
-    """A gated model."""
+    """The model is gated."""
     pod, name = inject_with(admission, {"HF_TOKEN": "canary-token"})
     assert pod.initializer.references["HF_TOKEN"] == (name, "HF_TOKEN")

@@ -1,4 +1,4 @@
-"""Injection: what the webhook adds to a pod, what it leaves alone, and when it does nothing."""
+"""Injection: what the webhook adds to a pod, what it leaves unchanged, and when it does nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ URIS = {
 @rule("INJECT-001")
 @pytest.mark.parametrize("uri", URIS.values(), ids=URIS)
 def test_one_init_container_downloads_the_model(admission: Admission, uri: str) -> None:
-    """Whatever the scheme; a URI without one is for the initializer to refuse."""
+    """The webhook injects for every scheme. The initializer must reject a URI without one."""
     pod = admission.inject(uri)
     assert pod.initializer.args == [uri, MODELS]
     assert pod.init_names == [INITIALIZER]
@@ -41,7 +41,7 @@ def test_one_init_container_downloads_the_model(admission: Admission, uri: str) 
 
 @rule("INJECT-002")
 def test_the_model_server_sees_the_model_read_only(admission: Admission) -> None:
-    """One emptyDir, written by the initializer, read by the server."""
+    """The initializer writes to an emptyDir, and the model server reads from it."""
     pod = admission.inject()
     written, read = pod.initializer.mounts[MODELS], pod.model_server.mounts[MODELS]
     assert not written.read_only, "the initializer cannot write the model"
@@ -53,7 +53,7 @@ def test_the_model_server_sees_the_model_read_only(admission: Admission) -> None
 @rule("INJECT-003")
 @pytest.mark.parametrize("labels", [{}, {"app": "model"}], ids=["no-label", "other-label"])
 def test_other_pods_are_not_touched(admission: Admission, labels: Mapping[str, str]) -> None:
-    """Even with the annotation of a source a pod is nobody's InferenceService."""
+    """A pod without the InferenceService label is unchanged, even with the source annotation."""
     pod = admission.inject(labels=labels)
     assert pod.init_names == []
     assert pod.volumes == {}
@@ -62,13 +62,13 @@ def test_other_pods_are_not_touched(admission: Admission, labels: Mapping[str, s
 @rule("INJECT-003")
 @pytest.mark.parametrize("value", ["model", "no-such-service", ""])
 def test_the_labels_value_does_not_matter(admission: Admission, value: str) -> None:
-    """Not even that a service of that name is there."""
+    """The service that the label names need not exist."""
     assert admission.inject(labels={SERVICE_LABEL: value}).initializer.args[1] == MODELS
 
 
 @rule("INJECT-004")
 def test_nothing_without_a_source(admission: Admission) -> None:
-    """A server whose model is in its image."""
+    """The model is in the server's image."""
     pod = admission.inject(None)
     assert pod.init_names == []
     assert pod.volumes == {}
@@ -78,7 +78,7 @@ def test_nothing_without_a_source(admission: Admission) -> None:
 @rule("INJECT-005")
 @pytest.mark.parametrize("value", ["true", "false", ""])
 def test_the_agent_takes_over(admission: Admission, value: str) -> None:
-    """The annotation counts by being there; the others say where the agent finds its work."""
+    """The presence of the annotation counts, not its value. Other annotations configure the agent."""
     annotations = {f"{INTERNAL}/{key}": key.lower() for key in ("configVolumeName", "configMountPath", "modelDir")}
     pod = admission.inject(annotations={**annotations, f"{INTERNAL}/agent": value})
     assert INITIALIZER not in pod.init_names
@@ -86,7 +86,7 @@ def test_the_agent_takes_over(admission: Admission, value: str) -> None:
 
 @rule("INJECT-006")
 def test_an_init_container_of_that_name_is_left_alone(admission: Admission) -> None:
-    """People try to override the initializer in this way."""
+    """Users try to override the initializer this way."""
     own = container(INITIALIZER, image="registry.example/own:1", args=["own"])
     pod = admission.inject(initContainers=[own])
     assert pod.initializer.image == "registry.example/own:1"
@@ -95,7 +95,7 @@ def test_an_init_container_of_that_name_is_left_alone(admission: Admission) -> N
 
 @rule("INJECT-007")
 def test_after_the_pods_own_init_containers(admission: Admission) -> None:
-    """A network plugin's init container has to come first."""
+    """A network plugin's init container must run first."""
     pod = admission.inject(initContainers=[container("first"), container("second")])
     assert pod.init_names == ["first", "second", INITIALIZER]
 
@@ -104,14 +104,14 @@ def test_after_the_pods_own_init_containers(admission: Admission) -> None:
 @pytest.mark.parametrize("uri", ["s3://bucket/model", "pvc://claim/model"], ids=["download", "claim"])
 @pytest.mark.parametrize("beside", [[], [TRANSFORMER]], ids=["alone", "transformer"])
 def test_a_second_invocation_changes_nothing(admission: Admission, uri: str, beside: list[str]) -> None:
-    """Another webhook changed the pod, so the API server asks again."""
+    """Another webhook changes the pod, so the API server invokes KServe's webhook again."""
     once = admission.inject(uri, containers=[container(), *map(container, beside)])
     assert admission.again(once).spec == once.spec
 
 
 @rule("INJECT-009")
 def test_the_webhook_asks_to_be_invoked_again(admission: Admission) -> None:
-    """Pods that exist are never touched: their containers cannot change."""
+    """The webhook handles only CREATE, because the containers of an existing pod cannot change."""
     webhook = admission.pod_webhook()
     assert webhook["reinvocationPolicy"] == "IfNeeded"
     assert [rule["operations"] for rule in webhook["rules"]] == [["CREATE"]]
@@ -119,7 +119,7 @@ def test_the_webhook_asks_to_be_invoked_again(admission: Admission) -> None:
 
 @rule("INJECT-010")
 def test_a_pod_is_never_made_without_its_webhook(admission: Admission) -> None:
-    """A model server without its model would crash without a word about the reason."""
+    """Without its model, the model server would crash and not report the reason."""
     webhook = admission.pod_webhook()
     assert webhook["failurePolicy"] == "Fail"
     assert webhook["sideEffects"] in {"None", "NoneOnDryRun"}
@@ -129,13 +129,13 @@ def test_a_pod_is_never_made_without_its_webhook(admission: Admission) -> None:
 
 @rule("INJECT-011")
 def test_last_words_become_the_termination_message(admission: Admission) -> None:
-    """Users see the pod's status, not its log."""
+    """Users see the pod's status, not the container's log."""
     assert admission.inject().initializer.raw["terminationMessagePolicy"] == "FallbackToLogsOnError"
 
 
 @rule("INJECT-012")
 def test_a_transformer_sees_the_model(admission: Admission) -> None:
-    """Predictor and transformer in one pod."""
+    """The predictor and the transformer share one pod."""
     pod = admission.inject(containers=[container(), container(TRANSFORMER)])
     assert pod.container(TRANSFORMER).mounts == pod.model_server.mounts
     assert pod.container(TRANSFORMER).mounts[MODELS].read_only
@@ -143,14 +143,14 @@ def test_a_transformer_sees_the_model(admission: Admission) -> None:
 
 @rule("INJECT-013")
 def test_a_worker_gets_the_model(admission: Admission) -> None:
-    """The other nodes of a model that is served by several."""
+    """The model server runs on several nodes, and this pod is a worker."""
     pod = admission.inject(containers=[container(WORKER)])
     assert pod.container(WORKER).mounts[MODELS].volume == pod.initializer.mounts[MODELS].volume
 
 
 @rule("INJECT-014")
 def test_no_container_to_serve(admission: Admission) -> None:
-    """The container was given another name."""
+    """The model server's container has another name."""
     admission.assert_words(admission.refusal(containers=[container("server")]), "container")
 
 
@@ -159,7 +159,7 @@ def test_no_container_to_serve(admission: Admission) -> None:
     ("value", "expected"), [("s3://bucket/model", MODELS), ("", "")], ids=["uri", "empty"]
 )  # fmt: skip
 def test_storage_uri_becomes_the_path(admission: Admission, value: str, expected: str) -> None:
-    """Custom predictors declare their model in this variable."""
+    """Custom predictors name their model in this variable."""
     pod = admission.inject(containers=[container(env={"STORAGE_URI": value, "OTHER": "s3://bucket/model"})])
     environment = pod.model_server.environment
     assert environment["STORAGE_URI"] == expected
@@ -168,7 +168,7 @@ def test_storage_uri_becomes_the_path(admission: Admission, value: str, expected
 
 @rule("INJECT-016")
 def test_the_model_server_is_left_as_it_was(admission: Admission) -> None:
-    """All but the mount."""
+    """The webhook changes only the mounts of the model server."""
     server = container(
         command=["serve"],
         args=["--port=8080"],
@@ -188,14 +188,14 @@ def _with_uid(admission: Admission, uid: str, security: dict[str, Any] | None) -
 @rule("INJECT-017")
 @pytest.mark.parametrize("security", [None, {"runAsUser": 1234}], ids=["plain", "server-has-user"])
 def test_the_user_can_be_chosen(admission: Admission, security: dict[str, Any] | None) -> None:
-    """A mesh lets only one user out before its proxy runs."""
+    """Before a mesh's proxy runs, only one user has network access."""
     assert _with_uid(admission, "1501", security).initializer.security["runAsUser"] == 1501
 
 
 @rule("INJECT-018")
 @pytest.mark.parametrize("uid", ["root", "", "15.5"], ids=["name", "empty", "fraction"])
 def test_a_user_that_is_no_number(admission: Admission, uid: str) -> None:
-    """It cannot be a user, and the model can be fetched all the same."""
+    """The webhook ignores an invalid user ID, and still injects the initializer."""
     assert "runAsUser" not in _with_uid(admission, uid, None).initializer.security
 
 
@@ -211,7 +211,7 @@ def _mesh(mode: str = "REDIRECT", status: object = None) -> dict[str, str]:
     ("security", "uid"), [({"runAsUser": 2337}, 2337), ({}, 1337)], ids=["sidecar-has-user", "none"]
 )
 def test_in_a_mesh(admission: Admission, security: dict[str, Any], uid: int) -> None:
-    """What the sidecar's user sends is not redirected to the sidecar, which does not run yet."""
+    """The mesh does not redirect the traffic of the sidecar's user, and the sidecar does not run yet."""
     sidecar = container("istio-proxy", securityContext=security)
     pod = admission.inject(annotations=_mesh(), containers=[container(), sidecar])
     assert pod.initializer.security["runAsUser"] == uid
@@ -220,7 +220,7 @@ def test_in_a_mesh(admission: Admission, security: dict[str, Any], uid: int) -> 
 @rule("INJECT-020")
 @pytest.mark.parametrize("situation", ["istio-init", "tproxy", "none", "no-sidecar"])
 def test_without_a_redirection_the_user_stays(admission: Admission, situation: str) -> None:
-    """The network is open while init containers run."""
+    """Init containers have network access, so the user need not change."""
     mode = {"tproxy": "TPROXY", "none": "NONE"}.get(situation, "REDIRECT")
     first = [container("istio-init")] if situation == "istio-init" else []
     status: object = {"containers": []} if situation == "no-sidecar" else None
@@ -231,7 +231,7 @@ def test_without_a_redirection_the_user_stays(admission: Admission, situation: s
 
 @rule("INJECT-021")
 def test_a_native_sidecar(admission: Admission) -> None:
-    """Istio's sidecar is an init container that keeps running, where Kubernetes has those."""
+    """On Kubernetes with native sidecars, Istio's sidecar is an init container that keeps running."""
     sidecar = container("istio-proxy", restartPolicy="Always", securityContext={"runAsUser": 2337})
     status = {"initContainers": ["istio-validation", "istio-proxy"], "containers": []}
     pod = admission.inject(annotations=_mesh(status=status), initContainers=[sidecar])
@@ -241,7 +241,7 @@ def test_a_native_sidecar(admission: Admission) -> None:
 @rule("INJECT-022")
 @pytest.mark.parametrize("status", [["istio-proxy"], {"containers": [1]}], ids=["list", "number-for-name"])
 def test_a_mesh_that_is_not_understood(admission: Admission, status: object) -> None:
-    """An annotation by another version of the mesh, or by hand."""
+    """Another version of the mesh, or a user, wrote the annotation."""
     pod = admission.api.pod("s3://bucket/model", annotations=_mesh(status=status))
     refusal = admission.api.submit(pod).refusal
     assert not refusal or "istio" in refusal, f"the refusal tells nothing of the annotation: {refusal}"
@@ -249,7 +249,7 @@ def test_a_mesh_that_is_not_understood(admission: Admission, status: object) -> 
 
 @rule("INJECT-023")
 def test_security_settings_are_not_taken_over(admission: Admission) -> None:
-    """A model server may run as a user that cannot write the volume, or with rights that a download does not need."""
+    """The model server's user may be unable to write the volume, or have rights that a download does not need."""
     plain = admission.inject().initializer.security
     security = {"runAsUser": 1234, "runAsNonRoot": False}
     assert admission.inject(containers=[container(securityContext=security)]).initializer.security == plain
@@ -258,7 +258,7 @@ def test_security_settings_are_not_taken_over(admission: Admission) -> None:
 @rule("INJECT-024")
 @pytest.mark.parametrize("name", [MODEL_SERVER, TRANSFORMER], ids=["model-server", "transformer"])
 def test_a_writable_model(admission: Admission, name: str) -> None:
-    """A runtime that converts the model in its place."""
+    """The runtime converts the model in place."""
     pod = admission.inject(annotations={READONLY: "false"}, containers=[container(), container(TRANSFORMER)])
     assert not pod.container(name).mounts[MODELS].read_only
 
@@ -273,7 +273,7 @@ def test_a_writable_model(admission: Admission, name: str) -> None:
     ids=["true", "False", "0", "no", "empty", "misspelt", "other-prefix"],
 )
 def test_other_values_leave_it_read_only(admission: Admission, annotations: dict[str, str]) -> None:
-    """What is not understood must not open the model to changes."""
+    """An unknown value must not make the model writable."""
     pod = admission.inject(annotations=annotations)
     assert pod.model_server.mounts[MODELS].read_only
     assert not pod.initializer.mounts[MODELS].read_only
@@ -282,7 +282,7 @@ def test_other_values_leave_it_read_only(admission: Admission, annotations: dict
 @rule("INJECT-026")
 @pytest.mark.parametrize("uri", ["hf://owner/model", "s3://bucket/model"], ids=["hf", "s3"])
 def test_the_hubs_client_is_set_up(admission: Admission, uri: str) -> None:
-    """Also where another store is asked: a storage container may delegate to the hub."""
+    """KServe sets the variables for other stores too, because a storage container may delegate to the hub."""
     environment = admission.inject(uri).initializer.environment
     wanted = {
         "HF_HUB_ENABLE_HF_TRANSFER": "1",
@@ -294,14 +294,14 @@ def test_the_hubs_client_is_set_up(admission: Admission, uri: str) -> None:
 
 @rule("INJECT-027")
 def test_pull_secrets_stay(admission: Admission) -> None:
-    """The initializer's image is pulled with the secrets of its pod."""
+    """The kubelet pulls the initializer's image with the pull secrets of the pod."""
     pod = admission.inject(imagePullSecrets=[{"name": "registry"}])
     assert pod.spec["imagePullSecrets"] == [{"name": "registry"}]
 
 
 @rule("INJECT-028")
 def test_confidential_models(admission: Admission) -> None:
-    """The initializer of a confidential service asks for the key of this resource."""
+    """The initializer of a confidential service requests the key of this resource."""
     annotations = {f"{INTERNAL}/confidential-enabled": "true", f"{INTERNAL}/confidential-resource-id": "kbs:///key"}
     environment = admission.inject(annotations=annotations).initializer.environment
     assert environment["CONFIDENTIAL_ENABLED"] == "true"

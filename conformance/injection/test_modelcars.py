@@ -1,4 +1,4 @@
-"""Models in images: beside the model server, or as a volume."""
+"""Models in images: as a sidecar of the model server (modelcar), or as an image volume."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from scenarios.reasons import NotOffered
 URI = "oci://registry.example/model:1"
 IMAGE = "registry.example/model:1"
 NATIVE = "oci+native://registry.example/model:1"
-#: Every switch of the ConfigMap that has images served as models.
+#: Every ConfigMap setting that makes KServe serve images as models.
 OFF = {"enableModelcar": False, "ociModelMode": None, "enableOciModelSupport": None}
 
 
 @pytest.fixture
 def modelcars(kserve_config: Configuration) -> Configuration:
-    """KServe's configuration, with modelcars enabled: releases before 0.15 have them switched off."""
+    """Enable modelcars in KServe's configuration, because releases before 0.15 disable them."""
     if not kserve_config.section("storageInitializer").get("enableModelcar"):
         try:
             kserve_config.change(storageInitializer={"enableModelcar": True})
@@ -34,7 +34,7 @@ def modelcars(kserve_config: Configuration) -> Configuration:
 @rule("MODELCAR-001")
 @pytest.mark.usefixtures("modelcars")
 def test_an_image_runs_beside_the_model_server(admission: Admission) -> None:
-    """The server follows a link into the file system of the modelcar."""
+    """The model server reads through a link into the modelcar's file system."""
     pod = admission.inject(URI)
     car = pod.container("modelcar")
     assert car.image == IMAGE
@@ -48,7 +48,7 @@ def test_an_image_runs_beside_the_model_server(admission: Admission) -> None:
 @rule("MODELCAR-002")
 @pytest.mark.usefixtures("modelcars")
 def test_the_link_can_be_made_again(admission: Admission) -> None:
-    """The modelcar was killed and starts again; the link of before is still there."""
+    """A killed modelcar restarts, and the old link still exists."""
     command = admission.inject(URI).container("modelcar").args[-1]
     assert MODELS in command
     assert "ln -sf " in command, f"the second start fails: {command}"
@@ -57,7 +57,7 @@ def test_the_link_can_be_made_again(admission: Admission) -> None:
 @rule("MODELCAR-003")
 @pytest.mark.usefixtures("modelcars")
 def test_the_image_is_there_before(admission: Admission) -> None:
-    """A large image takes minutes to arrive."""
+    """Pulling a large image takes minutes."""
     first = admission.inject(URI).container("modelcar-init")
     assert first.image == IMAGE
     assert "exit 1" in first.args[-1]
@@ -67,7 +67,7 @@ def test_the_image_is_there_before(admission: Admission) -> None:
 @rule("MODELCAR-004")
 @pytest.mark.usefixtures("modelcars")
 def test_a_transformer_sees_the_image(admission: Admission) -> None:
-    """Predictor and transformer in one pod."""
+    """The predictor and the transformer share one pod."""
     pod = admission.inject(URI, containers=[container(), container(TRANSFORMER)])
     assert pod.container(TRANSFORMER).mounts["/mnt"].volume == pod.model_server.mounts["/mnt"].volume
 
@@ -75,7 +75,7 @@ def test_a_transformer_sees_the_image(admission: Admission) -> None:
 @rule("MODELCAR-005")
 @pytest.mark.usefixtures("modelcars")
 def test_a_worker_sees_the_image(admission: Admission) -> None:
-    """The other nodes of a model that is served by several."""
+    """The model server runs on several nodes, and this pod is a worker."""
     pod = admission.inject(URI, containers=[container(WORKER)])
     assert pod.container(WORKER).mounts["/mnt"].volume == pod.container("modelcar").mounts["/mnt"].volume
 
@@ -92,7 +92,7 @@ def test_a_worker_sees_the_image(admission: Admission) -> None:
 def test_the_modelcars_resources(
     admission: Admission, modelcars: Configuration, settings: dict[str, str], expected: tuple[str, str]
 ) -> None:
-    """It only sleeps."""
+    """The modelcar only sleeps, so it needs few resources."""
     modelcars.change(storageInitializer=settings)
     car = admission.inject(URI).container("modelcar")
     assert car.requests == car.limits == dict(zip(("cpu", "memory"), expected, strict=True))
@@ -100,7 +100,7 @@ def test_the_modelcars_resources(
 
 @rule("MODELCAR-007")
 def test_the_modelcars_user(admission: Admission, modelcars: Configuration) -> None:
-    """The files of the one are open to the other only where both are the same user."""
+    """A container can read the other's files only if both run as the same user."""
     modelcars.change(storageInitializer={"uidModelcar": 2020})
     pod = admission.inject(URI)
     assert pod.container("modelcar").security["runAsUser"] == 2020
@@ -109,7 +109,7 @@ def test_the_modelcars_user(admission: Admission, modelcars: Configuration) -> N
 
 @rule("MODELCAR-008")
 def test_other_security_settings_stay(admission: Admission, modelcars: Configuration) -> None:
-    """A server that was hardened, as a restricted namespace asks for."""
+    """The model server is hardened, as a restricted namespace requires."""
     modelcars.change(storageInitializer={"uidModelcar": 2020})
     hardened = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True}
     security = admission.inject(URI, containers=[container(securityContext=hardened)]).model_server.security
@@ -118,7 +118,7 @@ def test_other_security_settings_stay(admission: Admission, modelcars: Configura
 
 @rule("MODELCAR-009")
 def test_modelcars_switched_off(admission: Admission, kserve_config: Configuration) -> None:
-    """The initializer then has to say what it thinks of the URI."""
+    """Without modelcars, the initializer receives the URI and must judge it."""
     kserve_config.change(storageInitializer=OFF)
     assert admission.inject(URI).initializer.args == [URI, MODELS]
 
@@ -126,7 +126,7 @@ def test_modelcars_switched_off(admission: Admission, kserve_config: Configurati
 @rule("MODELCAR-010")
 @pytest.mark.usefixtures("modelcars")
 def test_no_second_modelcar(admission: Admission) -> None:
-    """Another webhook changed the pod."""
+    """Another webhook changes the pod, so the API server invokes KServe's webhook again."""
     once = admission.inject(URI, containers=[container(), container(TRANSFORMER)])
     assert admission.again(once).spec == once.spec
 
@@ -134,7 +134,7 @@ def test_no_second_modelcar(admission: Admission) -> None:
 @rule("MODELCAR-011")
 @pytest.mark.usefixtures("modelcars")
 def test_an_image_as_a_volume(admission: Admission) -> None:
-    """No second container, no shared processes."""
+    """An image volume needs no second container and no shared process namespace."""
     admission.needs_image_volumes()
     pod = admission.inject(NATIVE)
     mount = pod.model_server.mounts[MODELS]
@@ -145,7 +145,7 @@ def test_an_image_as_a_volume(admission: Admission) -> None:
 
 @rule("MODELCAR-012")
 def test_a_model_never_vanishes(admission: Admission, kserve_config: Configuration) -> None:
-    """The URI asks for a mode that the cluster has switched off."""
+    """The URI requests a mode that the cluster disables."""
     admission.needs_image_volumes()
     kserve_config.change(storageInitializer=OFF)
     stored = admission.api.submit(admission.api.pod(NATIVE)).stored
@@ -154,14 +154,14 @@ def test_a_model_never_vanishes(admission: Admission, kserve_config: Configurati
 
 @rule("MODELCAR-013")
 def test_an_unknown_mode(admission: Admission, kserve_config: Configuration) -> None:
-    """A typing error in the ConfigMap."""
+    """The ConfigMap has a typo."""
     kserve_config.change(storageInitializer={"ociModelMode": "other"})
     admission.assert_words(admission.refusal().replace('\\"', '"'), "ociModelMode")
 
 
 @rule("MODELCAR-014")
 def test_a_path_is_no_command(admission: Admission) -> None:
-    """A path is chosen by the service's owner, the command runs in a container that may have more rights."""
+    """The service's owner chooses the path, but the command runs in a container that may have more rights."""
     path = "/mnt/a;touch pwned/model"
     predictor = {"storageUris": [{"uri": URI, "mountPath": path}]}
     command = admission.serve(predictor=predictor).container("modelcar").args[-1]

@@ -1,4 +1,4 @@
-"""Volume claims: how a claim becomes `/mnt/models`, and who may write to it."""
+"""Volume claims: how KServe mounts a claim at `/mnt/models`, and which containers may write to it."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def _is_direct(pod: InjectedPod, path: str) -> bool:
     ids=["root", "root-slash", "folder", "deep"],
 )
 def test_a_claim_is_mounted_without_a_download(admission: Admission, uri: str, path: str) -> None:
-    """The model server reads the volume itself, at the path of the URI."""
+    """The model server reads the volume directly, at the URI's path."""
     assert _is_direct(admission.inject(uri), path)
 
 
 @rule("PVC-002")
 def test_direct_by_configuration(admission: Admission, kserve_config: Configuration) -> None:
-    """The way of later releases, switched on."""
+    """The ConfigMap enables the behaviour of later releases."""
     kserve_config.change(storageInitializer={"enableDirectPvcVolumeMount": True})
     assert _is_direct(admission.inject("pvc://claim/a/b"), "a/b")
 
 
 @rule("PVC-002")
 def test_linked_by_configuration(admission: Admission, kserve_config: Configuration) -> None:
-    """The initializer makes links into the claim, which therefore is mounted in both containers."""
+    """The initializer creates links into the claim, so KServe mounts the claim in both containers."""
     kserve_config.change(storageInitializer={"enableDirectPvcVolumeMount": False})
     pod = admission.inject("pvc://claim/a/b")
     assert pod.initializer.args == ["/mnt/pvc/a/b", MODELS]
@@ -53,7 +53,7 @@ def test_linked_by_configuration(admission: Admission, kserve_config: Configurat
 @rule("PVC-003")
 @pytest.mark.parametrize("value", [False, True], ids=["false", "true"])
 def test_the_setting_is_ignored(admission: Admission, kserve_config: Configuration, *, value: bool) -> None:
-    """A ConfigMap that has outlived an upgrade."""
+    """The ConfigMap still has a setting from before an upgrade."""
     kserve_config.change(storageInitializer={"enableDirectPvcVolumeMount": value})
     assert _is_direct(admission.inject("pvc://claim/a/b"), "a/b")
 
@@ -71,7 +71,7 @@ def test_a_claim_is_read_only(admission: Admission, value: str | None) -> None:
 @rule("PVC-005")
 @pytest.mark.parametrize("name", [MODEL_SERVER, TRANSFORMER], ids=["model-server", "transformer"])
 def test_a_writable_claim(admission: Admission, name: str) -> None:
-    """A server that keeps what it compiled beside the model."""
+    """The server stores compiled files next to the model."""
     pod = admission.inject(
         "pvc://claim/model", annotations={READONLY: "false"}, containers=[container(), container(TRANSFORMER)]
     )
@@ -80,7 +80,7 @@ def test_a_writable_claim(admission: Admission, name: str) -> None:
 
 @rule("PVC-006")
 def test_a_transformer_sees_the_claim(admission: Admission) -> None:
-    """Predictor and transformer in one pod."""
+    """The predictor and the transformer share one pod."""
     pod = admission.inject("pvc://claim/a/b", containers=[container(), container(TRANSFORMER)])
     assert pod.container(TRANSFORMER).mounts == pod.model_server.mounts
     assert pod.model_server.mounts[MODELS].sub_path == "a/b"
@@ -88,7 +88,7 @@ def test_a_transformer_sees_the_claim(admission: Admission) -> None:
 
 @rule("PVC-007")
 def test_a_claim_needs_no_credentials(admission: Admission) -> None:
-    """The account has keys for other models."""
+    """The ServiceAccount has keys for other models."""
     keys, account = admission.name("keys"), admission.name("account")
     admission.create(secret(keys, {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}))
     admission.create(service_account(account, [keys]))
@@ -99,7 +99,7 @@ def test_a_claim_needs_no_credentials(admission: Admission) -> None:
 
 @rule("PVC-008")
 def test_a_worker_sees_the_claim(admission: Admission) -> None:
-    """The other nodes of a model that is served by several."""
+    """The model server runs on several nodes, and this pod is a worker."""
     pod = admission.inject("pvc://claim/model", containers=[container(WORKER)])
     mount = pod.container(WORKER).mounts[MODELS]
     assert (mount.volume, mount.sub_path) == (VOLUME, "model")
@@ -107,7 +107,7 @@ def test_a_worker_sees_the_claim(admission: Admission) -> None:
 
 @rule("PVC-009")
 def test_storage_uri_of_a_claim(admission: Admission) -> None:
-    """Custom predictors look into this variable."""
+    """Custom predictors read this variable."""
     pod = admission.inject("pvc://claim/model", containers=[container(env={"STORAGE_URI": "pvc://claim/model"})])
     assert pod.model_server.environment["STORAGE_URI"] == MODELS
 
@@ -115,5 +115,5 @@ def test_storage_uri_of_a_claim(admission: Admission) -> None:
 @rule("PVC-010")
 @pytest.mark.parametrize("uri", ["pvc://", "pvc:///model"], ids=["nothing", "path-only"])
 def test_a_claim_without_a_name(admission: Admission, uri: str) -> None:
-    """A typing error in the manifest."""
+    """The manifest has a typo."""
     assert "claimName" in admission.refusal(uri)

@@ -1,4 +1,4 @@
-"""What KServe's controller makes of the URI of an InferenceService, before any pod."""
+"""How KServe's controller handles the URI of an InferenceService, before it creates a pod."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ KNOWN = {**{name: URIS[name] for name in ("s3", "gcs", "azure", "https", "hdfs")
 @rule("ISVC-001")
 @pytest.mark.parametrize("uri", ["model-registry://iris/v1", "ftp://host/model"], ids=["registry", "ftp"])
 def test_an_unknown_scheme(admission: Admission, uri: str) -> None:
-    """Nothing declares it."""
+    """No storage container declares the scheme."""
     admission.assert_words(admission.service_refusal(uri), uri, "supported", uri=uri)
 
 
 @rule("ISVC-002")
 @pytest.mark.parametrize("uri", KNOWN.values(), ids=KNOWN)
 def test_known_schemes(admission: Admission, uri: str) -> None:
-    """From the service to an admitted pod."""
+    """The service leads to an admitted pod."""
     assert admission.serve(uri).manifest["metadata"]["annotations"][SOURCE_URI] == uri
 
 
 @rule("ISVC-003")
 def test_the_hub(admission: Admission, kserve_config: Configuration) -> None:
-    """A model of the hub, with its revision; in 0.14 only the default storage container knows the scheme."""
+    """The URI has a Hugging Face model and revision. In 0.14, only the default storage container knows the scheme."""
     kserve_config.switch("default", disabled=False)
     assert admission.serve("hf://owner/model:main").initializer.args[0] == "hf://owner/model:main"
 
 
 @rule("ISVC-004")
 def test_images(admission: Admission) -> None:
-    """Whatever becomes of it in the pod."""
+    """The controller accepts an image. This test does not judge the pod."""
     uri = "oci://registry.example/model:1"
     assert admission.serve(uri).manifest["metadata"]["annotations"][SOURCE_URI] == uri
 
 
 @rule("ISVC-005")
 def test_without_a_scheme(admission: Admission) -> None:
-    """A bucket's name was taken for a URI."""
+    """The user gave a bucket name instead of a URI."""
     assert admission.serve("bucket/bucket/path").initializer.args == ["bucket/bucket/path", MODELS]
 
 
 @rule("ISVC-006")
 def test_a_transformer_with_a_uri(admission: Admission) -> None:
-    """There is one model for the pod."""
+    """The pod has one model."""
     transformer = container("transformer-container", env={"STORAGE_URI": "s3://bucket/other"})
     refusal = admission.service_refusal("s3://bucket/model", predictor={"containers": [transformer]})
     admission.assert_words(refusal, "transformer")
@@ -65,14 +65,14 @@ def test_a_transformer_with_a_uri(admission: Admission) -> None:
 
 @rule("ISVC-007")
 def test_a_confidential_model_without_a_uri(admission: Admission) -> None:
-    """There is nothing to decrypt."""
+    """Without a URI there is nothing to decrypt."""
     admission.assert_words(admission.service_refusal(confidential={"enabled": True}), "storageUri")
 
 
 @rule("ISVC-008")
 @pytest.mark.parametrize("uri", ["s3://bucket/model", "hf://owner/model"], ids=["s3", "hf"])
 def test_a_model_over_several_nodes(admission: Admission, uri: str) -> None:
-    """Every node needs the same files."""
+    """Each node needs the same files."""
     name = admission.name("multinode")
     worker = {"pipelineParallelSize": 2, "tensorParallelSize": 1, "containers": [container("worker-container")]}
     admission.create(serving_runtime(name, workerSpec=worker))
@@ -82,7 +82,7 @@ def test_a_model_over_several_nodes(admission: Admission, uri: str) -> None:
 
 @rule("ISVC-009")
 def test_a_refused_service_says_so(admission: Admission) -> None:
-    """Users look at the service, not at the events of its controller."""
+    """Users look at the service's status, not at the controller's events."""
     admission.service_refusal("ftp://host/model", until_status="is not supported")
     conditions = json.loads(admission.api.last_status).get("conditions", [])
     false = [condition.get("message", "") for condition in conditions if condition["status"] == "False"]

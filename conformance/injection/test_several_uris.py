@@ -1,4 +1,4 @@
-"""Several URIs in one service: each at its own path, by download, claim or image."""
+"""Several URIs in one service: each has its own path, as a download, a claim or an image."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def _entries(entries: tuple[tuple[str, str | None], ...]) -> list[dict[str, str]
 
 
 def _both(admission: Admission) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Two URIs of a scheme that no storage container matches, so that KServe's own initializer is asked."""
+    """Return two URIs whose scheme no storage container matches, so that KServe uses its own initializer."""
     return (f"{admission.scheme()}://base", BASE), (f"{admission.scheme()}://adapter", ADAPTER)
 
 
 @rule("URIS-001")
 def test_each_uri_has_its_own_path(admission: Admission) -> None:
-    """A base model and its adapter."""
+    """The service has a base model and its adapter."""
     first, second = _both(admission)
     assert _serve(admission, first, second).initializer.args == [*first, *second]
 
 
 @rule("URIS-002")
 def test_the_paths_share_a_volume(admission: Admission) -> None:
-    """The common parent is mounted, so that the server finds both."""
+    """KServe mounts the common parent, so that the server finds both."""
     pod = _serve(admission, *_both(admission))
     written, read = pod.initializer.mounts[MODELS], pod.model_server.mounts[MODELS]
     assert pod.volumes[read.volume] == {"emptyDir": {}}
@@ -49,7 +49,7 @@ def test_the_paths_share_a_volume(admission: Admission) -> None:
 
 @rule("URIS-003")
 def test_one_of_several(admission: Admission) -> None:
-    """A service that will get more later."""
+    """The list has only one URI, and may get more later."""
     uri = f"{admission.scheme()}://base"
     pod = _serve(admission, (uri, None))
     assert pod.initializer.args == [uri, MODELS]
@@ -58,7 +58,7 @@ def test_one_of_several(admission: Admission) -> None:
 
 @rule("URIS-004")
 def test_a_claim_among_them(admission: Admission) -> None:
-    """The base model lies on a volume, the adapter is downloaded."""
+    """The base model is on a volume, and the adapter is a download."""
     _, adapter = _both(admission)
     pod = _serve(admission, ("pvc://claim", "/mnt/base"), adapter)
     mount = pod.model_server.mounts["/mnt/base"]
@@ -69,7 +69,7 @@ def test_a_claim_among_them(admission: Admission) -> None:
 
 @rule("URIS-005")
 def test_a_claims_path(admission: Admission) -> None:
-    """`pvc://claim/a/b` is `a/b` of the volume, not its root."""
+    """`pvc://claim/a/b` is the folder `a/b` of the volume, not its root."""
     pod = _serve(admission, ("pvc://claim/a/b", MODELS))
     assert pod.model_server.mounts[MODELS].sub_path == "a/b"
 
@@ -77,7 +77,7 @@ def test_a_claims_path(admission: Admission) -> None:
 @rule("URIS-006")
 @pytest.mark.parametrize("scheme", ["s3", "gs", "hf"])
 def test_the_default_takes_several(admission: Admission, kserve_config: Configuration, scheme: str) -> None:
-    """Nothing was configured."""
+    """The default configuration accepts several URIs."""
     kserve_config.switch("default", disabled=False)
     entries = ((f"{scheme}://owner/base", BASE), (f"{scheme}://owner/adapter", ADAPTER))
     assert _serve(admission, *entries).initializer.args == [*entries[0], *entries[1]]
@@ -86,7 +86,7 @@ def test_the_default_takes_several(admission: Admission, kserve_config: Configur
 @rule("URIS-007")
 @pytest.mark.parametrize("declared", [False, True], ids=["not-declared", "declared"])
 def test_a_container_that_takes_one_only(admission: Admission, *, declared: bool) -> None:
-    """A vendor's container that knows two arguments."""
+    """The vendor's container accepts only two arguments."""
     manifest = storage_container(admission.name("csc"), [{"prefix": f"{admission.scheme()}://"}])
     if declared:
         manifest["spec"]["supportsMultiModelDownload"] = False
@@ -108,14 +108,14 @@ def test_a_container_that_takes_one_only(admission: Admission, *, declared: bool
     ids=["root", "dots", "no-parent", "empty-uri", "claims-twice"],
 )
 def test_paths_that_cannot_be(admission: Admission, entries: tuple[tuple[str, str], ...]) -> None:
-    """Said at once, not by a pod that does not start."""
+    """KServe must refuse the service at admission, instead of creating a pod that cannot start."""
     admission.assert_words(admission.service_refusal(predictor={"storageUris": _entries(entries)}), "storage")
 
 
 @rule("URIS-009")
 @pytest.mark.parametrize("kind", ["download", "claim"])
 def test_two_for_one_path(admission: Admission, kind: str) -> None:
-    """The second would hide the first, or mix with it."""
+    """The second model would hide the first or mix with it."""
     scheme = "pvc" if kind == "claim" else admission.scheme()
     entries = ((f"{scheme}://first", BASE), (f"{scheme}://second", BASE))
     refusal = admission.service_refusal(predictor={"storageUris": _entries(entries)})
@@ -124,14 +124,14 @@ def test_two_for_one_path(admission: Admission, kind: str) -> None:
 
 @rule("URIS-010")
 def test_one_form_at_a_time(admission: Admission) -> None:
-    """Left over from before."""
+    """The manifest still has the old field too."""
     refusal = admission.service_refusal("s3://bucket/model", predictor={"storageUris": _entries(_both(admission))})
     admission.assert_words(refusal, "StorageURI")
 
 
 @rule("URIS-011")
 def test_credentials_reach_the_initializer(admission: Admission) -> None:
-    """Private models."""
+    """The models are private."""
     keys, account = admission.name("keys"), admission.name("account")
     data = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}
     admission.create(secret(keys, data), service_account(account, [keys]))
@@ -141,7 +141,7 @@ def test_credentials_reach_the_initializer(admission: Admission) -> None:
 
 @rule("URIS-012")
 def test_the_annotation_governs_all(admission: Admission) -> None:
-    """A download and a claim."""
+    """The service has a download and a claim."""
     _, adapter = _both(admission)
     entries = (("pvc://claim", "/mnt/base"), adapter)
     pod = admission.serve(predictor={"storageUris": _entries(entries)}, annotations={READONLY: "false"})
@@ -152,7 +152,7 @@ def test_the_annotation_governs_all(admission: Admission) -> None:
 
 @rule("URIS-013")
 def test_an_image_among_them(admission: Admission) -> None:
-    """The model comes as an image."""
+    """One of the models is an image."""
     pod = _serve(admission, (IMAGE, "/mnt/image/model"))
     assert "/mnt/image/model" in pod.container("modelcar").args[-1]
     assert pod.container("modelcar").image == IMAGE.removeprefix("oci://")
@@ -161,7 +161,7 @@ def test_an_image_among_them(admission: Admission) -> None:
 
 @rule("URIS-014")
 def test_beside_an_image(admission: Admission) -> None:
-    """The base model is an image, the adapter lies in a bucket."""
+    """The base model is an image, and the adapter is in a bucket."""
     _, adapter = _both(admission)
     pod = _serve(admission, (IMAGE, "/mnt/image/model"), adapter)
     assert pod.initializer.args == [*adapter]
@@ -170,7 +170,7 @@ def test_beside_an_image(admission: Admission) -> None:
 
 @rule("URIS-015")
 def test_several_images(admission: Admission) -> None:
-    """Two images, two folders."""
+    """Two images go to two folders."""
     pod = _serve(admission, (f"{IMAGE}a", "/mnt/a/model"), (f"{IMAGE}b", "/mnt/b/model"))
     cars = [one for one in pod.containers if one.image.startswith("registry.example/model")]
     assert [one.image for one in cars] == ["registry.example/model:1a", "registry.example/model:1b"]
@@ -183,7 +183,7 @@ def test_several_images(admission: Admission) -> None:
     "paths", [["/mnt/a", "/mnt/b"], [f"/mnt/{n}/model" for n in range(11)]], ids=["shared-parent", "eleven"]
 )
 def test_images_that_would_hide_each_other(admission: Admission, paths: list[str]) -> None:
-    """Each modelcar's volume lies at the parent of its path."""
+    """KServe mounts each modelcar's volume at the parent of its path."""
     entries = tuple((f"{IMAGE}{n}", path) for n, path in enumerate(paths))
     refusal = admission.service_refusal(predictor={"storageUris": _entries(entries)})
     admission.assert_words(refusal.replace('\\"', '"'), "OCI")

@@ -28,7 +28,7 @@ CONFIG = {
 def _spec(
     admission: Admission, *, key: str | None = None, parameters: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Annotations as the controller makes them of `storage`, with a Secret of this test's own."""
+    """Return the annotations that the controller derives from `storage`, with a Secret of this test."""
     name = admission.name("config")
     admission.create(secret(name, CONFIG))
     annotations = {f"{INTERNAL}/storage-spec": "true", **admission.naming(name)}
@@ -44,7 +44,7 @@ PLACEHOLDER = "<scheme-placeholder>://model"
 
 @rule("ICRED-031")
 def test_a_storage_config(admission: Admission) -> None:
-    """From the InferenceService to the initializer, in a namespace where it has its usual name."""
+    """The settings reach the initializer from the InferenceService. The Secret has its usual name in its namespace."""
     config = admission.name("config")
     admission.create(secret(config, CONFIG))
     storage = {"key": "mine", "path": "/models/iris"}
@@ -55,7 +55,7 @@ def test_a_storage_config(admission: Admission) -> None:
 
 @rule("ICRED-032")
 def test_parameters_override(admission: Admission) -> None:
-    """Another bucket for one service."""
+    """One service uses another bucket."""
     config = admission.name("config")
     admission.create(secret(config, CONFIG))
     parameters = {"bucket": "other", "region": "eu-south-2"}
@@ -72,7 +72,7 @@ def test_parameters_override(admission: Admission) -> None:
     ids=["default", "type"],
 )
 def test_the_default_key(admission: Admission, parameters: dict[str, str] | None, key: str, uri: str) -> None:
-    """Nothing but a path is given."""
+    """The service gives only a path."""
     initializer = admission.inject(PLACEHOLDER, annotations=_spec(admission, parameters=parameters)).initializer
     assert initializer.references["STORAGE_CONFIG"][1] == key
     assert initializer.args[0] == uri
@@ -85,7 +85,7 @@ def test_the_default_key(admission: Admission, parameters: dict[str, str] | None
     ids=["no-key", "no-json", "unknown-type", "no-type", "no-bucket"],
 )
 def test_a_storage_config_that_does_not_fit(admission: Admission, key: str) -> None:
-    """Whoever wrote the Secret is told what is wrong with it."""
+    """The refusal names the error in the Secret, for its author."""
     annotations = _spec(admission, key=key)
     refusal = admission.refusal(PLACEHOLDER, annotations=annotations)
     admission.assert_words(refusal, "storage", name=admission.name("config"))
@@ -94,14 +94,14 @@ def test_a_storage_config_that_does_not_fit(admission: Admission, key: str) -> N
 @rule("ICRED-034")
 @pytest.mark.parametrize("name", ["absent-config"], ids=["no-secret"])
 def test_a_storage_config_that_is_missing(admission: Admission, name: str) -> None:
-    """A key is asked for, but there is no Secret at all."""
+    """The service names a key, but the Secret does not exist."""
     annotations = {f"{INTERNAL}/storage-spec": "true", f"{INTERNAL}/storage-spec-key": "mine", **admission.naming(name)}
     admission.assert_words(admission.refusal(PLACEHOLDER, annotations=annotations), name, name=name)
 
 
 @rule("ICRED-035")
 def test_a_storage_config_stands_alone(admission: Admission) -> None:
-    """The account has keys for another store."""
+    """The ServiceAccount has keys for another store."""
     account = new_account(admission, [new_secret(admission, S3)])
     initializer = admission.inject(
         PLACEHOLDER, annotations=_spec(admission, key="mine"), serviceAccountName=account
@@ -111,14 +111,14 @@ def test_a_storage_config_stands_alone(admission: Admission) -> None:
 
 @rule("ICRED-036")
 def test_the_stored_bucket_beside_a_type(admission: Admission) -> None:
-    """The type is repeated in the service, the bucket is not."""
+    """The service repeats the type, but not the bucket."""
     annotations = _spec(admission, key="mine", parameters={"type": "s3"})
     assert admission.inject(PLACEHOLDER, annotations=annotations).initializer.args[0] == "s3://mine/model"
 
 
 @rule("ICRED-037")
 def test_a_storage_config_with_a_ca_bundle(admission: Admission) -> None:
-    """One store has a private authority."""
+    """One store has a private certificate authority."""
     pod = admission.inject(PLACEHOLDER, annotations=_spec(admission, key="trusting"))
     assert pod.initializer.environment["AWS_CA_BUNDLE_CONFIGMAP"] == "store-authority"
     mounted = [pod.volumes[mount.volume] for mount in pod.initializer.mounts.values()]
@@ -128,7 +128,7 @@ def test_a_storage_config_with_a_ca_bundle(admission: Admission) -> None:
 
 @rule("ICRED-038")
 def test_the_configs_secret_by_annotation(admission: Admission) -> None:
-    """For one service."""
+    """The annotation applies to one service."""
     annotations = _spec(admission, key="mine")
     initializer = admission.inject(PLACEHOLDER, annotations=annotations).initializer
     assert initializer.references["STORAGE_CONFIG"] == (admission.name("config"), "mine")
@@ -136,7 +136,7 @@ def test_the_configs_secret_by_annotation(admission: Admission) -> None:
 
 @rule("ICRED-038")
 def test_the_configs_secret_by_configmap(admission: Admission, kserve_config: Configuration) -> None:
-    """For the whole cluster."""
+    """The ConfigMap applies to the whole cluster."""
     name = admission.name("config")
     admission.create(secret(name, CONFIG))
     kserve_config.change(credentials={"storageSpecSecretName": name})
@@ -147,6 +147,6 @@ def test_the_configs_secret_by_configmap(admission: Admission, kserve_config: Co
 
 @rule("ICRED-039")
 def test_a_uri_and_a_path(admission: Admission) -> None:
-    """Two places for one model."""
+    """The service gives two locations for one model."""
     refusal = admission.service_refusal("s3://bucket/model", storage={"key": "mine", "path": "iris"})
     admission.assert_words(refusal, "storageUri")

@@ -1,4 +1,7 @@
-"""Known failures: rules that an initializer is known to break, listed with reason and reference. Strict."""
+"""Known failures: rules that an initializer is known to break, listed with reason and reference.
+
+The list is strict: a listed case that passes fails the run.
+"""
 
 from __future__ import annotations
 
@@ -18,21 +21,21 @@ from packaging.specifiers import SpecifierSet
 from conformance.spec import Rule, Spec
 
 FOLDER = Path(__file__).parent
-#: How far ahead a vendor's entry may expire.
+#: A vendor's entry must expire within this time.
 LONGEST = timedelta(days=366)
 _URL = re.compile(r"https?://[^\s/]+/\S+")
 _TOLD = re.compile(r"reported to the vendor on (\d{4}-\d{2}-\d{2})")
 
 
 class KnownFailuresError(Exception):
-    """The list cannot be used; the text names the file, the entry and what is wrong with it."""
+    """The list is invalid. The message names the file, the entry and the error."""
 
 
 @dataclass(frozen=True)
 class CaseKey:
-    """Where a result was found; `store`, `server` and `install` are "" where there is none.
+    """The identity of a result. `store`, `server` and `install` are "" if there is none.
 
-    python  the release of Python below the initializer, where it is the machine's.
+    python  the Python release that runs the initializer, if it is this machine's.
     """
 
     rule: str
@@ -47,11 +50,13 @@ class CaseKey:
 
 @dataclass(frozen=True)
 class KnownFailure:
-    """One entry. It covers results of `rule` on `stores` in one of the `tests` whose case matches one of `cases`, on
-    `servers` and `routes`, with KServe installed in one of the ways `installs`, on releases of `python`; what is empty
-    stands for all.
+    """One entry of the list.
 
-    fixed  the release that keeps the rule again, if there is one.
+    It covers results of `rule` on `stores`, in one of the `tests`, whose case matches one of `cases`, on `servers` and
+    `routes`, with KServe installed in one of the ways `installs`, on releases of `python`. An empty field matches
+    everything.
+
+    fixed  the release that follows the rule again, if there is one.
     """
 
     rule: str
@@ -80,7 +85,7 @@ class KnownFailure:
         )
 
     def on(self, python: str) -> bool:
-        """Whether it is about initializers on that release of Python."""
+        """Return whether the entry applies to that Python release."""
         return not self.python or (bool(python) and self.python.contains(python))
 
     def __str__(self) -> str:
@@ -109,20 +114,19 @@ def _entry(raw: dict[str, Any], expires: str) -> KnownFailure:
 def load(
     path: Path, spec: Spec, release: str | None, today: date | None = None, *, program: str | None = None
 ) -> list[KnownFailure]:
-    """The entries of `path` in force for `release` (all of them when None).
+    """Return the entries of `path` in force for `release` (all of them if None).
 
-    program  the name of the initializer under test, which may go on after that of the list (`kserve-branch`); None
-             where nothing is tested.
+    program  the name of the initializer under test, which may extend the list's program name (`kserve-branch`). None
+             if no initializer is under test.
 
-    Raises KnownFailuresError for a file that cannot be read, a list of another program, an entry without reason,
-    reference or expiry, an unknown rule or store, and an entry that has expired. A list that is not the suite's own
-    has limits: it declares no core rule, refers to an issue by its URL or by the day on which the vendor was told,
-    and expires within a year.
+    Raises KnownFailuresError for a file that cannot be read, a list for another program, an entry without reason,
+    reference or expiry date, an unknown rule or store, and an expired entry. A vendor's list has limits: it declares
+    no core rule, refers to an issue by its URL or by the day of the report to the vendor, and expires within a year.
     """
     today = today or datetime.now(UTC).date()
     schema = json.loads((FOLDER / "schema.json").read_text())
     try:
-        # Through JSON, because YAML reads a plain date as a date, which JSON Schema does not know.
+        # Convert through JSON, because YAML reads a plain date as a date, which JSON Schema does not know.
         data = json.loads(json.dumps(yaml.load(path.read_text(), yaml.CSafeLoader), default=str))
     except (OSError, yaml.YAMLError) as error:
         raise KnownFailuresError(f"{path}: cannot be read: {error}") from error
@@ -159,7 +163,7 @@ def load(
 
 
 def _excess(entry: KnownFailure, rule: Rule, today: date) -> str:
-    """What is beyond the limits of a vendor's entry; "" for nothing."""
+    """Describe how an entry exceeds the limits of a vendor's list. "" if it does not."""
     if rule.core:
         return "is a core rule, which no list can declare: mend the initializer"
     told = _TOLD.fullmatch(entry.reference)
@@ -174,15 +178,15 @@ def _excess(entry: KnownFailure, rule: Rule, today: date) -> str:
 
 
 def drafts(path: Path) -> list[str]:
-    """The releases of which the list was not yet held against a whole run."""
+    """Return the releases for which no whole run has checked the list yet."""
     return list(yaml.load(path.read_text(), yaml.CSafeLoader).get("drafts", []))
 
 
 def _concerns(release: str, kserve: str, rule: Rule) -> bool:
-    """An entry is about the releases in its range, as far as its rule is in force for them."""
+    """Return whether the entry applies to `release`: it is in the entry's range, and the rule is in force."""
     return rule.in_force(release) and SpecifierSet(kserve).contains(release, prereleases=True)
 
 
 def find(entries: Collection[KnownFailure], result: CaseKey) -> KnownFailure | None:
-    """The entry that covers a result, if any."""
+    """Return the entry that covers a result, if any."""
     return next((entry for entry in entries if entry.covers(result)), None)

@@ -1,4 +1,4 @@
-"""Hostile archives and layers beyond ARCH-006: special members, rights, links and bombs stay in the destination."""
+"""Hostile archives and layers, beyond ARCH-006: special files, permissions, links and archive bombs."""
 
 import pytest
 
@@ -11,16 +11,16 @@ from scenarios.initializers.base import Conditions
 from scenarios.stores.base import Store
 from scenarios.stores.oci import OCI
 
-#: Seconds that a hostile archive may keep an initializer busy.
+#: Time limit of a call with a hostile archive, in seconds.
 BUSY_S = 30.0
-#: What the destination of a bomb holds, in bytes.
+#: Size of the destination for an archive bomb, in bytes.
 ROOM = 24 << 20
 
 
 @rule("SEC-001")
 @pytest.mark.parametrize("case", hostile.SPECIALS)
 def test_no_special_file_is_made(store: Store, initializer: Fetcher, case: str) -> None:
-    """A model has no pipe that hangs its reader, and no device; the member is refused or left out."""
+    """The initializer rejects or skips pipes and devices: reading a pipe would hang the model server."""
     store.put({"model/m.tar": hostile.SPECIALS[case]})
     run = initializer.fetch(store.uri("model/m.tar"), way="archive", timeout_s=BUSY_S)
     assert MARK not in run.entries(), "the special file was made"
@@ -29,7 +29,7 @@ def test_no_special_file_is_made(store: Store, initializer: Fetcher, case: str) 
 
 @rule("SEC-002")
 def test_no_member_keeps_the_rights_of_its_owner(store: Store, initializer: Fetcher) -> None:
-    """A program packed with the setuid and setgid bits is a file like any other, or refused."""
+    """The initializer rejects a file packed with the setuid and setgid bits, or drops the bits."""
     store.put({"model/m.tar": hostile.privileged()})
     run = initializer.fetch(store.uri("model/m.tar"), way="archive", timeout_s=BUSY_S)
     kept = {path: f"{entry.mode:04o}" for path, entry in run.entries().items() if entry.mode & 0o6000}
@@ -40,7 +40,7 @@ def test_no_member_keeps_the_rights_of_its_owner(store: Store, initializer: Fetc
 @rule("SEC-003")
 @pytest.mark.parametrize("case", hostile.LINKS)
 def test_no_chain_of_links_leads_out(store: Store, initializer: Fetcher, case: str) -> None:
-    """Links that are harmless one by one, or too long to be followed, and names of another system."""
+    """The archive has links that are harmless one by one, links too long to follow, or path names of another system."""
     initializer.needs_sandbox()
     name, content = hostile.LINKS[case]
     store.put({f"model/{name}": content})
@@ -51,7 +51,7 @@ def test_no_chain_of_links_leads_out(store: Store, initializer: Fetcher, case: s
 @rule("SEC-004")
 @pytest.mark.parametrize("case", hostile.LAYERS)
 def test_no_layer_leads_out(store: OCI, initializer: Fetcher, case: str) -> None:
-    """A registry takes any bytes for a layer."""
+    """Registries accept any bytes as a layer."""
     initializer.needs_sandbox()
     store.put_layers("model", hostile.LAYERS[case])
     run = initializer.fetch(store.uri("model"), timeout_s=BUSY_S)
@@ -63,7 +63,7 @@ def test_no_layer_leads_out(store: OCI, initializer: Fetcher, case: str) -> None
 @rule("SEC-005")
 @pytest.mark.parametrize("suffix", ["tar.gz", "zip"])
 def test_a_bomb_is_no_success(store: Store, initializer: Fetcher, suffix: str) -> None:
-    """An archive of a hundredth of what it unpacks to, and a third of the room for that."""
+    """The archive is a hundredth of its unpacked size, and the destination has room for a third of that size."""
     store.put({f"model/m.{suffix}": hostile.bomb(suffix, 3 * ROOM)})
     run = initializer.fetch(
         store.uri(f"model/m.{suffix}"), way="archive", timeout_s=BUSY_S, conditions=Conditions(space=ROOM)

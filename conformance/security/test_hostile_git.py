@@ -1,4 +1,4 @@
-"""Git repositories that mean harm: whoever can push to one writes what its trees say."""
+"""Hostile Git repositories: anyone who can push controls the content of the trees."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from scenarios.stores.git import Git
 @rule("SEC-017")
 @pytest.mark.parametrize("case", git_trees(""))
 def test_no_tree_of_git_leads_out_or_runs(store: Git, initializer: Fetcher, case: str) -> None:
-    """Entries that git refuses to write, and serves: nothing lies outside, no hook is installed, nothing runs."""
+    """The server sends entries that git refuses to write. None leaves the destination, installs a hook or runs."""
     initializer.needs_sandbox()
     store.put_entries("model", git_trees(store.case)[case])
     run = initializer.fetch(store.uri("model"), access=store.access("anonymous"))

@@ -1,4 +1,4 @@
-"""Hostile names in listings. Servers refuse most of them, so the gateway shows them in place of a harmless one."""
+"""Hostile names in listings. Servers refuse most of them, so the gateway puts them in place of a harmless name."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from scenarios.stores.base import Store
 
 
 def _fetch_renamed(store: Store, initializer: Fetcher, name: str) -> Fetch:
-    """A model of GOOD and a file that is listed as `name`, into which the file's own mark is put."""
+    """Fetch a model of GOOD and one file that the gateway lists as `name`, with the file's own mark inserted."""
     initializer.needs_sandbox()
     uri, access = put_renamed(store, name.format(marked(store)))
     run = initializer.fetch(uri, access=access, way="unsigned")
@@ -23,14 +23,14 @@ def _fetch_renamed(store: Store, initializer: Fetcher, name: str) -> Fetch:
 @rule("SEC-021")
 @pytest.mark.parametrize("case", ESCAPING)
 def test_no_name_leads_out(store: Store, initializer: Fetcher, case: str) -> None:
-    """A key is any text; whoever takes it for a path writes where it says."""
+    """A key can be any text, so an initializer that uses it as a path can write anywhere."""
     assert_contained(_fetch_renamed(store, initializer, ESCAPING[case]), whole=GOOD)
 
 
 @rule("SEC-022")
 @pytest.mark.parametrize("case", AWKWARD)
 def test_no_file_is_lost_for_its_name(store: Store, initializer: Fetcher, case: str) -> None:
-    """A model without one of its files is a broken model, unless somebody says so."""
+    """A model that lacks a file is broken, so the initializer must report a file that it skips."""
     run = _fetch_renamed(store, initializer, AWKWARD[case])
     assert_contained(run, whole=GOOD)
     assert_reported(run, marked(store))
@@ -38,7 +38,7 @@ def test_no_file_is_lost_for_its_name(store: Store, initializer: Fetcher, case: 
 
 @rule("SEC-023")
 def test_no_name_writes_a_line_of_its_own(store: Store, initializer: Fetcher) -> None:
-    """Logs are read line by line, by people and by programs that raise alarms."""
+    """People and alerting programs read logs line by line, so a name must not forge a line."""
     run = _fetch_renamed(store, initializer, FORGING)
     assert_contained(run, whole=GOOD)
     forged = [line for line in run.output.splitlines() if line.startswith("FORGED")]

@@ -1,4 +1,4 @@
-"""Redirects and certificates that mean harm; what is sent to another host, see CRED-018."""
+"""Hostile redirects and certificates. CRED-018 covers what the initializer sends to another host."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ _GARBAGE = {"words": b"not a certificate\n", "cut": b"-----BEGIN CERTIFICATE----
 
 @rule("SEC-013")
 def test_a_redirect_to_plain_http_is_refused(store: HTTP, initializer: Fetcher) -> None:
-    """The model was asked for with TLS; what comes without it may be anybody's."""
+    """The URI requires TLS. Content that arrives without TLS may come from anyone."""
     store.put({"far/m.bin": b"m"})
     uri = store.serve("model/m.bin", redirect_to=store.url("far/m.bin", scheme="http", host=OTHER_HOST))
     run = initializer.fetch(uri)
@@ -28,7 +28,7 @@ def test_a_redirect_to_plain_http_is_refused(store: HTTP, initializer: Fetcher) 
 
 @rule("SEC-014")
 def test_an_endless_redirect_ends(store: HTTP, initializer: Fetcher) -> None:
-    """Two locations that lead to each other."""
+    """Two locations redirect to each other."""
     store.serve("model/back.bin", redirect_to=store.url("model/m.bin"))
     uri = store.serve("model/m.bin", redirect_to=store.url("model/back.bin"))
     initializer.fetch(uri, timeout_s=30).assert_refused()
@@ -36,7 +36,7 @@ def test_an_endless_redirect_ends(store: HTTP, initializer: Fetcher) -> None:
 
 @rule("SEC-015")
 def test_the_token_of_a_hub_stays_there(store: HuggingFace, initializer: Fetcher) -> None:
-    """Large files come from a delivery network, whose URLs are signed; it has no business with the token."""
+    """Large files come from a delivery network through signed URLs, so it must not receive the token."""
     store.put({"model/weights.safetensors": b"w" * 64})
     assert initializer.fetch(store.uri("model"), access=store.access("valid")).tree
     delivered = [request for request in store.requests() if request.host == CDN]
@@ -49,7 +49,7 @@ def test_the_token_of_a_hub_stays_there(store: HuggingFace, initializer: Fetcher
 def test_a_bundle_that_is_none_is_an_error(
     store: Store, initializer: Fetcher, sample: Sample, tmp_path: Path, content: bytes | None
 ) -> None:
-    """The ConfigMap has a typing error; the machine's own authorities are no substitute that anybody asked for."""
+    """The ConfigMap has a typo. The initializer must not fall back to the machine's own authorities."""
     mounts = {}
     if content is not None:
         (tmp_path / "cabundle.crt").write_bytes(content)

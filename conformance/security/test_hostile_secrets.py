@@ -1,4 +1,4 @@
-"""What becomes of credentials, beyond CRED-025: in files, at other hosts, and when they travel in the URI."""
+"""Credentials, beyond CRED-025: in files, at other hosts, and in URIs."""
 
 from conformance import rule
 from conformance.api.fetch import Fetcher
@@ -11,7 +11,7 @@ from scenarios.stores.base import Access, Store
 
 @rule("SEC-018")
 def test_no_credential_stays_in_a_file(store: Store, initializer: Fetcher, sample: Sample) -> None:
-    """The model server reads the destination, and so does everybody whom it serves."""
+    """The model server can read the destination and can serve its files to clients."""
     access = store.private()
     run = initializer.fetch(sample.uri, access=access, way="private")
     _assert_in_no_file(initializer, access)
@@ -20,7 +20,7 @@ def test_no_credential_stays_in_a_file(store: Store, initializer: Fetcher, sampl
 
 @rule("SEC-018", stores=("userinfo",))
 def test_no_credential_of_the_uri_stays_in_a_file(store: Store, initializer: Fetcher, sample: Sample) -> None:
-    """Clients remember where a clone came from."""
+    """Clients such as Git store the URL that a clone came from."""
     uri, access = store.with_login(sample.tree)
     run = initializer.fetch(uri, access=access)
     _assert_in_no_file(initializer, access)
@@ -39,7 +39,7 @@ def _assert_in_no_file(initializer: Fetcher, access: Access) -> None:
 def test_no_credential_goes_to_another_host(
     store: Store, initializer: Fetcher, sample: Sample, gateway: Gateway
 ) -> None:
-    """Neither to a host that is not the store's, nor to anybody as the address it was referred from."""
+    """The initializer sends no credential to a host of another provider, neither directly nor in a Referer header."""
     access, since = store.private(), gateway.position()
     run = initializer.fetch(sample.uri, access=access, way="private")
     forms, leaks = forms_of(access.planted()), []
@@ -53,7 +53,7 @@ def test_no_credential_goes_to_another_host(
 
 @rule("SEC-024")
 def test_no_host_is_asked_but_the_sources(store: Store, initializer: Fetcher, sample: Sample, gateway: Gateway) -> None:
-    """What else is asked learns what is fetched where, and a cluster without a way out waits for it."""
+    """Any other host would learn what the call fetches, and in a cluster without egress the call would wait for it."""
     since = gateway.position()
     run = initializer.fetch(sample.uri, access=store.access("valid"), environment=gateway.named(store.case))
     if run.outcome.exit_code != 0:
@@ -69,19 +69,19 @@ def test_no_host_is_asked_but_the_sources(store: Store, initializer: Fetcher, sa
 
 
 def _provider(host: str) -> str:
-    """Whose host it is, by the last two parts of its name: clouds have a host for each of their services."""
+    """Return the last two labels of the host name: a cloud provider has one host for each service below them."""
     return ".".join(host.partition(":")[0].split(".")[-2:])
 
 
 @rule("SEC-020", stores=("session",))
 def test_no_temporary_credential_is_printed(store: Store, initializer: Fetcher, sample: Sample) -> None:
-    """Session tokens and shared access signatures open as much as keys do, for as long as they last."""
+    """Session tokens and shared access signatures give as much access as keys, until they expire."""
     _assert_not_printed(initializer, sample.uri, store.access("session"))
 
 
 @rule("SEC-020", stores=("userinfo",))
 def test_no_password_of_the_uri_is_printed(store: Store, initializer: Fetcher, sample: Sample) -> None:
-    """`https://user:password@host/...`: the URI is printed at every step, without the password then."""
+    """The source is `https://user:password@host/...`. Each log line that prints the URI must omit the password."""
     _assert_not_printed(initializer, *store.with_login(sample.tree))
 
 

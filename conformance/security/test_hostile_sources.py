@@ -1,4 +1,4 @@
-"""Sources that mean harm: files of the pod, links on volumes, addresses of the machine's own network, shell words."""
+"""Hostile sources: files of the pod, links on volumes, link-local addresses, and shell syntax."""
 
 import os
 from pathlib import Path
@@ -18,17 +18,17 @@ from scenarios.stores.http import HTTP
 from scenarios.stores.local import Local
 from scenarios.stores.pvc import PVC
 
-#: Where a pod has the token of its service account.
+#: The path of a pod's service account token.
 TOKEN = "/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 -- a file
-#: Set beside the claim, and in the initializer's own environment: nobody asked for it.
+#: A folder of the container outside the claim and the destination. No source may deliver its content.
 OUTSIDE = "/srv/outside"
-#: Link-local and reserved (RFC 3927, 2.1): nobody may answer there, should a client go past the gateway.
+#: Link-local and reserved (RFC 3927, 2.1): no host answers there, even if a client bypasses the gateway.
 LINK_LOCAL = "169.254.0.254"
 
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A folder with a secret that must not become a model."""
+    """Create a folder with a secret that must not be delivered as a model."""
     folder = tmp_path / "outside"
     folder.mkdir()
     (folder / "secret").write_bytes(EVIL)
@@ -37,7 +37,7 @@ def outside(tmp_path: Path) -> Path:
 
 @rule("SEC-025")
 def test_what_means_no_harm_arrives(initializer: Fetcher, sample: Sample) -> None:
-    """An initializer that refuses everything keeps no rule."""
+    """An initializer that rejects every source does not pass these rules."""
     assert initializer.fetch(sample.uri).tree == sample.tree
 
 
@@ -46,9 +46,9 @@ def test_what_means_no_harm_arrives(initializer: Fetcher, sample: Sample) -> Non
     "uri", ["file:///proc/self/environ", f"file:///var{TOKEN}", TOKEN], ids=["environment", "token", "bare"]
 )
 def test_secrets_of_the_pod_are_no_models(store: Local, initializer: Fetcher, outside: Path, uri: str) -> None:
-    """Whoever may name a storageUri would read the credentials of the ServiceAccount through the model server."""
+    """Anyone who can set a storageUri could read the ServiceAccount's credentials through the model server."""
     if TOKEN in uri:
-        initializer.needs_sandbox()  # the path is what gives it away
+        initializer.needs_sandbox()  # without one, the path differs
     run = initializer.fetch(uri, access=store.access(), mounts={TOKEN: outside / "secret"})
     assert not run.entries(), f"delivered: {', '.join(run.entries())}"
     run.assert_failed()
@@ -59,7 +59,7 @@ def test_secrets_of_the_pod_are_no_models(store: Local, initializer: Fetcher, ou
     "uri", ["file:///etc/passwd", "/etc/passwd", "file:///mnt/models/../../etc/passwd"], ids=["uri", "bare", "dots"]
 )
 def test_files_of_the_system_are_no_models(store: Local, initializer: Fetcher, uri: str) -> None:
-    """What the image brings is no model."""
+    """Files of the initializer's own image are not models."""
     run = initializer.fetch(uri, access=store.access())
     assert not run.entries(), f"delivered: {', '.join(run.entries())}"
     run.assert_failed()
@@ -68,7 +68,7 @@ def test_files_of_the_system_are_no_models(store: Local, initializer: Fetcher, u
 @rule("SEC-008")
 @pytest.mark.parametrize("path", ["../../srv/outside", "model/../../../srv/outside/secret"], ids=["folder", "file"])
 def test_dots_lead_out_of_no_claim(store: PVC, initializer: Fetcher, outside: Path, path: str) -> None:
-    """`pvc://claim/../..` is not on the claim."""
+    """`pvc://claim/../..` is outside the claim."""
     store.put(under("model", MODEL))
     run = initializer.fetch(store.uri(path), mounts={OUTSIDE: outside})
     assert not run.entries(), f"delivered: {', '.join(run.entries())}"
@@ -82,7 +82,7 @@ def test_dots_lead_out_of_no_claim(store: PVC, initializer: Fetcher, outside: Pa
 def test_links_on_a_volume_are_not_followed_out(
     store: Folder, initializer: Fetcher, outside: Path, target: str
 ) -> None:
-    """Whoever writes to the volume chooses what a link says; it is resolved where the secrets are."""
+    """Anyone who can write to the volume chooses a link's target, which resolves where the secrets are."""
     store.put(under("model", MODEL))
     (store.place("model") / "out").symlink_to(target)
     run = initializer.fetch(store.uri("model"), mounts={OUTSIDE: outside})
@@ -93,7 +93,7 @@ def test_links_on_a_volume_are_not_followed_out(
 @rule("SEC-010")
 @pytest.mark.parametrize("kind", ["fifo", "loop", "chain"])
 def test_special_files_on_a_volume_do_not_hang(store: Folder, initializer: Fetcher, kind: str) -> None:
-    """A pipe without a writer, links that lead to each other, and more links than the kernel follows."""
+    """The volume has a pipe without a writer, links to each other, or more links than the kernel follows."""
     store.put(under("model", MODEL))
     folder = store.place("model")
     if kind == "fifo":
@@ -108,9 +108,9 @@ def test_special_files_on_a_volume_do_not_hang(store: Folder, initializer: Fetch
 @rule("SEC-011")
 @pytest.mark.parametrize("way", ["asked", "redirected"])
 def test_link_local_addresses_are_not_asked(store: HTTP, initializer: Fetcher, gateway: Gateway, way: str) -> None:
-    """There the cloud gives out the machine's own credentials; the gateway refuses the request and remembers it.
+    """Clouds serve the machine's credentials at this address. The gateway refuses the request and records it.
 
-    A client may ask for a tunnel first, also without TLS; that request has no path, but the caller's name.
+    A client may first open a tunnel, even without TLS. That request has no path, but has the caller's name.
     """
     address = f"http://{LINK_LOCAL}/{store.case}/model.bin"
     uri = address if way == "asked" else store.serve("model/m.bin", b"m", redirect_to=address)
@@ -124,7 +124,7 @@ def test_link_local_addresses_are_not_asked(store: HTTP, initializer: Fetcher, g
 
 @rule("SEC-012")
 def test_no_shell_reads_a_uri(store: Store, initializer: Fetcher, sample: Sample) -> None:
-    """Names are chosen by whoever publishes a model; none of them is a command."""
+    """The publisher chooses a model's name, so the initializer must not run it as a command."""
     initializer.needs_sandbox()
     run = initializer.fetch(store.with_word(sample.uri, SHELL))
     assert_contained(run)

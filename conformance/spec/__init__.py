@@ -1,4 +1,4 @@
-"""The spec: every rule as data, with its schema and loader. One YAML file an area."""
+"""The spec: every rule as data, with its schema and loader. Each area is one YAML file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 
 Level = Literal["MUST", "SHOULD", "MAY"]
 
-#: Where the rules of a profile are observed, unless they or their area say otherwise.
+#: Profile -> routes that observe its rules, unless a rule or its area sets others.
 ROUTES = {
     "download": ("process", "container", "pod"),
     "faults": ("process", "container"),
@@ -31,7 +31,7 @@ FOLDER = Path(__file__).parent
 
 
 class SpecError(Exception):
-    """The rules contradict their schema or each other; the text names the file and the rule."""
+    """The rules violate their schema or contradict each other. The message names the file and the rule."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,13 @@ class Message:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a rule allows of a measured quantity (see `conformance.api.benchmark`), the same number for every machine.
+    """A rule's limit on a measured quantity (see `conformance.api.benchmark`), the same on every machine.
 
-    unit   of the quantity: s, MiB, or what it is a multiple of.
-    limit  what is allowed at most, or with `least` what is asked for at least; for some stores another number.
-    of     what `limit` multiplies: what is measured beside each sample; "" where it stands alone.
-    plus   added to that, in `unit`.
+    unit    the unit of the quantity: s, MiB, or the value that it is a multiple of.
+    limit   the maximum, or, with `least`, the minimum.
+    of      the value, measured for each sample, that `limit` multiplies. "" if `limit` is absolute.
+    plus    added to the limit, in `unit`.
+    stores  store -> its own limit, where it differs.
     """
 
     quantity: str
@@ -63,16 +64,16 @@ class Budget:
     stores: Mapping[str, float] = field(default_factory=dict)
 
     def number(self, store: str) -> float:
-        """The limit for `store`."""
+        """Return the limit for `store`."""
         return self.stores.get(store, self.limit)
 
     def share(self, store: str, value: float, beside: float = 1.0) -> float:
-        """How much of the budget a sample uses up; more than 1 is too much."""
+        """Return the share of the budget that a sample uses. More than 1 exceeds the budget."""
         allowed = self.number(store) * (beside if self.of else 1.0) + self.plus
         return allowed / value if self.least else value / allowed
 
     def text(self, store: str = "") -> str:
-        """The budget in words."""
+        """Describe the budget in words."""
         words = [f"{'at least' if self.least else 'at most'} {self.number(store):g}"]
         words += [f"times {self.of}"] if self.of else [self.unit]
         words += [f"plus {self.plus:g} {self.unit}"] if self.plus else []
@@ -83,9 +84,9 @@ class Budget:
 
 @dataclass(frozen=True)
 class Words:
-    """Regular expressions of which a message matches at least one, in any case of letters.
+    """Regular expressions, of which a message must match at least one. Case does not matter.
 
-    Raises SpecError for one that is broken.
+    Raises SpecError for an invalid expression.
     """
 
     alternatives: tuple[str, ...]
@@ -99,27 +100,27 @@ class Words:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """All alternatives as one."""
+        """All alternatives as one pattern."""
         return re.compile("|".join(self.alternatives), re.IGNORECASE | re.MULTILINE)
 
     def search(self, text: str) -> re.Match[str] | None:
-        """The first match in `text`."""
+        """Return the first match in `text`."""
         return self.pattern.search(text)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One sentence that an initializer keeps or breaks.
+    """One requirement that an initializer follows or breaks.
 
-    routes      where it can be observed: process, container, pod, admission.
-    stores      names of stores it applies to; empty for a rule that needs no store.
-    kserve      releases it is in force for.
-    cause       key of `Spec.causes`: what a refusal must say, in any words, when no exact message applies.
-    references  ids of field reports and issue numbers.
-    budget      what is allowed, where the rule is about a number.
+    routes      routes that can observe it: process, container, pod, admission.
+    stores      names of stores that it applies to. Empty for a rule that needs no store.
+    kserve      KServe releases for which it is in force.
+    cause       key of `Spec.causes`: the cause that an error message must name when no exact message applies.
+    references  IDs of field reports, and issue numbers.
+    budget      the limit, if the rule limits a measured quantity.
     needs       names of stores that its test uses without judging them.
-    core        whether no list of known failures may declare it: the tree arrives, a failure ends with another exit
-                code than 0, nothing leaves the destination, no secret is printed, TLS is verified.
+    core        whether no known-failures list may declare it: the tree arrives, a failure ends with a non-zero exit
+                code, nothing leaves the destination, no secret is printed, TLS is verified.
     """
 
     id: str
@@ -142,11 +143,11 @@ class Rule:
         return self.id.rsplit("-", 1)[0]
 
     def in_force(self, release: str) -> bool:
-        """Whether KServe `release` is judged by this rule."""
+        """Return whether the rule is in force for KServe `release`."""
         return self.kserve.contains(release, prereleases=True)
 
     def message(self, release: str, store: str | None, case: str) -> str | None:
-        """The exact text for this release, store and case; None where only the meaning is prescribed."""
+        """Return the exact message for this release, store and case. None if the rule prescribes only the meaning."""
         for message in self.messages:
             if (
                 message.kserve.contains(release, prereleases=True)
@@ -159,15 +160,15 @@ class Rule:
 
 @dataclass(frozen=True)
 class Spec:
-    """All rules.
+    """All rules and the data that they share.
 
-    causes     cause -> what an understandable message matches.
-    exclusive  reasons of which a failure has one -> words of a message that blames it.
+    causes     cause -> words that a clear message must match.
+    exclusive  mutually exclusive cause -> words of a message that names it.
     """
 
     version: str
     digest: str
-    #: Group -> names of its stores, `all` included.
+    #: Group -> names of its stores. Includes the group `all`.
     groups: Mapping[str, tuple[str, ...]]
     areas: Mapping[str, str]
     causes: Mapping[str, Words]
@@ -181,14 +182,14 @@ class Spec:
         return self.rules[rule_id]
 
     def musts(self) -> Iterator[tuple[Rule, str]]:
-        """Each MUST on each of its stores; store "" where it needs none."""
+        """Yield each MUST with each of its stores, or with "" if it needs none."""
         return ((rule, store) for rule in self if rule.level == "MUST" for store in rule.stores or ("",))
 
 
 def _read(path: Path, schema: Mapping[str, Any], definition: str) -> dict[str, Any]:
     try:
         data = yaml.load(path.read_text(), yaml.CSafeLoader)
-        # `jsonschema.validate` would check the schema itself once more for every file.
+        # `jsonschema.validate` would also check the schema itself again for every file.
         jsonschema.Draft202012Validator({**schema, "$ref": f"#/$defs/{definition}"}).validate(data)
     except (yaml.YAMLError, jsonschema.ValidationError) as error:
         reason = error.message if isinstance(error, jsonschema.ValidationError) else str(error)
@@ -198,12 +199,12 @@ def _read(path: Path, schema: Mapping[str, Any], definition: str) -> dict[str, A
 
 
 def expand(names: Iterable[str], groups: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """The stores that `names` of stores and groups stand for."""
+    """Return the stores that `names` of stores and groups denote."""
     return tuple(dict.fromkeys(store for name in names for store in groups.get(name, [name])))
 
 
 def _groups(head: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Group -> its stores. Raises SpecError for a group without a meaning."""
+    """Return group -> its stores. Raises SpecError for a group without a definition."""
     stores: Mapping[str, list[str]] = head["stores"]
     if unknown := {group for groups in stores.values() for group in groups} - set(head["groups"]):
         raise SpecError(f"spec.yaml: stores are in an unknown group: {', '.join(sorted(unknown))}")
@@ -253,7 +254,7 @@ def _budget(raw: Mapping[str, Any]) -> Budget:
 
 
 def load(folder: Path = FOLDER) -> Spec:
-    """Read `spec.yaml` and the areas beside it. Raises SpecError."""
+    """Read `spec.yaml` and the area files next to it. Raises SpecError."""
     schema = json.loads((FOLDER / "schema.json").read_text())
     head = _read(folder / "spec.yaml", schema, "spec")
     files = sorted(path for path in folder.glob("*.yaml") if path.name != "spec.yaml")
@@ -285,5 +286,5 @@ def load(folder: Path = FOLDER) -> Spec:
 
 @cache
 def current() -> Spec:
-    """The spec that comes with the suite."""
+    """Return the suite's own spec."""
     return load()
