@@ -167,7 +167,7 @@ class InferenceServices:
         return {"imagePullSecrets": [{"name": name}]}
 
     def pause(self, time: str) -> Object:
-        """Fields of a predictor with an init container before the initializer that takes `time`, such as 15s."""
+        """Fields of a predictor that add an init container before the initializer. It takes `time`, such as 15s."""
         container = {"name": "pause", "image": self._place.inspector, "args": [f"--pause={time}"]}
         return {"initContainers": [{**container, "imagePullPolicy": "IfNotPresent"}]}
 

@@ -53,7 +53,7 @@ def retry_on_429(call: Callable[[], T]) -> T:
 
 
 def client_create(client: lightkube.Client, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Object:
-    """Create an object. Returns it as the API server stored it. Raises lightkube.ApiError."""
+    """Create an object. Returns it as in the API server's response. Raises lightkube.ApiError."""
 
     made: Any = retry_on_429(lambda: client.create(codecs.from_dict(dict(manifest)), dry_run=dry_run))
     return {**made.to_dict(), "apiVersion": manifest["apiVersion"], "kind": manifest["kind"]}

@@ -234,7 +234,7 @@ def _log(client: Client, namespace: str, pod: str, container: str, *, previous: 
 
 
 def refused(client: Client, namespace: str, service: str) -> str | None:
-    """Why no pod was created for an InferenceService, from the events of its owner; None if no event tells."""
+    """Why no pod was created for an InferenceService, from the events of its owner; None if no event gives a reason."""
     for event in client.list(Event, namespace=namespace):
         about = event.involvedObject.name or ""
         if event.reason == "FailedCreate" and about.startswith(f"{service}-predictor"):

@@ -213,7 +213,7 @@ def _as_user(engine: Engine, user: str) -> list[str]:
 
 
 def _open(root: Path) -> None:
-    """Let any user write to the destinations, as to a pod's volume (emptyDir)."""
+    """Let any user write to everything in `root`, as to a pod's volume (emptyDir)."""
     for path in (root, *root.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o777 if path.is_dir() else 0o666)

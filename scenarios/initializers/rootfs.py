@@ -110,7 +110,7 @@ def interpreter_of(executable: Path) -> Path | None:
 
 
 def around(path: Path) -> Path:
-    """The folder of a file, for the files next to it. Only the file itself if the folder is a home or /tmp."""
+    """The folder of a file, for the files next to it. The file alone if that folder is a home, /tmp or as broad."""
     if path.is_dir():
         return path
     broad = {Path.home(), *Path.home().parents, Path(tempfile.gettempdir()), Path("/home"), Path("/mnt"), Path("/run")}

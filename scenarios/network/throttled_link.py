@@ -30,7 +30,7 @@ class ThrottledLink:
     """The speed of a link.
 
     rate     bytes per second towards the initializer, for each connection.
-    delay_s  seconds until the first byte of a response arrives.
+    delay_s  latency towards the initializer, in seconds.
     """
 
     rate: int

@@ -17,7 +17,7 @@ from scenarios.servers.base import Server, Unavailable
 
 #: Seconds between two checks of a starting process.
 POLL_S = 0.02
-#: The number of attempts with a new port, if another process has taken the server's port.
+#: The number of attempts to start a server. Each uses a new port, in case another process took the last one.
 PORT_ATTEMPTS = 5
 LAST_LINES = 12
 _PACKAGES = Path(__file__).parents[2]
