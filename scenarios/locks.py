@@ -1,4 +1,4 @@
-"""Locks between processes of one machine; the kernel frees them at death."""
+"""Locks between local processes. The kernel releases them when a process ends."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LOOK_S = 0.02
 
 
 class SharedLock:
-    """Held `shared` by many processes or `alone` by one.
+    """A lock that many processes hold `shared` or one process holds `alone`.
 
-    Everybody passes a turnstile first, and who wants it alone stays in there until the others are out: those who come
-    later cannot overtake.
+    Every process first passes a turnstile. A process that wants the lock alone stays in the turnstile until all others
+    have released the lock, so later processes cannot overtake it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,12 +46,12 @@ class SharedLock:
 
 
 def of_this_user(name: str) -> Path:
-    """A file to lock between all runs of a user on this machine. It is no part of the cache, which may be read-only."""
+    """The lock file shared by all runs of a user on this machine. It is outside the cache, which may be read-only."""
     return Path(tempfile.gettempdir(), f"kserve-conformance-locks-{os.getuid()}", name)
 
 
 class Slot:
-    """One of `places` places, held from the moment that one is free until `release`."""
+    """One of `places` places. A process holds it from the moment that one is free until `release`."""
 
     def __init__(self, path: Path, places: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ class Slot:
         self._held: IO[str] | None = None
 
     def __enter__(self) -> Slot:
-        # Only the first of those who wait looks again and again.
+        # Only the first process in the queue polls.
         with self._turnstile.open("a") as turnstile:
             fcntl.flock(turnstile, fcntl.LOCK_EX)
             while not (held := next(filter(None, map(_taken, self._files)), None)):
@@ -73,7 +73,7 @@ class Slot:
         self.release()
 
     def release(self) -> None:
-        """Let somebody else have the place. Without one, do nothing."""
+        """Release the place. Does nothing without one."""
         if self._held:
             _release(self._held)
             self._held.close()
@@ -81,7 +81,7 @@ class Slot:
 
 
 def _taken(path: Path) -> IO[str] | None:
-    """The file, locked; None where another process has locked it."""
+    """The locked file; None if another process has locked it."""
     file = path.open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -92,5 +92,5 @@ def _taken(path: Path) -> IO[str] | None:
 
 
 def _release(file: IO[str]) -> None:
-    """Explicitly: a child process that inherited the file would keep the lock that closing it leaves."""
+    """Unlock explicitly. Closing the file would leave the lock with a child process that inherited the file."""
     fcntl.flock(file, fcntl.LOCK_UN)

@@ -1,10 +1,10 @@
-"""Why a case has no verdict, as an exception that ends it."""
+"""The exception that ends a case without a verdict, with the reason."""
 
 from __future__ import annotations
 
 
 class NotOffered(Exception):
-    """The server, the cluster or the machine cannot play this situation; the text names which one, and why.
+    """The server, the cluster or the machine cannot provide this situation. The text names which one, and why.
 
-    The case counts as not run. The report shows the text as the reason, and nothing is held against the initializer.
+    The case counts as not run. The report shows the text as the reason. It does not count against the initializer.
     """

@@ -1,4 +1,4 @@
-"""Reference clients: the stores' own SDKs as a plain script uses them, to hold times against."""
+"""Reference clients: plain scripts that use the stores' own SDKs, as a baseline for durations."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _FOLDER = Path(__file__).parent
 class Client:
     """The reference client of a store.
 
-    script   the file of this folder whose `jobs` fetch a model.
-    package  what it is made of.
-    module   by which that package is imported.
-    call     the call that fetches a file.
+    script   the file in this folder whose `jobs` download a model.
+    package  the SDK's package.
+    module   the SDK's import name.
+    call     the SDK call that downloads a file.
     """
 
     script: str
@@ -31,11 +31,11 @@ class Client:
     call: str
 
     def program(self) -> Initializer:
-        """The client, called as an initializer is. Raises Unavailable without its package."""
+        """The client, callable like an initializer. Raises Unavailable if its package is not installed."""
         require_packages(self.module)
         return Command(shlex.join([sys.executable, "-P", str(_FOLDER / "program.py"), str(_FOLDER / self.script)]))
 
     @property
     def description(self) -> str:
-        """What it is, with its release."""
+        """The package with its release, and the call."""
         return f"{self.package} {importlib.metadata.version(self.package)}, {self.call}"

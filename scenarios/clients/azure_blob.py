@@ -12,7 +12,7 @@ from azure.storage.blob import ContainerClient
 
 
 def jobs(source: str) -> Iterator[tuple[str, Callable[[str], object]]]:
-    """Relative path of each file, and what fetches it to the path that it is given."""
+    """The relative path of each file, and a function that downloads it to a given path."""
     url = urlsplit(source)
     container, _, prefix = url.path[1:].partition("/")
     key = os.environ["AZURE_STORAGE_ACCESS_KEY"]

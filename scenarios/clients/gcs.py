@@ -1,4 +1,4 @@
-"""google-cloud-storage, with a token that was obtained before."""
+"""google-cloud-storage, with a token obtained in advance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from google.oauth2.credentials import Credentials
 
 
 def jobs(source: str) -> Iterator[tuple[str, Callable[[str], object]]]:
-    """Relative path of each file, and what fetches it to the path that it is given."""
+    """The relative path of each file, and a function that downloads it to a given path."""
     url = urlsplit(source)
     store = storage.Client("conformance", Credentials(os.environ["REFERENCE_TOKEN"]))  # type: ignore[no-untyped-call]
     prefix = f"{url.path[1:]}/"

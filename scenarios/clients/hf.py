@@ -1,4 +1,4 @@
-"""huggingface_hub, file by file."""
+"""huggingface_hub, one call per file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from huggingface_hub import HfApi, hf_hub_download
 
 
 def jobs(source: str) -> Iterator[tuple[str, Callable[[str], object]]]:
-    """Relative path of each file, and what fetches it to the path that it is given."""
+    """The relative path of each file, and a function that downloads it to a given path."""
     repository = source.removeprefix("hf://")
 
     def fetch(name: str, path: str) -> None:

@@ -1,4 +1,4 @@
-"""requests, in pieces of 1 MiB."""
+"""requests, in chunks of 1 MiB."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import requests
 
 
 def jobs(source: str) -> Iterator[tuple[str, Callable[[str], object]]]:
-    """Relative path of each file, and what fetches it to the path that it is given."""
+    """The relative path of each file, and a function that downloads it to a given path."""
     url = urlsplit(source)
     headers = json.loads(os.environ.get(f"{url.hostname}-headers", "{}"))
 

@@ -1,8 +1,8 @@
 """The reference clients: `python program.py CLIENT SRC DEST` downloads SRC as a plain script would.
 
-CLIENT is a file beside this one. Its `jobs` list what there is, and four files at a time are fetched (as many as KServe
-fetches by default), each by the one call of the store's SDK that its documentation shows first, with that call's own
-defaults. A program of its own: it runs where initializers run.
+CLIENT is a file next to this one. Its `jobs` list the files. The program downloads four files at a time, as KServe does
+by default. For each file it makes the one SDK call that the SDK's documentation shows first, with default arguments.
+It is a program of its own so that it runs where initializers run.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-#: Files at a time.
+#: The number of files to download at once.
 FILES = 4
 
 
 def main(client: str, source: str, destination: str) -> None:
-    """Fetch everything; any error ends the program with its traceback."""
+    """Download everything. Any error ends the program with a traceback."""
     with ThreadPoolExecutor(FILES) as threads:
         running = []
         for name, fetch in runpy.run_path(client)["jobs"](source):

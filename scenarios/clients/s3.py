@@ -1,4 +1,4 @@
-"""boto3, a client for all threads."""
+"""boto3, with one client for all threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.config import Config  # type: ignore[import-untyped]
 
 
 def jobs(source: str) -> Iterator[tuple[str, Callable[[str], object]]]:
-    """Relative path of each file, and what fetches it to the path that it is given."""
+    """The relative path of each file, and a function that downloads it to a given path."""
     url = urlsplit(source)
     store = boto3.client("s3", config=Config(max_pool_connections=64))
     prefix = f"{url.path[1:]}/"

@@ -1,4 +1,4 @@
-"""What one test has on a cluster to look at admission: namespaces, objects, and pods that are submitted on paper."""
+"""A test's access to admission on a cluster: namespaces, objects, and pods that it submits as dry runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from scenarios.cluster.transcript import in_yaml, summarize, without_values
 from scenarios.cluster.waiting import DEADLINE_S, Unsettled, wait
 from scenarios.reasons import NotOffered
 
-#: Seconds that a status has to say what an event said already.
+#: Seconds until an object's status must repeat what an event reported.
 STATUS_S = 8.0
 
 _numbers = itertools.count(1)
@@ -34,7 +34,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Answer:
-    """The API server's answer to an object that was submitted: what it would have stored, or why it refuses."""
+    """The API server's response to a submitted object: the object as it would be stored, or the refusal."""
 
     sent: Object
     stored: Object | None
@@ -42,10 +42,10 @@ class Answer:
 
 
 class AdmissionClient:
-    """What one test has on a cluster. Everything that it makes is removed by `leave`, in the background.
+    """A test's namespaces and objects on a cluster. `leave` removes all of them in the background.
 
-    transcript   (title, text) of what was sent and answered, for the report.
-    last_status  of the last InferenceService, as JSON, when KServe's controller had decided on it.
+    transcript   (title, text) of each request and response, for the report.
+    last_status  the status of the last InferenceService, as JSON, after KServe's controller decided on it.
     """
 
     def __init__(self, run_namespace: RunNamespace, system: str) -> None:
@@ -60,24 +60,24 @@ class AdmissionClient:
 
     @property
     def run(self) -> str:
-        """The run's id, for labels."""
+        """The ID of the run, for labels."""
         return self._tenant.run
 
     @property
     def ordinary(self) -> str:
-        """The name of a namespace without any special label."""
+        """The name of a namespace without special labels."""
         return self._tenant.namespace
 
     def name(self, what: str) -> str:
-        """A name for an object that no other test has."""
+        """A name for an object that is unique to this test."""
         return f"{what}-{self.token}"
 
     def scheme(self) -> str:
-        """A URI scheme that nobody else uses, and that the releases of KServe do not know."""
+        """A unique URI scheme that no release of KServe knows."""
         return f"scheme{self.token}"
 
     def namespace(self, labels: Mapping[str, str] | None = None, prefix: str = "conformance") -> str:
-        """A namespace of the test's own, with `labels`."""
+        """Create a namespace for this test alone, with `labels`. Returns its name."""
         name = f"{prefix}-{self._tenant.run}-{self.token}-{next(_numbers)}"
         open_namespace(self.cluster, name, {RUN_LABEL: self._tenant.run, **(labels or {})})
         self._made.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
@@ -89,20 +89,24 @@ class AdmissionClient:
         return dict(metadata.labels or {}) if metadata else {}
 
     def until(self, holds: Callable[[], bool], seconds: float = DEADLINE_S) -> bool:
-        """Whether something comes to hold in time; for what KServe or the API server learn a moment later."""
+        """Poll `holds` for up to `seconds`. Returns whether it became true.
+
+        For changes that KServe or the API server notices with a delay.
+        """
         try:
             return wait(lambda: True if holds() else None, "what the test asks for", seconds=seconds)
         except Unsettled:
             return False
 
     def label(self, namespace: str, labels: Mapping[str, str | None]) -> None:
-        """Change labels of a namespace of the test's own; None removes one."""
+        """Change the labels of a namespace of this test. None removes a label."""
         self.client.patch(Namespace, namespace, {"metadata": {"labels": dict(labels)}})
 
     def create(self, *objects: Object, namespace: str | None = None) -> None:
-        """Make objects, in the ordinary namespace unless they or the call say otherwise, and wait until they work.
+        """Create objects and wait until they take effect.
 
-        Raises NotOffered for what belongs to the whole cluster where that is not the suite's own.
+        The namespace is the object's own, else `namespace`, else the ordinary one.
+        Raises NotOffered for cluster-scoped objects if the suite does not own the cluster.
         """
         for one in objects:
             manifest = self._owned(one, namespace)
@@ -118,14 +122,14 @@ class AdmissionClient:
             self._settle_credentials(objects, namespace)
 
     def replace(self, manifest: Object) -> None:
-        """Give an object of the test's own a new spec."""
+        """Replace the spec of an object of this test."""
         resource = type(codecs.from_dict(manifest))
         patch = {"spec": manifest["spec"]}
         self.client.patch(resource, manifest["metadata"]["name"], patch, patch_type=PatchType.MERGE)
         self.settle_storage_containers()
 
     def remove(self, manifest: Object) -> None:
-        """Remove an object of the whole cluster, and wait until KServe knows."""
+        """Remove a cluster-scoped object and wait until KServe has seen the removal."""
         client_delete(self.client, manifest)
         self._made = [one for one in self._made if one["metadata"]["name"] != manifest["metadata"]["name"]]
         self.settle_storage_containers()
@@ -139,7 +143,7 @@ class AdmissionClient:
         return {**manifest, "metadata": {**where, **manifest["metadata"], "labels": labels}}
 
     def _settle_credentials(self, objects: tuple[Object, ...], namespace: str | None) -> None:
-        """Wait until KServe's cache has new Secrets and ServiceAccounts: 0.11 does not ask the API server itself."""
+        """Wait until KServe has cached new Secrets and ServiceAccounts, because KServe 0.11 reads only its cache."""
         for one in objects:
             if one["kind"] == "Secret":
                 self.until(partial(self._knows_secret, one["metadata"]["name"], namespace))
@@ -148,7 +152,7 @@ class AdmissionClient:
             manifest = self._owned(kubernetes.service_account(mark, [mark]), namespace)
             client_create(self.client, manifest)
             self._made.append(manifest)
-            # It lists a Secret that is missing: KServe refuses its pods as soon as it knows it.
+            # It lists a Secret that does not exist. KServe refuses its pods as soon as it knows the ServiceAccount.
             pod = self.pod("s3://b/m", namespace=namespace, serviceAccountName=mark)
             self.until(lambda: self.answer(pod).stored is None)
 
@@ -157,7 +161,7 @@ class AdmissionClient:
         return f'"{name}" not found' not in answer.refusal.replace("\\", "")
 
     def naming(self, secret: str) -> dict[str, str]:
-        """The annotation that names a Secret for the initializer; its key is a setting of KServe."""
+        """The annotation that selects a Secret for the initializer. KServe's configuration sets its key."""
         return {self._naming_key: secret}
 
     @cached_property
@@ -166,7 +170,7 @@ class AdmissionClient:
         return str(json.loads(data["credentials"])["storageSecretNameAnnotation"])
 
     def settle_storage_containers(self) -> None:
-        """Wait until KServe's cache has one that is made now: what was changed before is then known too."""
+        """Wait until KServe has cached a new ClusterStorageContainer. It then knows all earlier changes too."""
         mark = f"mark{self.token}n{next(_numbers)}"
         manifest = self._owned(kubernetes.storage_container(mark, [{"prefix": f"{mark}://"}], {"image": mark}), None)
         client_create(self.client, manifest)
@@ -190,7 +194,7 @@ class AdmissionClient:
         containers: list[Object] | None = None,
         **spec: object,
     ) -> Object:
-        """A pod as KServe's controller would make it; `spec` are more fields of its spec."""
+        """A pod as KServe's controller would create it. `spec` adds fields to its spec."""
         return kubernetes.pod(
             uri,
             namespace=namespace or self.ordinary,
@@ -201,24 +205,24 @@ class AdmissionClient:
         )
 
     def answer(self, manifest: Object) -> Answer:
-        """Have the API server admit an object without storing it (a server-side dry run)."""
+        """Submit an object to admission without storing it (a server-side dry run)."""
         try:
             return Answer(manifest, client_create(self.client, manifest, dry_run=True))
         except lightkube.ApiError as error:
             return Answer(manifest, None, error.status.message or str(error))
 
     def answer_of(self, resource: type[GenericGlobalResource], manifest: Object) -> Answer:
-        """`answer` for an object whose version or shape may not exist; it is sent as if it were of `resource`."""
+        """Like `answer`, for an object whose version or schema may not exist. It is sent to the URL of `resource`."""
         try:
             return Answer(manifest, dict(self.client.create(resource.from_dict(manifest), dry_run=True)))
         except lightkube.ApiError as error:
             return Answer(manifest, None, error.status.message or str(error))
-        except httpx.HTTPStatusError as error:  # a version that the API server does not serve has no Status to tell
+        except httpx.HTTPStatusError as error:  # for a version that it does not serve, the API server returns no Status
             return Answer(manifest, None, str(error))
 
     @contextmanager
     def temporarily(self, manifest: Object) -> Iterator[None]:
-        """An object of the whole cluster that KServe cannot work with; gone, for KServe too, at the end."""
+        """Create a cluster-scoped object that KServe cannot handle. On exit, remove it and wait until KServe knows."""
         owned = self._owned(manifest, None)
         client_create(self.client, owned)
         try:
@@ -228,7 +232,7 @@ class AdmissionClient:
             self.settle_storage_containers()
 
     def submit(self, manifest: Object) -> Answer:
-        """`answer`, remembered for the report."""
+        """Like `answer`, and record the exchange for the report."""
         answer = self.answer(manifest)
         self.transcript.append((f"submitted {manifest['kind']}", in_yaml(manifest)))
         self.transcript.append(("answer", in_yaml(summarize(answer.stored)) if answer.stored else answer.refusal))
@@ -243,9 +247,9 @@ class AdmissionClient:
         runtime: str = "conformance",
         until_status: str = "",
     ) -> Answer:
-        """Make an InferenceService, and wait for the pod template that KServe's controller makes of it, or its refusal.
+        """Create an InferenceService and wait for the pod template from KServe's controller, or for its refusal.
 
-        The service is gone when this returns. `until_status` gives its status STATUS_S to have these words.
+        Deletes the service before it returns. With `until_status`, waits up to STATUS_S for that text in the status.
         """
         service = kubernetes.inference_service(self.name(f"s{next(_numbers)}"), runtime, model, predictor or {})
         service["metadata"]["annotations"].update(annotations or {})
@@ -270,7 +274,7 @@ class AdmissionClient:
 
     def _outcome(self, manifest: Object) -> Answer | None:
         name = manifest["metadata"]["name"]
-        complaints = self._complaints(name)  # asked for first: later ones can be about what follows the Deployment
+        complaints = self._complaints(name)  # read before the Deployment: later events can be about what follows it
         for deployment in self.client.list(Deployment, namespace=self.ordinary, labels={SERVICE_LABEL: name}):
             template = cast("Object", deployment.to_dict())["spec"]["template"]
             metadata = {key: template["metadata"].get(key, {}) for key in ("labels", "annotations")}
@@ -284,7 +288,7 @@ class AdmissionClient:
         return Answer(manifest, None, complaints[0]) if complaints else None
 
     def _complaints(self, name: str) -> list[str]:
-        """What KServe's controller reported as its failure to make the service's Deployment."""
+        """The errors that KServe's controller reported when it failed to create the service's Deployment."""
         events = self.client.list(Event, namespace=self.ordinary, fields={"involvedObject.name": name})
         return [said for event in events if (said := complaint(event))]
 
@@ -293,7 +297,7 @@ class AdmissionClient:
         return json.dumps(found.get("status", {}))
 
     def leave(self, *, keep: bool = False) -> None:
-        """Have everything removed that the test made, or with `keep` only what others see; nothing is waited for."""
+        """Remove all objects of the test, without waiting. With `keep`, remove only those that affect other tests."""
         for manifest in reversed(self._made):
             if not keep or manifest["kind"] == "ClusterStorageContainer":
                 client_delete(self.client, manifest)

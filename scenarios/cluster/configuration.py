@@ -1,4 +1,4 @@
-"""KServe's configuration in a cluster, changed for the time of one test, and given back whatever happens."""
+"""Change KServe's configuration in a cluster for one test. The original is restored whatever happens."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from scenarios.cluster.kubernetes import CONFIGURATION, STORAGE_CONTAINER, retry
 from scenarios.cluster.waiting import wait
 from scenarios.reasons import NotOffered
 
-#: Holds the original while a test has changed it, so that a later run can give back what a killed one could not.
+#: Holds the original during a test. If the run is killed, a later run restores it from here.
 SAVED = "conformance-saved-inferenceservice-config"
 
-#: The annotation of a ClusterStorageContainer that a test has switched: whether it was disabled before.
+#: The annotation of a ClusterStorageContainer that a test has switched. Its value: whether it was disabled before.
 WAS_DISABLED = "conformance.kserve.io/was-disabled"
-#: Bytes; memory requests from here on are marks, close to what KServe asks for by default.
+#: Bytes. Memory requests from this value up mark a change. They are close to KServe's default request.
 FIRST_MARK = 104857600
 
 _numbers = itertools.count(1)
 
 
 class Configuration:
-    """The ConfigMap `inferenceservice-config`, for a test that has the cluster alone."""
+    """The ConfigMap `inferenceservice-config`, for a test with exclusive use of the cluster."""
 
     def __init__(self, api: AdmissionClient) -> None:
         self._workspace = api
@@ -41,12 +41,12 @@ class Configuration:
         self._original = self._data()
 
     def section(self, key: str) -> dict[str, Any]:
-        """What the ConfigMap says now under `key`, such as `storageInitializer`."""
+        """The current value of the ConfigMap's key, such as `storageInitializer`."""
         found: dict[str, Any] = json.loads(self._data().get(key) or "{}")
         return found
 
     def change(self, **sections: Mapping[str, object]) -> None:
-        """Merge values into sections (None removes one), and wait until the webhook goes by them."""
+        """Merge values into sections and wait until the webhook uses them. None removes a value."""
         merged = {key: {**self.section(key), **values} for key, values in sections.items()}
         texts = {
             key: json.dumps({name: value for name, value in values.items() if value is not None})
@@ -55,16 +55,16 @@ class Configuration:
         self.write(**texts)
 
     def take_from_chart(self, release: str, **values: object) -> None:
-        """Write what the release's Helm chart makes of values of `kserve.storage`, and wait as `write` does.
+        """Write the sections that the release's Helm chart renders for values of `kserve.storage`, as `write` does.
 
-        Raises NoKServe for values that the chart refuses, and ToolFailed.
+        Raises NoKServe for values that the chart refuses. Raises ToolFailed.
         """
         chart = rendered(find(release), "helm", {f"kserve.storage.{name}": value for name, value in values.items()})
         configuration = next(one for one in chart if one["metadata"]["name"] == CONFIGURATION)
         self.write(storageInitializer=configuration["data"]["storageInitializer"])
 
     def write(self, **sections: str) -> None:
-        """Replace the text of sections, even by something that is no JSON, and wait until the webhook goes by it."""
+        """Replace the text of sections, even with invalid JSON, and wait until the webhook uses it."""
         self._refuse_foreign()
         self._save()
         changed = {
@@ -77,25 +77,25 @@ class Configuration:
         wait(lambda: self._known(mark), f"the webhook's knowledge of a changed {CONFIGURATION}")
 
     def _mark(self, changed: dict[str, str]) -> str:
-        """A memory request by which the change is recognised in a pod: the test's own, or one made for that."""
+        """The memory request that reveals the change in a pod: that of the change, or a new one added to it."""
         try:
             section = json.loads(changed["storageInitializer"])
         except json.JSONDecodeError:
-            return ""  # every pod is refused then
+            return ""  # the webhook then refuses every pod
         if section.get("memoryRequest") == json.loads(self._original["storageInitializer"])["memoryRequest"]:
             section["memoryRequest"] = str(FIRST_MARK + next(_numbers))
             changed["storageInitializer"] = json.dumps(section)
         return str(section.get("memoryRequest"))
 
     def remove(self) -> None:
-        """Take the whole ConfigMap away, and wait until the webhook misses it."""
+        """Delete the whole ConfigMap and wait until the webhook fails to find it."""
         self._refuse_foreign()
         self._save()
         self._client.delete(ConfigMap, CONFIGURATION, namespace=self._namespace)
         wait(lambda: self._known(""), f"the webhook's knowledge of a removed {CONFIGURATION}")
 
     def switch(self, storage_container: str, *, disabled: bool) -> None:
-        """Disable a ClusterStorageContainer of the installation, if it is there, or have it match again."""
+        """Disable or enable a ClusterStorageContainer of the installation, if it exists."""
         try:
             found = self._client.get(STORAGE_CONTAINER, storage_container)
         except lightkube.ApiError as error:
@@ -116,7 +116,7 @@ class Configuration:
             raise NotOffered(f"{CONFIGURATION} is seen by the whole cluster, which is not the suite's own")
 
     def _known(self, mark: str, *, by_refusing: bool = True) -> bool | None:
-        """Whether the webhook has the mark, as a memory request, or refuses pods altogether; None for not yet."""
+        """Whether the webhook applies the mark as memory request, or refuses all pods; None for not yet."""
         answer = self._workspace.answer(self._workspace.pod(f"{self._workspace.scheme()}://x"))
         if answer.stored is None:
             return True if by_refusing else None
@@ -124,7 +124,7 @@ class Configuration:
         return True if first["resources"]["requests"].get("memory") == mark else None
 
     def restore(self) -> None:
-        """Give back what was there, and wait until the webhook goes by it."""
+        """Restore the original and wait until the webhook uses it."""
         if give_back_storage_containers(self._client):
             self._workspace.settle_storage_containers()
         if saved(self._client, self._namespace) is not None:
@@ -145,7 +145,7 @@ class Configuration:
 
 
 def saved(client: lightkube.Client, namespace: str) -> dict[str, str] | None:
-    """The original configuration that a test has put aside and not given back."""
+    """The original configuration that a test has saved and not restored; None if there is none."""
     try:
         return dict(client.get(ConfigMap, SAVED, namespace=namespace).data or {})
     except lightkube.ApiError as error:
@@ -155,7 +155,7 @@ def saved(client: lightkube.Client, namespace: str) -> dict[str, str] | None:
 
 
 def give_back(client: lightkube.Client, namespace: str) -> None:
-    """Restore what was put aside, if anything; also by a run that was killed."""
+    """Restore the saved configuration, if any, even that of a killed run."""
     give_back_storage_containers(client)
     original = saved(client, namespace)
     if original is None:
@@ -167,7 +167,7 @@ def give_back(client: lightkube.Client, namespace: str) -> None:
 
 
 def give_back_storage_containers(client: lightkube.Client) -> bool:
-    """Switch ClusterStorageContainers back as they were; whether there was any to switch."""
+    """Undo the switches of ClusterStorageContainers. Returns whether there were any."""
     present = retry_on_429(lambda: list(client.list(STORAGE_CONTAINER)))
     switched = [one for one in present if WAS_DISABLED in (one["metadata"].get("annotations") or {})]
     for one in switched:

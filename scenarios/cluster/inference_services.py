@@ -1,4 +1,4 @@
-"""One InferenceService that really runs: its pods, their initializer, and what the inspector sees in their place."""
+"""Run an InferenceService: its pods, their initializer, and the view of the inspector in the model server's place."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ GONE_WITHIN_S = 30.0
 
 @dataclass(frozen=True)
 class Served:
-    """A pod that came to its end, well or badly.
+    """The outcome of a pod.
 
-    initializer  how it ended; None where it never ran.
-    inspection   what the model server's place shows; None where it never started.
-    stands_still why the pod will never be ready; "" for one whose model server started or initializer ended.
-    late         whether the cluster gives no reason for that, and merely the time was up.
-    log          of the initializer.
+    initializer  its termination; None if it never ran.
+    inspection   the inspector's view in the model server container; None if that never started.
+    stands_still why the pod will never be ready; "" if its model server started or its initializer ended.
+    late         True if the cluster gives no reason and only the time limit passed.
+    log          the log of the initializer.
     """
 
     service: str
@@ -66,12 +66,12 @@ class Served:
 
     @property
     def injected(self) -> bool:
-        """Whether the pod has the initializer."""
+        """Whether the webhook injected the initializer."""
         return bool(self.image)
 
 
 class InferenceServices:
-    """What one test has on the cluster to run InferenceServices; everything is removed with its workspace."""
+    """The InferenceServices that one test runs on the cluster. Its AdmissionClient removes them."""
 
     def __init__(self, api: AdmissionClient, injected: Injected, folder: Path) -> None:
         self.api = api
@@ -83,7 +83,7 @@ class InferenceServices:
         self._numbers = itertools.count(1)
 
     def runtime(self, namespace: str) -> None:
-        """Have the inspector as a runtime in a namespace."""
+        """Install the inspector as a ServingRuntime in a namespace."""
         try:
             self.api.create(self._place.runtime(), namespace=namespace)
         except ApiError as error:
@@ -92,13 +92,13 @@ class InferenceServices:
 
     @property
     def modelcar(self) -> str:
-        """The image with `scenarios.content.models.MODEL` in it. Raises NotOffered."""
+        """A modelcar image that contains `scenarios.content.models.MODEL`. Raises NotOffered."""
         if not self._place.modelcar:
             raise NotOffered("the image with a model in it is made of Debian packages: run with --images assembled")
         return self._place.modelcar
 
     def claim(self, tree: Mapping[str, bytes]) -> str:
-        """A volume claim, ReadWriteMany, with `tree` in it; its name."""
+        """Create a ReadWriteMany PersistentVolumeClaim with `tree` in it. Returns its name."""
         name = self.api.name("claim")
         folder = self._folder / name
         folder.mkdir(parents=True)
@@ -132,25 +132,25 @@ class InferenceServices:
         return name
 
     def content(self, claim: str) -> dict[str, bytes]:
-        """The files that a claim has now, by their path in it."""
+        """The current files of a claim: path in it -> content."""
         folder = self._folder / claim
         return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     def storage_container(self, uri: str, *, image: str | None = None, **container: object) -> str:
-        """A ClusterStorageContainer for this URI alone, with the initializer under test; its name."""
+        """Create a ClusterStorageContainer for only this URI, with the initializer under test. Returns its name."""
         name = self.api.name("container")
         wanted = {"image": image or self.image, "imagePullPolicy": "IfNotPresent", **container}
         self.api.create(kubernetes.storage_container(name, [{"prefix": uri}], wanted))
         return name
 
     def change_image(self, storage_container: str, image: str) -> None:
-        """Give a ClusterStorageContainer of the test's own another image, and wait until KServe goes by it."""
+        """Change the image of a ClusterStorageContainer of this test, and wait until KServe uses it."""
         change = {"spec": {"container": {"image": image}}}
         self.api.client.patch(kubernetes.STORAGE_CONTAINER, storage_container, change, patch_type=PatchType.MERGE)
         self.api.settle_storage_containers()
 
     def admit(self, access: Access, namespace: str | None = None) -> Object:
-        """Make a Secret of what lets an initializer in, and a ServiceAccount that names it; fields of a predictor."""
+        """Create a Secret with the credentials and a ServiceAccount that lists it. Returns fields for a predictor."""
         ways, name = delivery(access.environment, access.mounts, self._place.release), self.api.name("account")
         self.api.create(
             kubernetes.secret(name, ways.secret, ways.annotations),
@@ -160,19 +160,19 @@ class InferenceServices:
         return {"serviceAccountName": name}
 
     def pull_secret(self, login: str) -> Object:
-        """Make the Secret with which a node logs in to a registry; fields of a predictor that name it."""
+        """Create the Secret with which a node logs in to a registry. Returns fields for a predictor."""
         name = self.api.name("pull")
         kind = {"type": "kubernetes.io/dockerconfigjson"}
         self.api.create({**kubernetes.secret(name, {".dockerconfigjson": login}), **kind})
         return {"imagePullSecrets": [{"name": name}]}
 
     def pause(self, time: str) -> Object:
-        """An init container before the initializer that takes `time`, such as 15s; fields of a predictor."""
+        """Fields of a predictor that add an init container before the initializer. It takes `time`, such as 15s."""
         container = {"name": "pause", "image": self._place.inspector, "args": [f"--pause={time}"]}
         return {"initContainers": [{**container, "imagePullPolicy": "IfNotPresent"}]}
 
     def storage_secret(self, key: str, config: Mapping[str, str]) -> None:
-        """Make the Secret that `storage.key` leads to, under KServe's default name."""
+        """Create the Secret for `storage.key`, under KServe's default name."""
         self.api.create(kubernetes.secret("storage-config", {key: json.dumps(config)}))
 
     def serve(
@@ -187,9 +187,9 @@ class InferenceServices:
         write: Mapping[str, str] | None = None,
         initializer_s: float = 60.0,
     ) -> Served:
-        """Run an InferenceService until its model server has started or it is clear that it never will.
+        """Run an InferenceService until its model server has started or can no longer start.
 
-        write  files that the model server tries to write below every place it looks at, with their content.
+        write  file name -> content. The model server tries to write these files below every mount that it inspects.
         """
         where = namespace or self.api.ordinary
         self.runtime(where)
@@ -202,7 +202,7 @@ class InferenceServices:
         return self.outcome(name, where, initializer_s=initializer_s)
 
     def outcome(self, service: str, namespace: str, *, initializer_s: float = 60.0) -> Served:
-        """What became of the newest pod of a service."""
+        """The outcome of a service's newest pod."""
         client = self.api.client
         pods = self._watched.setdefault(namespace, Pods(client, namespace))
         try:
@@ -218,36 +218,36 @@ class InferenceServices:
         return Served(service, namespace, pod, end, inspection, log=log)
 
     def status(self, served: Served) -> Mapping[str, Any]:
-        """The status of the InferenceService now."""
+        """The current status of the InferenceService."""
         found = self.api.client.get(kubernetes.INFERENCE_SERVICE, served.service, namespace=served.namespace)
         return cast("Mapping[str, Any]", found.get("status") or {})
 
     def failure_told(self, served: Served) -> str:
-        """What the status of the InferenceService says of a failed load; "" for nothing."""
+        """The failure of the model load as the InferenceService's status reports it; "" for none."""
         told = self.status(served).get("modelStatus") or {}
         failed = told.get("transitionStatus") in {"BlockedByFailedLoad", "InvalidSpec"}
         return json.dumps(told) if failed or told.get("lastFailureInfo") else ""
 
     def look_again(self, served: Served) -> Served:
-        """The same pod as it is now."""
+        """Inspect the same pod again."""
         name = str(meta(served.pod).name) if served.pod else ""
         pod = self.api.client.get(Pod, name, namespace=served.namespace)
         return replace(served, pod=pod, initializer=first_end(pod, INITIALIZER))
 
     def replace_pod(self, served: Served) -> Served:
-        """Delete the pod; what becomes of the one that takes its place."""
+        """Delete the pod. Returns the outcome of its replacement."""
         self.end_pod(served)
         return self.outcome(served.service, served.namespace)
 
     def end_pod(self, served: Served) -> None:
-        """Delete the pod, and wait until it is gone."""
+        """Delete the pod and wait until it is gone."""
         client, name = self.api.client, str(meta(served.pod).name) if served.pod else ""
         client.delete(Pod, name, namespace=served.namespace, grace_period=0)
         self.api.until(lambda: not _exists(self.api, served.namespace, name), GONE_WITHIN_S)
         self._watched[served.namespace].forget(name)
 
     def scale(self, served: Served, replicas: int) -> list[Inspection]:
-        """What each of `replicas` pods of the service's Deployment sees."""
+        """Scale the service's Deployment to `replicas` pods. Returns the inspection of each."""
         client = self.api.client
         change = {"spec": {"replicas": replicas}}
         client.patch(Deployment, f"{served.service}-predictor", change, namespace=served.namespace)

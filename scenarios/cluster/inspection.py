@@ -1,4 +1,4 @@
-"""What the inspector saw in a model server's place (clusters/programs/inspector/main.go writes it, as JSON)."""
+"""The inspector's view from the model server container. clusters/programs/inspector/main.go writes it as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scenarios.initializers.base import Entry
 
 
 class Sealed(bytes):
-    """The content of a file too large to be told: known by size and digest, and equal to bytes of that digest."""
+    """A file too large to include. Only its size and digest are known. It equals any bytes with that digest."""
 
     def __new__(cls, size: int, sha256: str) -> Sealed:
         """`size` in bytes, `sha256` in hex."""
@@ -47,8 +47,8 @@ class Inspection:
     """A model server's view.
 
     trees    mount -> relative path -> Entry.
-    errors   mount -> name of the errno with which it could not be looked at.
-    writes   mount -> name of the file -> "ok", or the name of the errno (EROFS).
+    errors   mount -> the errno name of a failed inspection.
+    writes   mount -> file name -> "ok", or the errno name (EROFS).
     """
 
     trees: Mapping[str, Mapping[str, Entry]]
@@ -59,10 +59,10 @@ class Inspection:
 
     @classmethod
     def of(cls, client: Client, namespace: str, pod: str, container: str) -> Inspection:
-        """Read it from the log of a container that has started; waits for the line. Raises ApiError, Unsettled."""
+        """Wait for the inspector's line in the log of a started container. Raises ApiError, Unsettled."""
 
         def line() -> str | None:
-            # A busy kubelet may answer with words of its own: that it does not find the log yet.
+            # A busy kubelet may answer that it has not found the log yet.
             lines = client.log(pod, namespace=namespace, container=container, follow=True, newlines=False)
             return next((one for one in lines if one.startswith("{")), None)
 
@@ -70,7 +70,7 @@ class Inspection:
 
     @classmethod
     def parse(cls, told: Mapping[str, Any]) -> Inspection:
-        """What one line of the inspector says. Raises ValueError for one that had to leave entries out."""
+        """Parse one line of the inspector. Raises ValueError if the inspector had to omit entries."""
         mounts = told["mounts"]
         if short := [m["path"] for m in mounts if m["truncated"]]:
             raise ValueError(f"too much lies in {', '.join(short)} to be told in a container's log")

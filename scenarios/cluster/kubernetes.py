@@ -1,4 +1,4 @@
-"""Objects of Kubernetes and KServe that scenarios are built of, as plain data, and how they are sent."""
+"""Kubernetes and KServe objects for scenarios, as plain data, and functions that send them."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ STORAGE_CONTAINER = create_global_resource(GROUP, "v1alpha1", "ClusterStorageCon
 SERVING_RUNTIME = create_namespaced_resource(GROUP, "v1alpha1", "ServingRuntime", "servingruntimes")
 INFERENCE_SERVICE = create_namespaced_resource(GROUP, "v1beta1", "InferenceService", "inferenceservices")
 
-#: KServe's controller marks the pods of an InferenceService with these (pkg/constants/constants.go).
+#: KServe's controller sets these labels on the pods of an InferenceService (pkg/constants/constants.go).
 SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 INTERNAL = "internal.serving.kserve.io"
 SOURCE_URI = f"{INTERNAL}/storage-initializer-sourceuri"
-#: The containers that KServe's webhook adds, and looks for.
+#: The container that KServe's webhook adds, and the one that it looks for.
 INITIALIZER, MODEL_SERVER = "storage-initializer", "kserve-container"
-#: Where a model lies in a model server's container.
+#: The path of the model in a model server's container.
 MODELS = "/mnt/models"
 TOO_MANY_REQUESTS = 429
-#: KServe's own ConfigMap, in the namespace that it is installed in.
+#: KServe's ConfigMap, in the namespace of its installation.
 CONFIGURATION = "inferenceservice-config"
-#: What KServe's controller reports of an object that changed under its hands; it tries again.
+#: The controller's error for an object that changed meanwhile. It retries.
 _CONFLICT = "the object has been modified"
-#: An image that is named but never run: pods of the admission route exist on paper only.
+#: An image that never runs. Pods of the admission route are only dry runs.
 NEVER_RUN = "conformance.invalid/never-run:1"
 
 
 def retry_on_429(call: Callable[[], T]) -> T:
-    """The answer of a call; the first one for a kind makes the API server set up its storage, and ask for patience."""
+    """Make a call again while the API server answers 429, as it does for the first object of a kind."""
 
     def answer() -> T | None:
         try:
@@ -53,20 +53,20 @@ def retry_on_429(call: Callable[[], T]) -> T:
 
 
 def client_create(client: lightkube.Client, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Object:
-    """Create an object and return what the API server made of it. Raises lightkube.ApiError."""
+    """Create an object. Returns it as in the API server's response. Raises lightkube.ApiError."""
 
     made: Any = retry_on_429(lambda: client.create(codecs.from_dict(dict(manifest)), dry_run=dry_run))
     return {**made.to_dict(), "apiVersion": manifest["apiVersion"], "kind": manifest["kind"]}
 
 
 def complaint(event: Event) -> str:
-    """What KServe's controller says that it cannot do; "" for any other event."""
+    """The error that KServe's controller reports in the event; "" for any other event."""
     said = event.message or ""
     return said if event.reason == "InternalError" and _CONFLICT not in said else ""
 
 
 def client_delete(client: lightkube.Client, manifest: Mapping[str, Any]) -> None:
-    """Ask for the removal of an object; nothing is waited for, and one that is gone already is fine."""
+    """Request the deletion of an object without waiting for it. Ignores an object that is already gone."""
     resource = type(codecs.from_dict(dict(manifest)))
     metadata = manifest["metadata"]
     where = {"namespace": metadata["namespace"]} if "namespace" in metadata else {}
@@ -78,7 +78,7 @@ def client_delete(client: lightkube.Client, manifest: Mapping[str, Any]) -> None
 
 
 def container(name: str = MODEL_SERVER, **fields: object) -> Object:
-    """A container of a pod; `env` may be given as a mapping."""
+    """A container of a pod. `env` may be a mapping."""
     env = fields.get("env")
     if isinstance(env, Mapping):
         fields["env"] = [{"name": key, "value": value} for key, value in env.items()]
@@ -94,7 +94,7 @@ def pod(
     containers: Sequence[Object],
     **spec: object,
 ) -> Object:
-    """A pod as KServe's controller makes it for an InferenceService with a `storageUri`."""
+    """A pod as KServe's controller creates it for an InferenceService with a `storageUri`."""
     source = {SOURCE_URI: uri} if uri is not None else {}
     return {
         "apiVersion": "v1",
@@ -117,7 +117,7 @@ def secret(name: str, data: Mapping[str, str], annotations: Mapping[str, str] | 
 
 
 def service_account(name: str, secrets: Sequence[str], annotations: Mapping[str, str] | None = None) -> Object:
-    """A ServiceAccount with `secrets` attached: how KServe is given credentials."""
+    """A ServiceAccount that lists `secrets`, from which KServe takes credentials."""
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
@@ -131,7 +131,7 @@ def storage_container(
 ) -> Object:
     """A ClusterStorageContainer for URIs of `formats` (`{"prefix": ...}` or `{"regex": ...}`).
 
-    `disabled` lies beside its spec, all other `fields` in it.
+    `disabled` is a top-level field. All other `fields` go into the container spec.
     """
     beside = {"disabled": fields.pop("disabled")} if "disabled" in fields else {}
     wanted = {"name": INITIALIZER, "image": NEVER_RUN, **(container or {})}
@@ -145,7 +145,7 @@ def storage_container(
 
 
 def serving_runtime(name: str, **spec: object) -> Object:
-    """A ServingRuntime for models of the format `conformance`, whose server is never run."""
+    """A ServingRuntime for models of the format `conformance`. Its server never runs."""
     return {
         "apiVersion": f"{GROUP}/v1alpha1",
         "kind": "ServingRuntime",
@@ -155,7 +155,7 @@ def serving_runtime(name: str, **spec: object) -> Object:
 
 
 def inference_service(name: str, runtime: str, model: Mapping[str, object], predictor: Mapping[str, object]) -> Object:
-    """An InferenceService without Knative, whose pods fit on no node."""
+    """An InferenceService without Knative. Its pods cannot be scheduled on any node."""
     return {
         "apiVersion": f"{GROUP}/v1beta1",
         "kind": "InferenceService",
@@ -180,7 +180,7 @@ def running_service(
     predictor: Mapping[str, object],
     annotations: Mapping[str, str] | None = None,
 ) -> Object:
-    """An InferenceService with one pod that runs, and that is gone soon after it is told to."""
+    """An InferenceService with one pod that runs and terminates quickly."""
     small = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
     described = {"modelFormat": {"name": "conformance"}, "runtime": runtime, "resources": small, **model}
     alone = {"minReplicas": 1, "maxReplicas": 1, "terminationGracePeriodSeconds": 1}

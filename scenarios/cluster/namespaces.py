@@ -1,4 +1,4 @@
-"""Namespaces on a cluster for the length of a run."""
+"""Namespaces that exist for the duration of a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scenarios.cluster.waiting import wait
 
 @dataclass(frozen=True)
 class RunNamespace:
-    """A namespace that the tests of one process share, with a ServingRuntime `conformance`."""
+    """A namespace with the ServingRuntime `conformance`, shared by the tests of one process."""
 
     cluster: Cluster
     namespace: str
@@ -25,7 +25,7 @@ class RunNamespace:
 
     @classmethod
     def create(cls, cluster: Cluster, run: str, worker: str) -> RunNamespace:
-        """Make the namespace of process `worker` in the run with id `run`."""
+        """Create the namespace of process `worker` for the run with ID `run`."""
         run_namespace = cls(cluster, f"conformance-{run}-{worker}", run)
         open_namespace(cluster, run_namespace.namespace, {RUN_LABEL: run})
         runtime = kubernetes.serving_runtime("conformance")
@@ -34,12 +34,12 @@ class RunNamespace:
         return run_namespace
 
     def delete(self) -> None:
-        """Have the namespace removed, without waiting for it."""
+        """Request the deletion of the namespace without waiting for it."""
         self.cluster.client().delete(Namespace, self.namespace)
 
 
 def open_namespace(cluster: Cluster, name: str, labels: Mapping[str, str]) -> None:
-    """Make a namespace in which pods can be made: its ServiceAccount `default` arrives a moment later."""
+    """Create a namespace and wait until it accepts pods: its ServiceAccount `default` appears a little later."""
     client = cluster.client()
     client.create(Namespace(metadata=ObjectMeta(name=name, labels=dict(labels))))
 

@@ -1,4 +1,4 @@
-"""Pods, watched until it is known what became of them: from events and container states, never by waiting a while."""
+"""Watch pods until their outcome is known, by events and container states rather than by a fixed wait."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from clusters.waiting_reasons import HOPELESS
 from scenarios.cluster.kubernetes import INITIALIZER, MODEL_SERVER, SERVICE_LABEL, complaint
 from scenarios.cluster.waiting import wait
 
-#: How often, and how many seconds apart, an API server that does not answer is asked again.
+#: The number of retries for an API server that does not answer, and the seconds between them.
 _AWAY_AT_MOST, _BETWEEN_TRIES_S = 20, 1.0
-#: What a busy kubelet says of a Secret that it has not seen yet; it tries again.
+#: The message of a busy kubelet for a Secret that it has not seen yet. It retries.
 _NOT_YET = "failed to sync"
-#: How often the events are looked at while there is no pod, in seconds.
+#: Seconds between two reads of the events while there is no pod.
 _LOOK_AT_EVENTS_S = 2.0
-#: Seconds until a log can be read: where the kubelet has removed it, the next run must end first.
+#: Seconds until a log must be readable. If the kubelet has removed it, the next run has to end first.
 _LOG_WITHIN_S = 150.0
-#: Seconds until an empty log of a failed container counts: it may belong to the next run, which has just begun.
+#: Seconds after which an empty log of a failed container counts. Before, it may belong to the next run.
 _MUTE_S = 3.0
-#: The kubelet's timestamp before each line of a log.
+#: The kubelet's timestamp at the start of each log line.
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d) ?", re.MULTILINE)
-#: The kubelet's answer, with status 200, for a log that it is removing.
+#: The kubelet's response, with status 200, for a log that it is removing.
 _GONE = re.compile(r"unable to retrieve container logs for |failed to try resolving symlinks in path ")
 
 
 class NeverReady(Exception):
-    """A pod that will not come to its end by waiting; the text says what stands in its way.
+    """The pod will not complete, however long the suite waits. The text gives the reason.
 
-    late  nothing does, as far as the cluster tells: the time was up.
+    late  the cluster gives no reason; the time limit passed.
     """
 
     def __init__(self, reason: str, pod: Pod | None = None, *, late: bool = False) -> None:
@@ -49,7 +49,7 @@ class NeverReady(Exception):
 
 @dataclass(frozen=True)
 class Termination:
-    """A container that ended for the first time. `seconds` it ran, by the kubelet's clock (whole seconds)."""
+    """The first termination of a container. It ran for `seconds`, by the kubelet's clock (whole seconds)."""
 
     exit_code: int
     reason: str
@@ -58,7 +58,7 @@ class Termination:
 
 
 class Pods:
-    """The pods of one namespace as the API server tells of them, kept by a watch in the background."""
+    """The pods of one namespace, kept up to date by a watch in the background."""
 
     def __init__(self, client: Client, namespace: str) -> None:
         self._client = client
@@ -69,7 +69,7 @@ class Pods:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def await_pod(self, service: str, *, within_s: float) -> Pod:
-        """The pod of InferenceService `service`, once it exists: the webhook has seen it then. Raises NeverReady."""
+        """Wait for the pod of InferenceService `service`. The webhook has then processed it. Raises NeverReady."""
         deadline = time.monotonic() + within_s
         while (left := deadline - time.monotonic()) > 0:
             if pod := self._next(service, None, min(left, _LOOK_AT_EVENTS_S)):
@@ -79,11 +79,12 @@ class Pods:
         raise NeverReady(f"no pod was made within {within_s:g} s", late=True)
 
     def await_model_server(self, service: str, *, within_s: float, initializer_s: float) -> Pod:
-        """The pod, once its initializer has failed or its model server has started.
+        """Wait until the pod's initializer has failed or its model server has started. Returns the pod.
 
-        within_s       how long it may take beside the initializer.
-        initializer_s  how long the initializer may run; then the pod is returned as it is.
-        Raises NeverReady as soon as waiting is in vain, at the latest after that time.
+        within_s       seconds for everything but the initializer.
+        initializer_s  seconds for the initializer. After that, returns the pod as it is.
+
+        Raises NeverReady as soon as the pod cannot make progress, at the latest after `within_s`.
         """
         deadline, runs = time.monotonic() + within_s, False
         pod: Pod | None = None
@@ -104,13 +105,13 @@ class Pods:
         raise NeverReady(f"the pod did not come to its end in time; last seen: {describe(pod)}", pod, late=True)
 
     def forget(self, pod: str) -> None:
-        """The pod of that name is gone, whatever the watch may still tell of it."""
+        """Record that the pod is gone. Later messages of the watch about it are ignored."""
         with self._changed:
             self._gone.add(pod)
             self._pods.pop(pod, None)
 
     def _next(self, service: str, last: Pod | None, wait_s: float) -> Pod | None:
-        """The newest pod, after the first change since `last` or after `wait_s` seconds."""
+        """Wait up to `wait_s` seconds for a change since `last`. Returns the newest pod."""
         with self._changed:
             self._changed.wait_for(lambda: self._newest(service) is not last, wait_s)
             return self._newest(service)
@@ -120,7 +121,7 @@ class Pods:
         return max(mine, key=lambda pod: str(meta(pod).creationTimestamp), default=None)
 
     def _watch(self) -> None:
-        """Follow the API server until it stays away: the cluster is gone then, and with it the need."""
+        """Follow the API server until it stops answering. Then the cluster is gone and the watch ends."""
         away = 0
         while away < _AWAY_AT_MOST:
             try:
@@ -142,7 +143,7 @@ class Pods:
 
 
 def meta(thing: Pod) -> ObjectMeta:
-    """The metadata of an object that the API server gave; it always has some."""
+    """The metadata of an object from the API server, which always has some."""
     return thing.metadata or ObjectMeta()
 
 
@@ -155,7 +156,7 @@ def status_of(pod: Pod, container: str) -> ContainerStatus | None:
 
 
 def first_end(pod: Pod, container: str, *, failed: bool = False) -> Termination | None:
-    """How the container ended, the first time that is still known; with `failed`, only other than by exit code 0."""
+    """The first recorded termination of the container. With `failed`, the first with a non-zero exit code."""
     status = status_of(pod, container)
     if status is None:
         return None
@@ -167,22 +168,22 @@ def first_end(pod: Pod, container: str, *, failed: bool = False) -> Termination 
 
 
 def running(pod: Pod, container: str) -> bool:
-    """Whether the container runs now."""
+    """Whether the container is running."""
     status = status_of(pod, container)
     return bool(status and status.state and status.state.running)
 
 
 def started(pod: Pod, container: str) -> bool:
-    """Whether the container runs or has run."""
+    """Whether the container is running or has run."""
     return running(pod, container) or first_end(pod, container) is not None
 
 
 def log_of(client: Client, namespace: str, pod: str, container: str, *, ended: bool) -> str:
-    """The log of the container's last termination, or of its run when it has not `ended`; both streams in one.
+    """The container's log, both streams in one: of its last termination, or of its current run if not `ended`.
 
-    The kubelet starts a failed init container again at once and removes the log of the one before, sometimes before
-    the API server has heard of it. Then this waits for the end of the next run, which had the same arguments.
-    A pod without the container has an empty log. Raises Unsettled.
+    The kubelet restarts a failed init container at once and removes the previous log, sometimes before the API server
+    has learned of the failure. Then this function waits for the end of the next run, which has the same arguments.
+    The log is empty if the pod has no such container. Raises Unsettled.
     """
 
     began = time.monotonic()
@@ -202,7 +203,7 @@ def log_of(client: Client, namespace: str, pod: str, container: str, *, ended: b
         if not log and end and end.exitCode and time.monotonic() - began < _MUTE_S:
             return None
         if log and end and end.finishedAt and _began(log) >= end.finishedAt + timedelta(seconds=1):
-            return None  # the log of the next run; the kubelet cuts the fraction off `finishedAt`
+            return None  # the log of the next run; `finishedAt` has whole seconds
         after = status_of(client.get(Pod, pod, namespace=namespace), container)
         return _STAMP.sub("", log) if after and after.restartCount == before.restartCount else None
 
@@ -210,12 +211,12 @@ def log_of(client: Client, namespace: str, pod: str, container: str, *, ended: b
 
 
 def _began(log: str) -> datetime:
-    """The time of the first line of a log."""
+    """The timestamp of the first line of a log."""
     return datetime.fromisoformat(log.partition(" ")[0].strip())
 
 
 def _log(client: Client, namespace: str, pod: str, container: str, *, previous: bool) -> str | None:
-    """One of the two logs that the kubelet keeps, a timestamp before each line; None while it has none to give."""
+    """One of the two logs that the kubelet keeps, with a timestamp on each line; None if it is not available."""
     inner = client._client  # noqa: SLF001 -- lightkube's own `log` cannot ask for the previous container
     options = {"container": container, "previous": previous, "timestamps": True}
     asked = inner.prepare_request("get", PodLog, name=pod, namespace=namespace, params=options)
@@ -224,7 +225,7 @@ def _log(client: Client, namespace: str, pod: str, container: str, *, previous: 
 
 
 def refused(client: Client, namespace: str, service: str) -> str | None:
-    """Why no pod of an InferenceService was made, from the events of what should have made it."""
+    """Why no pod was created for an InferenceService, from the events of its owner; None if no event gives a reason."""
     for event in client.list(Event, namespace=namespace):
         about = event.involvedObject.name or ""
         if event.reason == "FailedCreate" and about.startswith(f"{service}-predictor"):
@@ -235,7 +236,7 @@ def refused(client: Client, namespace: str, service: str) -> str | None:
 
 
 def events(client: Client, namespace: str, pod: str) -> list[str]:
-    """The events of a pod, a line each."""
+    """The events of a pod, one line each."""
     found = client.list(Event, namespace=namespace, fields={"involvedObject.name": pod})
     return [f"{event.type} {event.reason}: {event.message}" for event in found]
 

@@ -1,4 +1,4 @@
-"""What was sent to an API server and what it answered, as people read it in a report."""
+"""Requests to an API server and its responses, formatted for a report."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import yaml
 
 from scenarios.cluster.kubernetes import Object
 
-#: What the API server fills in, and nobody asks about.
+#: Fields with defaults from the API server, which reports leave out.
 _FILLED_IN = {"terminationMessagePath", "imagePullPolicy"}
 
 
 def summarize(pod: Object) -> Object:
-    """What of a pod concerns injection: labels and annotations, containers and volumes, without what is filled in."""
+    """The parts of a pod that matter for injection: labels, annotations, containers and volumes, without defaults."""
     metadata = {key: pod["metadata"][key] for key in ("labels", "annotations") if pod["metadata"].get(key)}
     spec = pod["spec"]
     told = ("serviceAccountName", "imagePullSecrets", "shareProcessNamespace", "securityContext")
@@ -32,12 +32,12 @@ def _container(one: Object) -> Object:
 
 
 def without_values(manifest: Object) -> Object:
-    """A Secret without what it keeps; anything else as it is."""
+    """A Secret without its values. Other objects are unchanged."""
     if manifest["kind"] != "Secret":
         return manifest
     return {**manifest, "data": dict.fromkeys(manifest["data"], "(not shown)")}
 
 
 def in_yaml(manifest: Object) -> str:
-    """An object as YAML, in the order that it was written in."""
+    """An object as YAML, with its keys in their original order."""
     return yaml.safe_dump(json.loads(json.dumps(manifest, default=str)), sort_keys=False, width=1000)

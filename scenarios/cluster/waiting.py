@@ -1,4 +1,4 @@
-"""How anything is waited for, on a cluster or here: by looking again until a deadline."""
+"""Wait for a condition, in a cluster or locally, by polling until a deadline."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-#: Seconds that the API server, KServe's caches and its controller have before a test gives up on them.
+#: Seconds until a test stops waiting for the API server or for KServe's caches and controller.
 DEADLINE_S = 30.0
-#: Seconds between two looks at the cluster.
+#: Seconds between two polls of the cluster.
 INTERVAL_S = 0.05
 
 T = TypeVar("T")
 
 
 class Unsettled(Exception):
-    """The cluster did not come to the state that a test needs; the text has the last state seen."""
+    """The cluster did not reach the state that a test needs. The text contains the last state."""
 
 
 def wait(
@@ -24,7 +24,7 @@ def wait(
     last_seen: Callable[[], object] = lambda: "",
     seconds: float = DEADLINE_S,
 ) -> T:
-    """The first answer of `look` that is not None. Raises Unsettled after `seconds`, with the last state seen."""
+    """Poll `look` until it returns something other than None. Raises Unsettled after `seconds`, with the last state."""
     until = time.monotonic() + seconds
     while (seen := look()) is None:
         if time.monotonic() > until:

@@ -1,6 +1,6 @@
-"""Content that means harm: names, archives, layers and git trees that lead out of the place they are given.
+"""Hostile content: names, archives, image layers and git trees that escape the folder they are unpacked to.
 
-Whatever comes of them bears MARK in its name or content, so that it is found wherever it lies.
+Every file that escapes has MARK in its name or content, so that the suite finds it wherever it is.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from scenarios.content.models import link, tar_of
 
 MARK = "evil"
 EVIL = b"evil: written by what was fetched"
-#: What an innocent neighbour in the same archive, image or listing holds.
+#: The harmless files in the same archive, image or listing.
 GOOD = {"config.json": b'{"model": "sample"}\n', "weights.bin": bytes(range(256))}
 
-#: A name's segment and a whole path may be this long on Linux, in bytes.
+#: The maximum length of a file name and of a path on Linux, in bytes.
 NAME_MAX, PATH_MAX = 255, 4096
 
-#: Names below a model's folder that lead out of it when they are taken for a path; `{}` is a word with MARK.
+#: Names below a model's folder that escape from it if taken as paths. `{}` is a word with MARK.
 ESCAPING: Mapping[str, str] = {
     "parent": "../../{}",
     "parent-within": "weights/../../../{}",
@@ -30,7 +30,7 @@ ESCAPING: Mapping[str, str] = {
     "backslash": "..\\..\\{}",
     "encoded": "%2e%2e/%2e%2e/{}",
 }
-#: Names that a file cannot have, or that two clients read differently.
+#: Names that no file can have, or that clients interpret differently.
 AWKWARD: Mapping[str, str] = {
     "dot": "./{}",
     "doubled-slash": "weights//{}",
@@ -38,14 +38,14 @@ AWKWARD: Mapping[str, str] = {
     "newline": "weights\n{}",
     "too-long": "{}" + "x" * NAME_MAX,
 }
-#: A name that would write a line of its own into a log.
+#: A name that adds a line of its own to a log.
 FORGING = "weights\nFORGED {}"
-#: A word in which a shell finds several commands, each of which makes a file with MARK in its name.
+#: A word with several shell commands. Each creates a file with MARK in its name.
 SHELL = f"$(touch${{IFS}}{MARK}-a)`touch${{IFS}}{MARK}-b`;touch${{IFS}}{MARK}-c|touch${{IFS}}{MARK}-d"
 
 
 def member(name: str, *, kind: bytes = tarfile.REGTYPE, mode: int = 0o644) -> tarfile.TarInfo:
-    """A tar member; as a file it is as long as EVIL, as a device it is the machine's own null."""
+    """A tar member. A file is as long as EVIL; a device is the null device."""
     made = tarfile.TarInfo(name)
     made.type, made.mode = kind, mode
     if kind == tarfile.REGTYPE:
@@ -55,7 +55,7 @@ def member(name: str, *, kind: bytes = tarfile.REGTYPE, mode: int = 0o644) -> ta
 
 
 def with_good(*members: tarfile.TarInfo, mode: str = "w", below: str = "") -> bytes:
-    """A tar archive of GOOD (in the folder `below`) followed by `members`."""
+    """A tar archive of GOOD (in the folder `below`), followed by `members`."""
     good = [(f"{below}{name}", content) for name, content in GOOD.items()]
     files = [(member(name), content) for name, content in good]
     for (made, content), _ in zip(files, good, strict=True):
@@ -63,7 +63,7 @@ def with_good(*members: tarfile.TarInfo, mode: str = "w", below: str = "") -> by
     return tar_of([*files, *((one, EVIL if one.isreg() else b"") for one in members)], mode=mode)
 
 
-#: Archives with a member that is neither file nor folder nor link.
+#: Archives with a member that is not a file, folder or link.
 SPECIALS: Mapping[str, bytes] = {
     "fifo": with_good(member(MARK, kind=tarfile.FIFOTYPE)),
     "character-device": with_good(member(MARK, kind=tarfile.CHRTYPE)),
@@ -72,14 +72,14 @@ SPECIALS: Mapping[str, bytes] = {
 
 
 def privileged() -> bytes:
-    """A tar archive whose program would run with the rights of its owner and group."""
+    """A tar archive with a setuid and setgid program."""
     return with_good(member(MARK, mode=0o6755))
 
 
 def long_chain() -> bytes:
-    """A chain of links that is longer than a path may be when it is followed, and leads out.
+    """A chain of links that escapes, and that is longer than PATH_MAX when resolved.
 
-    A check that resolves links ends at PATH_MAX and takes the rest for what it says, while the kernel goes on
+    A check that resolves links stops at PATH_MAX and takes the rest literally, while the kernel goes on
     (CVE-2025-4517 and its family, the `data` filter of Python's tarfile).
     """
     folder, members, path = "d" * 247, [], ""
@@ -92,18 +92,18 @@ def long_chain() -> bytes:
 
 
 def chain_of_links() -> bytes:
-    """Each link leads one folder up, through the one before; the last is outside."""
+    """Links that each lead one folder up, through the previous one. The last one points outside."""
     steps = [link("one", "."), link("two", "one/.."), link("three", "two/..")]
     return with_good(*steps, member(f"three/mnt/{MARK}"))
 
 
 def loop_of_links() -> bytes:
-    """Two links that lead to each other, and a file through them."""
+    """Two links that point to each other, and a file whose path goes through them."""
     return with_good(link("one", "two"), link("two", "one"), member(f"one/{MARK}"))
 
 
 def zip_of(names: Mapping[str, bytes], *, links: Mapping[str, str] | None = None) -> bytes:
-    """A zip archive with files, and before them members whose mode says that they are symbolic links."""
+    """A zip archive of files, after members whose mode marks them as symbolic links."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, target in (links or {}).items():
@@ -114,13 +114,13 @@ def zip_of(names: Mapping[str, bytes], *, links: Mapping[str, str] | None = None
 
 
 def _zipped(name: str, mode: int) -> zipfile.ZipInfo:
-    """A member of a Unix archive, its name as it is."""
+    """A member of a Unix archive, with its name unchanged."""
     info = zipfile.ZipInfo(name)
     info.create_system, info.external_attr = 3, mode << 16
     return info
 
 
-#: Archives whose links, or names of another system, lead out; by case, with the file name they come under.
+#: Case -> (file name, archive). The archive's links, or its names for another system, escape.
 LINKS: Mapping[str, tuple[str, bytes]] = {
     "tar-chain": ("m.tar", chain_of_links()),
     "tar-chain-beyond-path-max": ("m.tar", long_chain()),
@@ -130,7 +130,7 @@ LINKS: Mapping[str, tuple[str, bytes]] = {
     "zip-absolute": ("m.zip", zip_of({**GOOD, f"/mnt/{MARK}": EVIL})),
 }
 
-#: Layers of an image; the model lies below `models/`.
+#: Layers of an image. The model is below `models/`.
 LAYERS: Mapping[str, list[bytes]] = {
     "parent": [with_good(member(f"models/../../{MARK}"), below="models/")],
     "absolute": [with_good(member(f"/mnt/{MARK}"), below="models/")],
@@ -146,7 +146,7 @@ LAYERS: Mapping[str, list[bytes]] = {
 
 
 def bomb(suffix: str, unpacked: int) -> bytes:
-    """A .tar.gz or .zip with one file of `unpacked` zeros (a multiple of 1 MiB); itself a hundredth of that."""
+    """A .tar.gz or .zip with one file of `unpacked` zeros (a multiple of 1 MiB), about 100 times its own size."""
     buffer, part = io.BytesIO(), bytes(1 << 20)
     if suffix == "zip":
         with (
@@ -166,10 +166,10 @@ def bomb(suffix: str, unpacked: int) -> bytes:
     return buffer.getvalue()
 
 
-#: What a git hook does when it runs; git runs it as the user of the clone.
+#: The script of a git hook. Git runs it as the user of the clone.
 HOOK = f"#!/bin/sh\ntouch {MARK}-hook /mnt/{MARK}-hook\n".encode()
 
-#: An entry of a git tree as it is stored: mode, name, and the content or the entries below.
+#: An entry of a stored git tree: mode, name, and the content or the entries below.
 GitEntry = tuple[str, str, "bytes | Sequence[GitEntry]"]
 
 _HOOKS: GitEntry = ("40000", "hooks", [("100755", "post-checkout", HOOK)])
@@ -179,7 +179,7 @@ _ELSEWHERE = (
 
 
 def git_trees(case: str) -> dict[str, list[GitEntry]]:
-    """Trees that git itself would not write, beside GOOD; `case` is in the name of every host that they mention."""
+    """Trees with GOOD that git itself would not write. All host names in them contain `case`."""
     file: GitEntry = ("100644", MARK, EVIL)
     trees: dict[str, list[GitEntry]] = {
         "parent": [("40000", "..", [file])],

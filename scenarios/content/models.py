@@ -1,4 +1,4 @@
-"""Sample models: the trees that stores are filled with, and archives of them."""
+"""Sample models: trees to fill stores with, and archives of them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import tarfile
 import zipfile
 from collections.abc import Mapping
 
-#: A small model with one nested folder, for tests that are about something else.
+#: A small model with one nested folder, for tests that do not depend on the content.
 MODEL: dict[str, bytes] = {"config.json": b'{"model": "sample"}\n', "weights/part-0.bin": bytes(range(256)) * 3}
 
-#: Size of each large file of SHARDED.
+#: The size of each large file of SHARDED, in bytes.
 SHARD_BYTES = 1 << 20
 
 _TENSORS = b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "
 
-#: What model servers expect below /mnt/models, by server.
+#: Model server -> the files that it expects below /mnt/models.
 LAYOUTS: dict[str, dict[str, bytes]] = {
     "torchserve": {
         "config/config.properties": b"inference_address=http://0.0.0.0:8085\n",
@@ -53,7 +53,7 @@ LAYOUTS: dict[str, dict[str, bytes]] = {
     },
 }
 
-#: Names that are easily mangled on the way: as a file's and as a folder's.
+#: Names of files and folders that clients and servers easily corrupt.
 NAMES: dict[str, str] = {
     "space": "with space",
     "percent": "100%25 done%",
@@ -71,16 +71,16 @@ def under(folder: str, tree: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def noise(size: int, seed: int = 1) -> bytes:
-    """`size` bytes that do not compress and are the same in every run."""
+    """`size` bytes that do not compress. They are the same in every run."""
     return random.Random(seed).randbytes(size)  # noqa: S311 - no secret
 
 
-#: A model whose files are large enough that something can happen while one of them is on its way.
+#: A model with files large enough to inject a fault in the middle of one.
 SHARDED: dict[str, bytes] = {"config.json": b"{}\n", **{f"part-{n}.bin": noise(SHARD_BYTES, seed=n) for n in range(3)}}
 
 
 def tar(tree: Mapping[str, bytes], *, mode: str = "w", permissions: int = 0o644) -> bytes:
-    """A tar archive of `tree`; `mode` is tarfile's (`w:gz` for a compressed one)."""
+    """A tar archive of `tree`. `mode` is that of tarfile (`w:gz` for a compressed one)."""
     members = [tarfile.TarInfo(name) for name in tree]
     for member in members:
         member.size, member.mode = len(tree[member.name]), permissions
@@ -97,7 +97,7 @@ def tar_of(members: list[tuple[tarfile.TarInfo, bytes]], *, mode: str = "w") -> 
 
 
 def zipped(tree: Mapping[str, bytes]) -> bytes:
-    """A zip archive of `tree`; names are taken as they are."""
+    """A zip archive of `tree`, with names unchanged."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in tree.items():
@@ -108,7 +108,7 @@ def zipped(tree: Mapping[str, bytes]) -> bytes:
 
 
 def archive(suffix: str, tree: Mapping[str, bytes]) -> bytes:
-    """An archive of `tree` in the format that `suffix` names: tar, tgz, tar.gz or zip."""
+    """An archive of `tree` in the format of `suffix`: tar, tgz, tar.gz or zip."""
     if suffix == "zip":
         return zipped(tree)
     return tar(tree, mode="w" if suffix == "tar" else "w:gz")

@@ -1,4 +1,4 @@
-"""A model with one file under a name that its server would not take, as a server that means harm would list it."""
+"""A model whose listing contains a name that the real server would refuse, as a hostile server might send it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ PLACEHOLDER = "placeholder"
 
 
 def marked(store: Store) -> str:
-    """The word with MARK by which requests for the file are known, as the last part of its name."""
+    """The last part of the file's name: a word with MARK that identifies requests for the file."""
     return f"{MARK}-{store.case}"
 
 
 def put_renamed(store: Store, name: str) -> tuple[str, Access]:
-    """Put GOOD, and EVIL as a file beside it that is listed as `name`; the model's URI, and how to get in."""
+    """Put GOOD and, as a file listed under `name`, EVIL. Returns the model's URI and access to it."""
     store.put_sample({**GOOD, PLACEHOLDER: EVIL})
     access = store.unsigned()
     above = f"{store.sample_folder}/" if store.lists_keys else ""

@@ -1,4 +1,4 @@
-"""Initializers: the program under test, by the way it is run."""
+"""Initializers (the program under test), one class per route."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Initializer", "NoInitializer", "initializer", "known_releases", "new
 def initializer(
     spec: str, wanted: Wanted = "auto", *, name: str = "", version: str = "", shown: Sequence[Path] = (), user: str = ""
 ) -> Initializer:
-    """The initializer that `--initializer SPEC` names, not yet prepared, with calls isolated as `wanted`.
+    """The initializer that `--initializer SPEC` names, not yet prepared. `wanted` sets the isolation of its calls.
 
-    name, version  what a report calls it, where it is none of KServe's own.
+    name, version  how reports name it, if it is not KServe's own.
     shown          see `Command`.
     user           see `ImageInitializer`.
 

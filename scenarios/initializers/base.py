@@ -1,4 +1,4 @@
-"""An initializer: the program under test, how it is called, and what a call leaves behind."""
+"""The base class of an initializer (the program under test), and the types of a call and its result."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from scenarios.reasons import NotOffered
 
 Route = Literal["process", "container", "pod"]
 Victim = Literal["program", "worker"]
-#: What keeps a process of this machine apart from it.
+#: The sandbox that isolates a local process from the host.
 Isolation = Literal["bubblewrap", "unshare", "none"]
-#: What `--isolation` asks for: the best that works, a sandbox or nothing, or no sandbox.
+#: The values of `--isolation`: the best sandbox that works, else none; a sandbox or an error; no sandbox.
 Wanted = Literal["auto", "sandbox", "none"]
 
-#: Where KServe's webhook has models put, and mounts a volume claim.
+#: The paths where KServe's webhook places models and mounts a volume claim.
 DEST = "/mnt/models"
 PVC = "/mnt/pvc"
-#: Where it mounts the secret of HDFS; initializers look there without being told.
+#: The path where the webhook mounts the HDFS secret. Initializers look there by default.
 HDFS_SECRET = "/var/secrets/kserve-hdfscreds"  # noqa: S105 -- a folder
 
 
-#: What makes a sandbox work, for messages.
+#: How to enable a sandbox, for messages.
 ALLOW = "allow user namespaces (a sysctl, or the security options of a container), or install bubblewrap"
-#: Why a case was not run, wherever that is the reason: reports count it as one cause, with one remedy.
+#: Why a case without a sandbox did not run. Reports group all such cases under this one reason and its remedy.
 NEEDS_SANDBOX = f"it shows in a sandbox only: leave out --isolation none, and {ALLOW}"
 
 
 class NoInitializer(Exception):
-    """The initializer asked for cannot be had or cannot start; one line with the remedy."""
+    """The requested initializer is not available or cannot start. The text is one line with the remedy."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One path below a destination, links followed.
+    """One path below a destination. Symbolic links are followed.
 
     mode     the permission bits.
-    content  None for a folder, a special file, and a link that leads nowhere or outside destinations and mounts.
-             The 32 bytes of its sha256 where the call asked for that (`Conditions.hashed`).
-    link     what the symbolic link says, as the initializer sees it.
+    content  the bytes of a file, or their 32-byte SHA-256 digest if the call asked for it (`Conditions.hashed`).
+             None for a folder, a special file, a broken link, and a link that points outside destinations and mounts.
+    link     the target of a symbolic link, as the initializer sees it.
     """
 
     mode: int
@@ -50,16 +50,16 @@ class Entry:
     link: str | None = None
 
 
-#: The user of a confined call: out of the range that OpenShift gives to its first project.
+#: The user ID of a confined call. It is outside the range that OpenShift gives to its first project.
 ANYBODY = 1000650000
 
 
 @dataclass(frozen=True)
 class Kill:
-    """SIGKILL in the middle of a call, as by the kernel when memory runs out.
+    """A SIGKILL in the middle of a call, like that of the kernel's OOM killer.
 
-    when    asked again and again; the kill comes with the first yes.
-    worker  kill the busiest of the program's own processes instead of the program; the program if it has none.
+    when    the suite polls it; the first True triggers the kill.
+    worker  kill the busiest child process instead of the program. Kill the program if it has no child.
     """
 
     when: Callable[[], bool]
@@ -68,17 +68,18 @@ class Kill:
 
 @dataclass(frozen=True)
 class Conditions:
-    """The circumstances of a call. A route that cannot make them refuses the call, with a reason.
+    """The conditions of a call. A route that cannot provide them refuses the call with a reason.
 
-    offline         the call has no network at all.
-    confined        the call runs as in a restricted pod: as a user that no image knows, with group 0 and without
-                    privileges, and it can write to nothing but destinations and /tmp.
-    space           bytes that fit into `/mnt/models`; None for the room that the machine has.
-    kill            the moment and the victim of a SIGKILL; None for none.
-    terminate_when  called again and again. At the first True, SIGTERM is sent as the first process of a container gets
-                    it: the kernel drops it where the program has no handler.
-    hashed          the files are observed by their sha256 alone: models of hundreds of MiB stay on disk.
-    at_once         the call starts without waiting for a core: a measured call waits for its link, which few share.
+    offline         the call has no network.
+    confined        the call runs as in a restricted pod: with a user ID that no image knows, group 0 and no privileges.
+                    It can write only to destinations and /tmp.
+    space           the capacity of `/mnt/models` in bytes; None for the free space of the host.
+    kill            when to send a SIGKILL, and to which process; None for never.
+    terminate_when  the suite polls it. The first True sends SIGTERM as to the first process of a container: the kernel
+                    drops the signal if the program has no handler.
+    hashed          record only the SHA-256 of each file, so that models of hundreds of MiB stay on disk.
+    at_once         start without waiting for a free core. A throughput measurement waits for its link instead, which
+                    few calls share.
     """
 
     offline: bool = False
@@ -91,7 +92,7 @@ class Conditions:
 
     @property
     def need_sandbox(self) -> bool:
-        """Whether only a sandbox can make them."""
+        """Whether these conditions require a sandbox."""
         return self.offline or self.confined or self.space is not None
 
 
@@ -102,16 +103,16 @@ ORDINARY = Conditions()
 class Call:
     """One call of an initializer.
 
-    pairs        (source URI, destination) in order; `arguments` replaces them for calls that break the contract.
-                 With `arguments` they still name the destinations.
-    environment  all it gets beside PATH, HOME and LANG; nothing of the user's own reaches it.
-    mounts       path it sees -> file or folder of this machine, read-only.
-    workdir      a folder for this call; destinations and everything written are kept there. A second call in the
-                 same folder finds them as the first one left them. `/mnt/models` always exists.
-    present      destination -> relative path -> content that lies there before the call.
-    timeout_s    seconds until it is ended with all its processes.
-    conditions   the circumstances of the call.
-    sought       texts that the whole output is searched for, however long it is.
+    pairs        (source URI, destination) in order. `arguments` replaces them on the command line, for calls that break
+                 the contract; the pairs still name the destinations.
+    environment  the only variables beside PATH, HOME and LANG. The call inherits none of the user's own.
+    mounts       path inside -> local file or folder, read-only.
+    workdir      the folder of this call. It keeps the destinations and all other written files. A second call in the
+                 same folder finds them unchanged. `/mnt/models` always exists.
+    present      destination -> relative path -> content that exists there before the call.
+    timeout_s    seconds until the suite ends the program and all its processes.
+    conditions   the conditions of the call.
+    sought       texts to search for in the whole output, whatever its length.
     """
 
     pairs: Sequence[tuple[str, str]]
@@ -126,7 +127,7 @@ class Call:
 
     @property
     def argv(self) -> list[str]:
-        """What follows the program's name."""
+        """The arguments after the program's name."""
         if self.arguments is not None:
             return list(self.arguments)
         return [part for pair in self.pairs for part in pair]
@@ -134,26 +135,26 @@ class Call:
 
 @dataclass(frozen=True)
 class CallResult:
-    """What a call left behind, as it was at the moment when the program ended.
+    """The result of a call, as observed when the program ended.
 
-    Text is bounded: the first and the last part of each stream.
+    The suite keeps the first and the last 64 KiB of each stream.
 
-    ended       "exit" by itself; "timeout" ended by the suite's limit; "disk" ended for filling its destination.
+    ended       "exit": by itself; "timeout": by the suite's time limit; "disk": by the suite's disk limit.
     exit_code   negative for a signal.
     trees       destination (of `pairs` and `present`) -> relative path -> Entry.
-    modes       destination -> its own permission bits; without those that do not exist, and in a pod without any.
-    unexpected_writes   paths (as the initializer sees them) written outside destinations and /tmp.
-    leftover_processes  names of the processes that ran on after the program had ended, and were ended.
-    duration_s, cpu_s in seconds; peak_memory in bytes (of all its processes together). 0 where the route cannot tell.
-    began       when it was let go, in seconds of the monotonic clock that all processes of a machine share.
-    waited_s    seconds that its first process was ready to run and another had the core.
-    queued_s    seconds that the suite held it back before `began`, until a core was free.
-    peak_disk   the most bytes of disk that its files took at once, those in /tmp too.
-    reproduce   a shell command that makes the same call again.
-    ended_after_signal_s  seconds from that SIGTERM to the end; None where the signal was not sent.
-    delivered   whether that SIGTERM reached the program: the kernel drops it for a first process without a handler.
-    killed      what `Conditions.kill` killed; None where it never did.
-    found       those of `Call.sought` that stand in the output, also where a line end or a blank divides them.
+    modes       destination -> its permission bits. Only destinations that exist; empty in a pod.
+    unexpected_writes   paths, as the initializer sees them, written outside destinations and /tmp.
+    leftover_processes  names of processes that still ran after the program had ended. The suite then ended them.
+    duration_s, cpu_s in seconds; peak_memory in bytes (all processes together). 0 if the route cannot measure it.
+    began       the start of the program, in seconds of the monotonic clock that all local processes share.
+    waited_s    seconds that its first process was runnable while another process used the core.
+    queued_s    seconds that the suite delayed it before `began`, until a core was free.
+    peak_disk   the peak disk usage of its files in bytes, including /tmp.
+    reproduce   a shell command that repeats the call.
+    ended_after_signal_s  seconds from the SIGTERM of `terminate_when` to the end; None if it was not sent.
+    delivered   whether the program received that SIGTERM. The kernel drops it for a first process without a handler.
+    killed      the victim of `Conditions.kill`; None if nothing was killed.
+    found       the texts of `Call.sought` that occur in the output, even if split by line ends or blanks.
     """
 
     ended: Literal["exit", "timeout", "disk"]
@@ -180,48 +181,51 @@ class CallResult:
 
 
 class Initializer(ABC):
-    """A program with the contract `SRC DEST [SRC DEST ...]`. Plain data, so that it crosses to pytest-xdist workers."""
+    """A program with the contract `SRC DEST [SRC DEST ...]`. Plain data: pytest-xdist workers receive a copy."""
 
-    #: As given to --initializer.
+    #: The value of --initializer.
     spec: str
     name: str
-    #: Release, or "" when unknown.
+    #: The release; "" if unknown.
     version: str
-    #: sha256 of what runs: package files and entrypoint, the executable, or the image.
+    #: SHA-256 of the code that runs: package files and entrypoint, the executable, or the image.
     digest: str
     route: Route
-    #: The release of Python that it runs on, where that is this machine's and not its own; else "".
+    #: The Python release of this machine, if the program runs on it; "" if the program brings its own.
     python: str = ""
-    #: Sentences for the report, such as an entrypoint taken from another release.
+    #: Sentences for the report, for example about an entrypoint from another release.
     notes: Sequence[str] = ()
-    #: Store -> why this machine's installation of the initializer cannot serve it.
+    #: Store -> why the local installation of the initializer does not support it.
     lacks: Mapping[str, str] = MappingProxyType({})
 
     @abstractmethod
     def prepare(self) -> None:
-        """Bring it to this machine's cache and make one smoke call. Raises NoInitializer."""
+        """Install it in the local cache and make one smoke call. Raises NoInitializer."""
 
     def call(self, call: Call) -> CallResult:
-        """Run it once, isolated as far as this machine allows; never raises for what the program does.
+        """Run the program once, with the best isolation available. Never raises for errors of the program.
 
-        Raises NotOffered for a call that its route cannot make.
+        Raises NotOffered for a call that the route does not support.
         """
         if reason := self.unsupported(call):
             raise NotOffered(reason)
         return self.run(call)
 
     def unsupported(self, call: Call) -> str:  # noqa: ARG002 -- some routes can make every call
-        """Why the route cannot make a call; "" where it can."""
+        """Why the route does not support a call; "" if it does."""
         return ""
 
     @abstractmethod
     def run(self, call: Call) -> CallResult:
-        """Make a call that the route supports; see `call`."""
+        """Run a call that the route supports. See `call`."""
 
     def clean_up(self, *, keep: bool) -> None:  # noqa: B027 -- most leave nothing
-        """A case is over: remove what its calls left, or with `keep` leave it for somebody to look at."""
+        """Remove the files of a finished case. With `keep`, leave them for inspection."""
 
     @property
     @abstractmethod
     def isolation(self) -> str:
-        """ "bubblewrap", "unshare", "container", "cluster" or "none", for the report. May raise NoInitializer."""
+        """The isolation for the report. May raise NoInitializer.
+
+        One of "bubblewrap", "unshare", "container", "cluster" and "none".
+        """

@@ -10,24 +10,24 @@ from scenarios.initializers.plan import Plan
 
 _NAMESPACES = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
 _SYSTEM = ["--dev", "/dev", "--proc", "/proc", "--die-with-parent", "--new-session", "--chdir", "/"]
-# To a user who is root outside it leaves the kernel's settings writable.
+# If the user is root outside, bubblewrap leaves the kernel's settings writable.
 _SETTINGS = [part for name in ("sys", "irq", "bus") for part in ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}")]
-# Waits for a line on stdin, so that limits and process ids are in place before the program's first instruction; it
-# never comes from a run that was killed.
+# The start barrier waits for a line on stdin, so that limits and process IDs are in place before the program's first
+# instruction. A killed run never sends the line.
 _GATE = ["/bin/sh", "-c", 'read -r _ || exit; exec env "$@" </dev/null', "sh"]
 
 
 def missing() -> str:
-    """Why it cannot even be tried; "" where it can."""
+    """Why bubblewrap cannot be tried; "" if it can."""
     return "" if shutil.which("bwrap") else "not installed"
 
 
 def start(plan: Plan, info: int) -> subprocess.Popen[bytes]:
-    """Start it, up to the gate; its first process's id goes to the descriptor `info` as `{"child-pid": N}`.
+    """Start the program up to the start barrier. Writes the first process's ID to the descriptor `info`.
 
-    Raises OSError where there is no such program.
+    The format is `{"child-pid": N}`. Raises OSError if bubblewrap is not installed.
     """
-    # Shells drop variables such as `HOST-headers`, so these are set behind it.
+    # Shells drop variables such as `HOST-headers`, so `env` sets these after the shell.
     unspeakable = [f"{name}={value}" for name, value in plan.environment.items() if not name.isidentifier()]
     return subprocess.Popen(
         [
@@ -59,7 +59,7 @@ def _options(plan: Plan) -> list[str]:
         path, size = plan.small
         options += ["--size", str(size), "--tmpfs", path]
     options += [*_NAMESPACES, *(["--unshare-net"] if plan.offline else []), *_SYSTEM, *_SETTINGS]
-    uid, gid = plan.user  # bubblewrap leaves no privileges to any
+    uid, gid = plan.user  # bubblewrap drops all privileges for any user
     for path, source in plan.scratch.items():
         options += ["--bind", str(source), path]
     options += ["--uid", str(uid), "--gid", str(gid)]

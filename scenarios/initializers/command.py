@@ -1,4 +1,4 @@
-"""Any executable with the contract: `command:ARGV`."""
+"""An initializer that is any executable with the contract: `command:ARGV`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from scenarios.initializers.shown import digest
 
 
 class Command(Initializer):
-    """`command:ARGV`; ARGV is split as a shell does, arguments that name files are taken along.
+    """`command:ARGV`. ARGV is split like a shell command. Files named in it are visible to the program.
 
-    shown  more files and folders of this machine that it sees, read-only, where they lie.
+    shown  more local files and folders that the program sees, read-only, at their own paths.
 
     Raises NoInitializer.
     """
@@ -44,7 +44,7 @@ class Command(Initializer):
         self._needs = [*requisites(executable), *map(around, named), *_shown(shown)]
         self.name = (named[-1] if named else executable).stem
 
-    # Reading it all takes a while, and few ask.
+    # Reading all the files takes a while, and few callers need it.
     @cached_property
     def digest(self) -> str:  # type: ignore[override]
         """See `shown.digest`."""
@@ -52,11 +52,11 @@ class Command(Initializer):
 
     @cached_property
     def isolation(self) -> Isolation:
-        """As wanted, as far as this machine allows; found once a run. Raises NoInitializer."""
+        """The best isolation that `wanted` and this machine allow. Determined once per run. Raises NoInitializer."""
         return isolation.choose(self._wanted)
 
     def prepare(self) -> None:
-        """Call it without arguments: whatever it answers, it has started."""
+        """Call it without arguments. Any response shows that it has started."""
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
             outcome = self.call(Call([], Path(folder)))
         interpreter = interpreter_of(Path(self._program[0]))
@@ -74,9 +74,9 @@ class Command(Initializer):
 
 
 def refuse_if_not_started(spec: str, outcome: CallResult, hint: str = "") -> None:
-    """Raise NoInitializer for a call without arguments that did not end by itself, or never began (126, 127).
+    """Raise NoInitializer if a call without arguments did not exit by itself, or did not start (126, 127).
 
-    `hint` is what is known of why it may not begin.
+    hint  a possible reason why it does not start.
     """
     said = (outcome.stderr or outcome.stdout).strip().splitlines()[-1:] or ["no output"]
     if outcome.ended != "exit":
@@ -93,7 +93,7 @@ def _shown(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _names_a_path(argument: str) -> bool:
-    """A word such as `s3` does not, though a folder may be called so."""
+    """A word such as `s3` does not count, even if a folder has that name."""
     return Path(argument).is_file() or ("/" in argument and Path(argument).exists())
 
 

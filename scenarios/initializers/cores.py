@@ -1,4 +1,4 @@
-"""The cores of this machine, shared by all calls on it: as many compute at once as there are, any number waits."""
+"""The machine's cores, shared by all calls. At most one call per core computes; any number of calls may wait."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from scenarios.locks import Slot, of_this_user
 
 @dataclass(frozen=True)
 class Core:
-    """What a call computes on; `queued_s` seconds passed before it had one."""
+    """The core of a call. The call waited `queued_s` seconds for it."""
 
     queued_s: float = 0.0
     place: Slot | None = None
 
     def release(self) -> None:
-        """Let another call compute: this one waits."""
+        """Give the core to another call, because this one is waiting."""
         if self.place:
             self.place.release()
 
 
 @contextmanager
 def a_core(call: Call) -> Iterator[Core]:
-    """A core for `call`, as soon as one is free, or at once where it asks for that."""
+    """Wait for a free core for `call`. Does not wait if the call starts `at_once`."""
     if call.conditions.at_once:
         yield Core()
         return

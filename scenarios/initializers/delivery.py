@@ -1,4 +1,4 @@
-"""How a call's environment and files get into a pod: each store knows the Secret that KServe's webhook reads for it."""
+"""How a call's environment and files reach a pod. Each store knows the Secret that KServe's webhook reads for it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from scenarios.stores.delivery import Delivery
 
 
 def delivery(environment: Mapping[str, str], files: Mapping[str, Path], release: str) -> Delivery:
-    """The way of each variable and file under KServe `release`; at most one Secret, as one backend needs no more."""
+    """The delivery of each variable and file under KServe `release`, with one Secret at most."""
     ways = (store.delivered(environment, files) for store in STORES.values() if store.available_in(release))
     return next(filter(None, ways), Delivery(environment, files))

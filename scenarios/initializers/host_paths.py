@@ -1,4 +1,4 @@
-"""Running without a sandbox: the paths of a call put where they lie on this machine, and back in what is printed."""
+"""Calls without a sandbox: translate paths inside to host paths, and back in the program's output."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from scenarios.reasons import NotOffered
 
 @dataclass(frozen=True)
 class HostPaths:
-    """Where the paths of a call lie.
+    """The host paths of a call.
 
-    root    the room's folder.
-    own     path inside -> path of this machine, for what the initializer may write.
-    mounts  the same, for what it is shown.
+    root    the folder of the root file system.
+    own     path inside -> host path, for what the initializer may write.
+    mounts  path inside -> host path, for read-only mounts.
     """
 
     root: str
@@ -36,16 +36,16 @@ class HostPaths:
 
     @cached_property
     def aliases(self) -> dict[str, str]:
-        """Path of this machine -> path inside."""
+        """Host path -> path inside."""
         return {self.root: "/", **{here: path for path, here in (self.own | self.mounts).items()}}
 
     def rewrite(self, text: str) -> str:
-        """`text` with every path that begins at one of the places put where it lies on this machine."""
+        """`text` with every known path inside replaced by its host path."""
         places = self.own | self.mounts
         return re.sub(rf"(?<![\w.-])({_any(places)})(?![\w.-])", lambda found: places[found[1]], text)
 
     def argument(self, text: str) -> str:
-        """An argument rewritten. A path that leads nowhere, inside and here, stays: messages depend on its name."""
+        """Translate an argument. Keeps a path that exists on neither side, because messages depend on its name."""
         path = text.removeprefix("file://")
         for mount in sorted(self.mounts, key=len, reverse=True):
             if path.startswith(f"{mount}/") and not os.path.lexists(f"{self.mounts[mount]}{path[len(mount) :]}"):
@@ -53,7 +53,7 @@ class HostPaths:
         return self.rewrite(text)
 
     def variable(self, text: str) -> str:
-        """The value of a variable rewritten; a folder that only leads to mounts is made here, with links to them."""
+        """Translate a variable's value. Creates a folder that only contains mounts, with links to them."""
         below = {target: source for target, source in self.mounts.items() if target.startswith(f"{text}/")}
         if text.count("/") < 2 or not below:
             return self.rewrite(text)
@@ -65,15 +65,15 @@ class HostPaths:
         return f"{self.root}{text}"
 
     def restore(self, text: str) -> str:
-        """`text` that a program has printed, with the paths that it would have printed inside."""
+        """Program output with host paths replaced by paths inside."""
         found = re.compile(rf"({_any(self.aliases)})(/|(?![\w-]))")
         return found.sub(lambda match: f"{self.aliases[match[1]].rstrip('/')}{match[2]}" or "/", text)
 
     def refuse_unfaithful(self, call: Call) -> None:
-        """Raises NotOffered for a call that would be another one here."""
+        """Raise NotOffered for a call whose paths would mean something else on the host."""
         if HDFS_SECRET in self.mounts and HDFS_SECRET not in call.environment.values():
             raise NotOffered(NEEDS_SANDBOX)
-        # On this machine, dots and links that leave a place lead elsewhere than inside.
+        # On the host, `..` and links that leave a folder lead elsewhere than inside.
         if any(".." in text.split("/") and self.rewrite(text) != text for text in call.argv):
             raise NotOffered(NEEDS_SANDBOX)
         if any(_leads_out(source) for source in self.mounts.values()):
@@ -85,7 +85,7 @@ def _any(paths: Mapping[str, str]) -> str:
 
 
 def _leads_out(folder: str) -> bool:
-    """Whether a link below a folder does not stay there."""
+    """Whether a link below a folder points outside it."""
     for above, folders, files in os.walk(folder):
         for path in (posixpath.join(above, name) for name in (*folders, *files)):
             if os.path.islink(path):  # noqa: PTH114

@@ -1,4 +1,4 @@
-"""A container image with the contract: `image:REF`, run by podman or docker."""
+"""An initializer that is a container image with the contract: `image:REF`. Podman or docker runs it."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from scenarios.initializers.sandbox import observe, outcome
 from scenarios.reasons import NotOffered
 
 PULL_WITHIN_S = 600
-#: The status of podman-run(1) and `docker run` where the engine itself failed.
+#: The exit status of podman-run(1) and `docker run` for a failure of the engine itself.
 _ENGINE_FAILED = 125
-#: What the engines write into a container's file system themselves.
+#: Paths that the engines themselves write in a container.
 _ENGINES_OWN = ("/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/.dockerenv")
 _ENGINES_OWN_RUN = ("/run/.containerenv", "/run/secrets")
 
 
 class EngineFailed(Exception):
-    """podman or docker could not run a container; nothing is known of the image."""
+    """Podman or docker could not run a container. This says nothing about the image."""
 
 
 class ImageInitializer(Initializer):
-    """`image:REF`; the image is fetched only if the engine does not have it.
+    """`image:REF`. The engine pulls the image only if it does not have it.
 
-    user  `UID` or `UID:GID` that it runs as, as `runAsUser` of a pod; "" for the image's own.
+    user  the `UID` or `UID:GID` to run as, like `runAsUser` of a pod; "" for the image's own user.
     """
 
     route = "container"
@@ -62,7 +62,7 @@ class ImageInitializer(Initializer):
         self._user = user
 
     def prepare(self) -> None:
-        """Find an engine, have the image, call it once without arguments."""
+        """Find an engine, pull the image if it is missing, and call it once without arguments."""
         try:
             self._engine = find_engine()
         except NoEngine as reason:
@@ -83,7 +83,7 @@ class ImageInitializer(Initializer):
                 raise NoInitializer(f"{self.spec} cannot start: {failure}") from failure
 
     def run(self, call: Call) -> CallResult:
-        """Run it once in a container of its own, which is removed."""
+        """Run it once in a new container, which is removed afterwards."""
         assert self._engine, "prepared"  # noqa: S101
         room = prepare_rootfs(call, (), isolated=False)
         name = f"kserve-conformance-{uuid.uuid4().hex}"
@@ -116,22 +116,22 @@ class ImageInitializer(Initializer):
             options += ["--read-only", "--tmpfs=/tmp:mode=1777", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
             options += ["--read-only-tmpfs=false"] if engine.name == "podman" else []
         if engine.name == "podman":
-            # Else it passes this machine's proxies on and adds the user to the image's /etc/passwd, as no cluster does.
+            # Without these, podman passes on the host's proxies and adds the user to /etc/passwd. No cluster does.
             options += ["--http-proxy=false", "--passwd=false"]
         for folder in dict.fromkeys(["/mnt", *(path for path in destinations(call) if not path.startswith("/mnt/"))]):
             Path(f"{room.root}{folder}").mkdir(parents=True, exist_ok=True)
             options.append(f"--volume={room.root}{folder}:{folder}")
         if call.conditions.space is not None:
-            Path(f"{room.root}{DEST}").chmod(0o777)  # runc gives the small disk the mode of what it covers
+            Path(f"{room.root}{DEST}").chmod(0o777)  # runc gives the small disk the mode of the folder it covers
             options.append(f"--tmpfs={DEST}:size={call.conditions.space},mode=0777")
         options += [f"--volume={source.resolve()}:{target}:ro" for target, source in call.mounts.items()]
         return options + [f"--env={name}={value}" for name, value in call.environment.items()]
 
 
 class _Container:
-    """A container in the foreground; see `Running`.
+    """A container in the foreground. See `RunningProgram`.
 
-    small  whether its destination is a file system of its own, which goes with the container.
+    small  whether its destination is a separate file system, which disappears with the container.
     """
 
     def __init__(self, engine: Engine, name: str, arguments: Sequence[str], room: Rootfs, *, small: bool) -> None:
@@ -164,7 +164,7 @@ class _Container:
         self._signal("KILL")
 
     def halt(self) -> None:
-        """The kernel has ended the rest with the first process."""
+        """Nothing to stop: the kernel has ended all other processes with the first one."""
         if self._small and self.popen.wait() != _ENGINE_FAILED:
             if self._destination is None:
                 raise NotOffered("its small disk was not seen: it ended at once, or its engine runs on another machine")
@@ -175,14 +175,14 @@ class _Container:
         return Finish(128 - code if 128 < code < 160 else code)
 
     def seen(self) -> int:
-        if self._program is None:  # asking the engine takes longer than looking, so it is asked until it knows
+        if self._program is None:  # a call of the engine is slow, so stop once the ID is known
             said = self._engine.run("inspect", "--format", "{{.State.Pid}}", self._name).stdout.strip()
             pid = int(said) if said.isdecimal() else 0
             if pid:
                 self._program = pid if _sees(pid, self._room) else 0
             if self._program and self._small:
                 with suppress(OSError):  # it has just ended
-                    # Open, it outlives the container.
+                    # An open descriptor keeps the destination after the container's end.
                     self._destination = os.open(f"/proc/{pid}/root{DEST}", os.O_RDONLY | os.O_DIRECTORY)
         return self._program or 0
 
@@ -191,7 +191,7 @@ class _Container:
 
 
 def _sees(pid: int, room: Rootfs) -> bool:
-    """Whether a process has the room's folder where a container has it mounted."""
+    """Whether a process has the call's root file system mounted as a container has it."""
     try:
         return Path(f"/proc/{pid}/root/mnt").samefile(room.root / "mnt")
     except OSError:
@@ -199,10 +199,10 @@ def _sees(pid: int, room: Rootfs) -> bool:
 
 
 def _as_user(engine: Engine, user: str) -> list[str]:
-    """Options that have a container run as `user`, so that its files can be read and removed here.
+    """Options that run a container as `user` and keep its files readable and removable here.
 
-    Where this process is no root, they have to belong to its own user: podman makes him `user` in the container, if
-    that is a number; otherwise the container runs as him.
+    If this process is not root, the files must belong to its own user. If `user` is a number, podman maps this
+    process's user to it in the container. Otherwise the container runs as this process's user.
     """
     if os.getuid() == 0:
         return [f"--user={user}"]
@@ -213,22 +213,22 @@ def _as_user(engine: Engine, user: str) -> list[str]:
 
 
 def _open(root: Path) -> None:
-    """Let any user write there, as to a volume of a pod (emptyDir)."""
+    """Let any user write to everything in `root`, as to a pod's volume (emptyDir)."""
     for path in (root, *root.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o777 if path.is_dir() else 0o666)
 
 
 def _digest(described: Mapping[str, Any]) -> str:
-    """The digest that the image is pinned by, of its manifest; the image's id where it comes from no registry."""
+    """The manifest digest that pins the image; the image's ID if it comes from no registry."""
     pinned = [reference.partition("@")[2] for reference in described.get("RepoDigests") or []]
     return next(iter(pinned), None) or described.get("Digest") or f"sha256:{described['Id'].removeprefix('sha256:')}"
 
 
 def _strays(changed: str, call: Call, working_directory: str) -> list[str]:
-    """What `diff` lists beyond the engine's own files, /tmp, mounts and the folders that lead to them.
+    """The paths in the output of `diff`, without those of the engine, /tmp, mounts and the folders above them.
 
-    An engine makes the working directory that an image names and does not have.
+    An engine creates the image's working directory if the image lacks it.
     """
     made = f"A {working_directory}"
     written = [line[2:] for line in changed.splitlines() if line[:2] in {"A ", "C "} and line != made]

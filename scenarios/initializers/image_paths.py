@@ -1,6 +1,6 @@
-"""The paths of a release's image, in place of those of this machine, in what its initializer prints.
+"""Replace host paths in the output of a release's initializer by the paths in its image.
 
-Rules judge the last bytes of the output. A traceback there would be longer or shorter with the folder of the cache.
+Rules judge the last bytes of the output. With host paths, the length of a traceback would depend on the cache folder.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from clusters.images.python_program import ENVIRONMENT
 from clusters.toolchain.venv import version_of
 from scenarios.initializers.rootfs import requisites
 
-#: These two as in python/storage-initializer.Dockerfile of each release.
+#: These two are from python/storage-initializer.Dockerfile of each release.
 ENTRYPOINT = "/storage-initializer/scripts/initializer-entrypoint"
-#: `poetry install` imports the package from its source folder. Releases from 0.16 on use `uv pip install .`: a copy.
+#: `poetry install` imports the package from its source folder. Since 0.16, `uv pip install .` copies it.
 _IN_PLACE = {"kserve": "/kserve/kserve"}
-#: Where the base image `python:VERSION-slim-*` has its Python.
+#: The prefix of Python in the base image `python:VERSION-slim-*`.
 _PREFIX = "/usr/local"
 
 
 def image_paths(environment: Path, entrypoint: Path, package: str) -> dict[str, str]:
-    """Path of this machine -> path in the image of KServe, for an installed release.
+    """Host path -> path in KServe's image, for an installed release.
 
-    package  the name by which the release's own code is imported.
+    package  the import name of the release's own code.
     """
     library = f"lib/python{version_of(environment)}"
     prefixes = [path for path in requisites(environment / "bin" / "python") if path != environment]
@@ -36,8 +36,8 @@ def image_paths(environment: Path, entrypoint: Path, package: str) -> dict[str, 
 
 
 def as_in_image(text: str, places: Mapping[str, str]) -> str:
-    """`text` with every path of `places` replaced, also as the beginning of a longer one."""
-    if not places:  # the empty pattern is found everywhere
+    """`text` with every path of `places` replaced, also where it begins a longer path."""
+    if not places:  # an empty pattern would match everywhere
         return text
     known = "|".join(re.escape(path) for path in sorted(places, key=len, reverse=True))
     return re.sub(rf"(?<![\w.-])({known})(?![\w.-])", lambda found: places[found[1]], text)

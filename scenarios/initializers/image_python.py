@@ -1,4 +1,4 @@
-"""The Python below a release of KServe: the one of its image where it can be had, and what an older one cannot do."""
+"""The Python for a release of KServe: that of its image if available, and the shortfalls of an older one."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from clusters.toolchain.python import interpreter
 log = logging.getLogger("conformance.setup")
 
 PYTHON = "3.11"
-#: The image's Python was 3.9 before this release.
+#: Images of earlier releases have Python 3.9.
 _SINCE_PYTHON = Version("0.14")
-#: Minor release -> its first patch release whose tarfile has filters (PEP 706, June 2023). KServe unpacks archives with
-#: `filter="data"` since 0.16. Every image was built later than that month, so its own Python has them.
+#: Minor release -> the first patch release whose tarfile has filters (PEP 706, June 2023). KServe unpacks archives with
+#: `filter="data"` since 0.16. All images are newer than that month, so their Python has the filters.
 OLDEST = {"3.9": "3.9.17", "3.11": "3.11.4"}
 _NO_FILTERS = re.compile(r"TarFile\.extract(all)?\(\) got an unexpected keyword argument 'filter'")
 
 
 @dataclass(frozen=True)
 class Shortfall:
-    """What the image's Python can do and the one below the initializer cannot.
+    """A feature that the image's Python has and the initializer's Python lacks.
 
-    failure  what a call prints that ended for it.
+    failure  the output of a call that failed because of it.
     reason   a sentence with the remedy.
     """
 
@@ -36,14 +36,14 @@ class Shortfall:
 
 
 def image_python(version: str) -> str:
-    """The minor release of Python in the image of a release of KServe."""
+    """The minor release of Python in the image of a KServe release."""
     return "3.9" if Version(version) < _SINCE_PYTHON else PYTHON
 
 
 def chosen_python(version: str) -> Path | str:
-    """What a release of KServe shall run on, as `virtual_environment` takes it.
+    """The Python for a KServe release, as `virtual_environment` takes it.
 
-    That of its image; else that of newer images, on which every release can be installed; else whatever there is.
+    First choice: that of its image. Second: that of newer images, which supports every release. Else any available one.
     """
     for minor in dict.fromkeys((image_python(version), PYTHON)):
         try:
@@ -54,7 +54,7 @@ def chosen_python(version: str) -> Path | str:
 
 
 def shortfall(python: str) -> Shortfall | None:
-    """What a release of Python such as `3.11.2` lacks; None where it lacks nothing."""
+    """The shortfall of a Python release such as `3.11.2`; None if it has none."""
     minor = python.rpartition(".")[0]
     oldest = OLDEST.get(minor)
     if oldest is None or Version(python) >= Version(oldest):

@@ -1,8 +1,8 @@
-"""An initializer in its place: injected by KServe's webhook into the pod of an InferenceService, run by the kubelet.
+"""The pod route: KServe's webhook injects the initializer into an InferenceService's pod, and the kubelet runs it.
 
-The same `Call` that a process gets becomes an InferenceService with what a user would write beside it: a Secret in a
-ServiceAccount, and a ClusterStorageContainer that matches the call's URI alone. In the model server's place the
-inspector tells what lies at the destinations.
+A `Call` becomes an InferenceService with the objects that a user would create: a Secret in a ServiceAccount, and a
+ClusterStorageContainer that matches only the call's URI. The inspector runs in place of the model server and reports
+the files at the destinations.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from scenarios.stores import STORES
 from scenarios.stores.delivery import Delivery
 
 RUNTIME = "conformance-inspector"
-#: Scheduling, the sandbox, two containers: what a pod takes beside its initializer, on a busy node.
+#: Seconds that a pod needs on a busy node beside its initializer: scheduling, the sandbox, two containers.
 POD_WITHIN_S = 90.0
-#: How much longer an initializer may take in a pod: it shares the node with the cluster itself and with other pods.
+#: The factor for the initializer's time limit in a pod, because it shares the node with the cluster and other pods.
 SHARE = 2
-#: `storageUris` is there since this release (#4702), and only it has other destinations than /mnt/models.
+#: The release that added `storageUris` (#4702). Only this field allows destinations other than /mnt/models.
 _SEVERAL = Version("0.16")
-#: `storageContainerName` is there since this release. Before, of several that match a URI any may be taken.
+#: The release that added `storageContainerName`. Before it, KServe may choose any that matches the URI.
 _BY_NAME = Version("0.20")
 _PLACELESS = tuple(store.placeless for store in STORES.values() if store.placeless)
 _numbers = itertools.count(1)
@@ -50,14 +50,14 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class PodSettings:
-    """Where initializers are injected.
+    """The cluster in which initializers are injected.
 
-    release    of KServe on `cluster`.
+    release    the KServe release on `cluster`.
     inspector  the inspector's image.
-    greeter    the image of a custom initializer, for a scheme of its own.
-    modelcar   the image with a model in it; "" where it cannot be made.
-    run_id     the value of RUN_LABEL on everything that is made here.
-    lock       held shared until the webhook has seen a pod; who changes KServe's settings holds it alone.
+    greeter    the image of a custom initializer, for its own scheme.
+    modelcar   the image with a model in it; "" if it could not be built.
+    run_id     the value of RUN_LABEL on all objects that are created here.
+    lock       held shared until the webhook has processed a pod. A test that changes KServe's settings holds it alone.
     """
 
     cluster: Cluster
@@ -75,7 +75,7 @@ class PodSettings:
 
 
 class Injected(Initializer):
-    """The image `image` of the initializer `subject`, as KServe has it run."""
+    """The image `image` of the initializer `subject`, run by KServe."""
 
     route = "pod"
     isolation = "cluster"
@@ -87,11 +87,11 @@ class Injected(Initializer):
         self._left: list[Object] = []
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what belongs to this process alone."""
+        """Omit the state that belongs to this process."""
         return {name: value for name, value in self.__dict__.items() if name not in {"_pods", "_namespace"}}
 
     def prepare(self) -> None:
-        """Nothing: the images are loaded with the cluster."""
+        """Do nothing: the cluster loads the images."""
 
     def unsupported(self, call: Call) -> str:
         conditions, release = call.conditions, self.place.release
@@ -108,9 +108,9 @@ class Injected(Initializer):
         return ""
 
     def run(self, call: Call) -> CallResult:
-        """One InferenceService, from its creation to what lies in its pod.
+        """Run one InferenceService, from its creation to the inspection of its pod.
 
-        Raises NeverReady when its pod cannot run.
+        Raises NeverReady if its pod cannot run.
         """
         name = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-{next(_numbers)}"
         objects = list(self._objects(name, call))
@@ -128,13 +128,13 @@ class Injected(Initializer):
             self._left += objects
 
     def clean_up(self, *, keep: bool) -> None:
-        """A case is over: have its objects removed, in the background."""
+        """Request the deletion of a finished case's objects in the background."""
         for one in reversed([] if keep else self._left):
             kubernetes.client_delete(self._client, one)
         self._left = []
 
     def _objects(self, name: str, call: Call) -> Iterator[Object]:
-        """What a user makes for this call, in the order of making."""
+        """The objects that a user creates for this call, in order."""
         ways = delivery(call.environment, call.mounts, self.place.release)
         if ways.secret:
             yield self._here(kubernetes.secret(name, ways.secret, ways.annotations))
@@ -146,12 +146,12 @@ class Injected(Initializer):
         yield self._here(self._service(name, call, ways, chosen))
 
     def _here(self, manifest: Object) -> Object:
-        """The object in this process's namespace, marked as the run's."""
+        """The object in this process's namespace, with the run's label."""
         place = {"namespace": self._namespace, "labels": {RUN_LABEL: self.place.run_id}}
         return {**manifest, "metadata": {**manifest["metadata"], **place}}
 
     def _storage_container(self, name: str, call: Call, ways: Delivery) -> Object:
-        """Matches this call's first URI and no other (field report S5.11)."""
+        """A ClusterStorageContainer that matches only this call's first URI (field report S5.11)."""
         container = {
             "image": self.image,
             "imagePullPolicy": "IfNotPresent",
@@ -216,7 +216,7 @@ class Injected(Initializer):
 
     @cached_property
     def _namespace(self) -> str:
-        """This process's own namespace, with the inspector as a runtime; made at the first call."""
+        """This process's namespace, with the inspector as a runtime. The first call creates it."""
         labels = {RUN_LABEL: self.place.run_id}
         name = f"conformance-{self.place.run_id}-pods-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
         open_namespace(self.place.cluster, name, labels)
@@ -227,7 +227,7 @@ class Injected(Initializer):
 
     @property
     def _by_name(self) -> bool:
-        """Whether a service can say which storage container it wants."""
+        """Whether a service can select its storage container by name."""
         return Version(self.place.release) >= _BY_NAME
 
     @cached_property
@@ -236,12 +236,12 @@ class Injected(Initializer):
 
 
 def _plain(call: Call) -> bool:
-    """Whether `storageUri` can say it; else `storageUris` has to."""
+    """Whether `storageUri` can express the call. If not, it needs `storageUris`."""
     return len(call.pairs) == 1 and call.pairs[0][1].rstrip("/") == DEST
 
 
 def _exit_code(end: Termination | None) -> int:
-    """As a process has it: negative for a signal."""
+    """The exit code as of a process: negative for a signal."""
     if end is None:
         return -1
     return 128 - end.exit_code if 128 < end.exit_code < 160 else end.exit_code

@@ -1,4 +1,4 @@
-"""Which of the tools that make sandboxes works on this machine, found by using it."""
+"""Find out which sandbox tool works on this machine by running it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from scenarios.initializers.process import Limits, supervise
 from scenarios.initializers.rootfs import prepare_rootfs
 from scenarios.initializers.start import TOOLS, SandboxBroken, start
 
-#: Seconds that a tool may take to show that it works.
+#: Seconds within which a tool must prove that it works.
 PROBE_S = 15.0
 SETTINGS = Path("/proc/sys")
-#: Settings of the kernel that deny user namespaces to ordinary users: name, the value that denies, the one that allows.
+#: Kernel settings that deny user namespaces to ordinary users: name, the denying value, the allowing value.
 _SWITCHES = (
     ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
     ("kernel.unprivileged_userns_clone", "0", "1"),
@@ -24,9 +24,9 @@ _SWITCHES = (
 
 
 def choose(wanted: Wanted) -> Isolation:
-    """What isolates calls: the best tool that works here, or "none".
+    """The isolation of calls: the best tool that works here, or "none".
 
-    Raises NoInitializer, in one line with the remedy, where a sandbox is wanted and no tool works.
+    Raises NoInitializer, in one line with the remedy, if a sandbox is required and no tool works.
     """
     if wanted == "none":
         return "none"
@@ -46,7 +46,7 @@ def choose(wanted: Wanted) -> Isolation:
 def flaw(name: Isolation) -> str:
     """Why a tool cannot isolate calls here, in one line; "" if it can.
 
-    It makes a call with everything that a call may ask for, and looks for what the program writes.
+    It runs a probe call with all the features that a call may use, and checks the files that the program writes.
     """
     if missing := TOOLS[name].missing():
         return missing

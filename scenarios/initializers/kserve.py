@@ -1,4 +1,4 @@
-"""KServe's own storage initializer: the published package of a release, run by that release's entrypoint."""
+"""KServe's own storage initializer: the published package of a release, started by the release's entrypoint."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class KServe(Initializer):
 
     @cached_property
     def isolation(self) -> Isolation:
-        """As wanted, as far as this machine allows; found once a run. Raises NoInitializer."""
+        """The best isolation that `wanted` and this machine allow. Determined once per run. Raises NoInitializer."""
         return isolation.choose(self._wanted)
 
     def prepare(self) -> None:
-        """Install the package and fetch the entrypoint, once a machine; then load a local model."""
+        """Install the package and download the entrypoint, once per machine. Then load a local model."""
         source = self._release.entrypoint or self.version
         notes = []
         try:
@@ -86,11 +86,11 @@ class KServe(Initializer):
         return sandbox.unsupported(call, self.isolation)
 
     def run(self, call: Call) -> CallResult:
-        """Run the entrypoint once; what it prints has the paths of KServe's image.
+        """Run the entrypoint once. Its output shows the paths of KServe's image.
 
-        Raises NotOffered for a call that ended because its Python is too old.
+        Raises NotOffered for a call that failed because its Python is too old.
         """
-        if self.isolation == "none" and HDFS_SECRET in call.mounts:  # nothing can be mounted there
+        if self.isolation == "none" and HDFS_SECRET in call.mounts:  # without a sandbox nothing can be mounted there
             call = replace(call, environment={"HDFS_SECRET_DIR": HDFS_SECRET, **call.environment})
         outcome = sandbox.run(self._program, self._needs, call, self.isolation)
         if self._shortfall and self._shortfall.failure.search(f"{outcome.stdout}\n{outcome.stderr}"):
@@ -115,7 +115,7 @@ class KServe(Initializer):
 
 
 def _digest(environment: Path, package: str, entrypoint: Path) -> str:
-    """sha256 over the package's own modules, by path, and the entrypoint."""
+    """SHA-256 of the package's own modules, in path order, and the entrypoint."""
     digest = hashlib.sha256(entrypoint.read_bytes())
     (folder,) = environment.glob(f"lib/python3*/site-packages/{package}")
     for module in sorted(folder.rglob("*.py")):

@@ -1,8 +1,9 @@
-"""Starts one program behind a gate, in namespaces of its own where that is asked for.
+"""Start one program behind a start barrier, optionally in its own namespaces.
 
-It runs as `python -I -S launcher.py PLAN`, where PLAN is a descriptor with a marshalled `Launch`. It imports only what
-starts within milliseconds, because each call of an initializer starts one, and nothing of this project, which is not
-on its path. The reader's map: `main` -> `_enter` (the namespaces) -> `_furnish` (the mounts) -> `_begin` (the gate).
+Usage: `python -I -S launcher.py PLAN`, where PLAN is a descriptor with a marshalled `Launch`. Each call of an
+initializer starts one launcher, so it imports only modules that load within milliseconds. It imports nothing of this
+project, which is not on its path. Reading order: `main` -> `_enter` (the namespaces) -> `_furnish` (the mounts) ->
+`_begin` (the start barrier).
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
     from typing import NoReturn, TypedDict
 
     class Namespaces(TypedDict):
-        """The namespaces of a call; see `sandbox.Plan`.
+        """The namespaces of a call. See `plan.Plan`.
 
         root     the folder that becomes `/`.
-        binds    path inside -> path of this machine, read-only; a folder comes before what lies in it.
-        scratch  the same, writable.
-        holes    the paths inside that can be written, where the root is read-only; None where it is not.
-        small    path inside and bytes of a file system of its own; None for none.
-        user     uid and gid inside.
-        info     a descriptor that gets the first process's id as `{"child-pid": N}`.
+        binds    path inside -> host path, read-only. A folder precedes the paths in it.
+        scratch  path inside -> host path, writable.
+        holes    the writable paths inside if the root is read-only; None if it is writable.
+        small    (path inside, bytes) of a file system of limited size; None for none.
+        user     UID and GID inside.
+        info     the descriptor for the first process's ID, written as `{"child-pid": N}`.
         """
 
         root: str
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
         info: int
 
     class Launch(TypedDict):
-        """A program with its arguments, its whole environment, the process that must be alive, and namespaces."""
+        """The program with its arguments, its whole environment, its parent process, and its namespaces."""
 
         argv: list[bytes]
         environment: dict[bytes, bytes]
@@ -75,7 +76,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> NoReturn:
-    """Start what the plan says. Does not return."""
+    """Start the program of the plan. Does not return."""
     with open(int(sys.argv[1]), "rb") as stream:
         launch: Launch = marshal.load(stream)  # noqa: S302 - written by the same interpreter
     try:
@@ -92,9 +93,9 @@ def main() -> NoReturn:
 
 
 def _begin(launch: Launch) -> NoReturn:
-    """Wait for a line on stdin, so that limits and process ids are in place, and become the program.
+    """Wait for a line on stdin, so that limits and process IDs are in place. Then become the program.
 
-    The line never comes from a run that was killed.
+    A killed run never sends the line.
     """
     if not os.read(0, 1):
         os._exit(1)
@@ -110,17 +111,17 @@ def _begin(launch: Launch) -> NoReturn:
 
 
 def _renounce() -> None:
-    """Give up the privileges of root, as in a pod."""
+    """Drop the privileges of root, as in a pod."""
     for capability in range(64):
         _LIBC.prctl(_DROP_FROM_BOUNDING_SET, capability, 0, 0, 0)  # fails for whoever has none
     _call("capset", (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)())
 
 
 def _enter(launch: Launch, names: Namespaces) -> NoReturn:
-    """Make the namespaces, be their first process, and fork the program.
+    """Create the namespaces, become their first process, and fork the program.
 
-    Three processes: the one outside waits; the first one inside has the privileges of the namespace and does nothing
-    with them but the mounts; the program is in a user namespace below that one, and has none.
+    Three processes result. The one outside waits. The first one inside has the privileges of the namespace and uses
+    them only for the mounts. The program runs in a nested user namespace without privileges.
     """
     outside = os.getuid(), os.getgid()
     _call("unshare", _NEW_USER | _NEW_MOUNTS | _NEW_PIDS | _NEW_IPC | _NEW_UTS | names["offline"] * _NEW_NET)
@@ -151,7 +152,7 @@ def _enter(launch: Launch, names: Namespaces) -> NoReturn:
 
 
 def _become(inside: tuple[int, int], outside: tuple[int, int]) -> None:
-    """Let the user and group `outside` be `inside` in a user namespace that is new."""
+    """Map the user and group `outside` to `inside` in a new user namespace."""
     for name, line in (
         ("uid_map", f"{inside[0]} {outside[0]} 1"),
         ("setgroups", "deny"),  # or an unprivileged user may not map a group
@@ -163,7 +164,7 @@ def _become(inside: tuple[int, int], outside: tuple[int, int]) -> None:
 
 
 def _furnish(names: Namespaces) -> None:
-    """Mount what is shown, and make the folder the root; nothing of this machine's other mounts is left."""
+    """Make the mounts and make the folder the root. None of the host's other mounts remain."""
     root = names["root"]
     _mount("none", "/", flags=_REC | _SLAVE)  # what is mounted here is not seen outside
     _bind(root, root)
@@ -196,7 +197,7 @@ def _furnish(names: Namespaces) -> None:
 
 
 def _devices(folder: str) -> None:
-    """What every container has in /dev."""
+    """Create the devices that every container has in /dev."""
     _mount("tmpfs", folder, "tmpfs", _NOSUID | _NOEXEC, "mode=755")
     for name in _DEVICES:
         _make(f"{folder}/{name}", folder=False)
@@ -209,7 +210,7 @@ def _devices(folder: str) -> None:
 
 
 def _make(path: str, *, folder: bool) -> None:
-    """A place to mount something on; what is shown read-only has some already."""
+    """Create a mount point. A read-only mount may already contain it."""
     os.makedirs(path if folder else os.path.dirname(path), exist_ok=True)
     if not os.path.exists(path):
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
@@ -221,7 +222,7 @@ def _bind(source: str, target: str, attributes: int = 0) -> None:
 
 
 def _restrict(path: str, attributes: int, *, recursive: bool) -> None:
-    """Add attributes to a mount and, `recursive`, to those below it; Linux has this since 5.12."""
+    """Add attributes to a mount and, if `recursive`, to the mounts below it. Needs Linux 5.12."""
     given = (ctypes.c_uint64 * 4)(attributes, 0, 0, 0)
     flags = _AT_RECURSIVE if recursive else 0
     done = _LIBC.syscall(_MOUNT_SETATTR, -100, os.fsencode(path), flags, given, ctypes.c_size_t(ctypes.sizeof(given)))
@@ -234,7 +235,7 @@ def _mount(source: str, target: str, kind: str | None = None, flags: int = 0, se
 
 
 def _loop_back() -> None:
-    """Bring up the network of this machine with itself, the only one there is."""
+    """Bring up the loopback interface, the only one in the namespace."""
     asked = ctypes.create_string_buffer(b"lo".ljust(16, b"\0") + _IFF_UP.to_bytes(2, sys.byteorder), 40)
     any_socket = _LIBC.socket(2, 2, 0)  # AF_INET, SOCK_DGRAM
     _check("ioctl", _LIBC.ioctl(any_socket, _SIOCSIFFLAGS, asked))

@@ -1,4 +1,4 @@
-"""The plan of a call: the program, and everything that it is shown and denied, for whatever starts it."""
+"""The plan of a call: the program, its mounts and its restrictions, independent of the sandbox tool."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from scenarios.initializers.base import ANYBODY, DEST, Call
 from scenarios.initializers.rootfs import SCRATCH, SHARED_MEMORY, Rootfs, destinations
 
-#: User and group of KServe's image.
+#: The user and group ID of KServe's image.
 _USER = (1000, 1000)
 
 
@@ -18,16 +18,16 @@ class Plan:
     """One call of a program.
 
     argv         the program's absolute path, and its arguments.
-    environment  all of it.
-    room         the folder that becomes `/` in a sandbox, and what is shown in it.
+    environment  the complete environment.
+    room         the root file system of the call.
 
-    The rest needs a sandbox:
+    The other fields need a sandbox:
 
-    scratch   path inside -> folder of this machine that is mounted there, writable.
-    writable  paths inside that can be written where the rest of the room cannot; None where all of it can.
-    small     path inside and bytes of a file system of its own; None for none.
-    offline   whether there is no network.
-    user      the uid and gid that the program has inside; it has no privileges either way.
+    scratch   path inside -> host folder mounted there, writable.
+    writable  the only writable paths inside; None if the whole root file system is writable.
+    small     (path inside, bytes) of a file system of limited size; None for none.
+    offline   whether the program has no network.
+    user      the program's UID and GID inside. It has no privileges in any case.
     """
 
     argv: Sequence[str]
@@ -57,7 +57,7 @@ def sandboxed(argv: Sequence[str], environment: Mapping[str, str], room: Rootfs,
 
 
 def _writable(room: Rootfs, call: Call) -> list[str]:
-    """What a confined call may write: made, so that it can be mounted on itself."""
+    """The writable paths of a confined call. Creates them, so that each can be mounted on itself."""
     paths = [path for path in ("/tmp", *destinations(call)) if path not in room.binds]  # noqa: S108
     for path in paths:
         Path(f"{room.root}{path}").mkdir(parents=True, exist_ok=True)

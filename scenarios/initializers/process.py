@@ -1,4 +1,4 @@
-"""A running program: its output drained, its limits kept, its end measured."""
+"""Supervise a running program: read its output, enforce its limits and measure its end."""
 
 from __future__ import annotations
 
@@ -16,53 +16,53 @@ from scenarios.initializers.base import ORDINARY, Call, Conditions, Kill, Victim
 from scenarios.initializers.sought import Sought
 from scenarios.initializers.watch import Watch
 
-#: Of each stream, the first and the last bytes that are kept.
+#: Bytes to keep from the start and from the end of each stream.
 KEPT_BYTES = 64 << 10
-#: What a call may write.
+#: Bytes that a call may write to disk.
 DISK_BYTES = 512 << 20
-#: Seconds from SIGTERM to SIGKILL when a limit ends a call.
+#: Seconds between SIGTERM and SIGKILL when a call exceeds a limit.
 GRACE_S = 2.0
-#: Seconds that other processes have to follow a program that has ended, before they count as leftover.
+#: Seconds that other processes have to exit after the program, before they count as leftover.
 _FOLLOW_S = 2.0
 _TICK_S = 0.05
-#: The same while the program does nothing, and nothing is waited for.
+#: The tick while the program is idle and no condition needs polling.
 _IDLE_TICK_S = 0.25
 
 T = TypeVar("T")
 
 
 class RunningProgram(Protocol):
-    """A started program. `popen` is the process of this machine that holds its streams and reports its end."""
+    """A started program. `popen` is the local process that holds its streams and reports its exit."""
 
     popen: subprocess.Popen[bytes]
-    #: Readable as soon as the program has ended (a pidfd).
+    #: A pidfd. It becomes readable when the program ends.
     ending: int
 
     def seen(self) -> int:
-        """The process id of the program; 0 before it runs, and where another machine's kernel has it."""
+        """The program's process ID. 0 before it runs, and if it runs on another machine's kernel."""
 
     def terminate(self, *, as_first_process: bool) -> bool:
-        """Send SIGTERM; `as_first_process` only if it is handled, as for a container's first process.
+        """Send SIGTERM. Returns whether the program received it.
 
-        The answer is whether it was delivered.
+        as_first_process  send it only if the program handles it, like the kernel for a container's first process.
         """
 
     def kill(self) -> None:
-        """End all of its processes at once."""
+        """Kill all of its processes at once."""
 
     def halt(self) -> None:
-        """The program has ended: stop its other processes, and bring what lies elsewhere to the call's folder."""
+        """After the program's end: stop its other processes and copy files kept elsewhere into the call's folder."""
 
     def finish(self, patience_s: float) -> Finish:
-        """After `halt`: how it ended. Other processes go on for `patience_s` to follow it; then they are ended."""
+        """After `halt`: report the end. Other processes get `patience_s` seconds to exit, then they are killed."""
 
 
 @dataclass(frozen=True)
 class Finish:
     """The end of a program.
 
-    cpu_s               includes children that it waited for.
-    leftover_processes  names of its processes that ran on.
+    cpu_s               CPU seconds, including children that it waited for.
+    leftover_processes  names of its processes that were still running.
     waited_s            see `CallResult`.
     """
 
@@ -74,7 +74,7 @@ class Finish:
 
 @dataclass(frozen=True)
 class Limits:
-    """When a call is ended. `disk` bytes may be written below `watched`."""
+    """The limits of a call. The program may write `disk` bytes below `watched`."""
 
     timeout_s: float
     watched: Path
@@ -90,7 +90,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class EndedCall(Generic[T]):
-    """A call that is over, with what was observed at its end; see `Outcome` for the other fields."""
+    """A call that has ended, with what `observe` returned. See `CallResult` for the other fields."""
 
     observed: T
     ended: Literal["exit", "timeout", "disk"]
@@ -109,7 +109,7 @@ class EndedCall(Generic[T]):
 
 
 class BoundedOutput:
-    """The first and the last part of a stream of any length, and what of `sought` stands anywhere in it."""
+    """The first and last 64 KiB of a stream, and the texts of `sought` that occur anywhere in it."""
 
     def __init__(self, sought: Sequence[str] = ()) -> None:
         self.sought = Sought(sought)
@@ -118,7 +118,7 @@ class BoundedOutput:
         self._left_out = 0
 
     def record(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Add the next bytes of the stream."""
         self.sought.look(data)
         room = KEPT_BYTES - len(self._head)
         self._head += data[:room]
@@ -129,11 +129,11 @@ class BoundedOutput:
 
     @property
     def truncated(self) -> bool:
-        """Whether bytes were left out."""
+        """Whether bytes were dropped."""
         return self._left_out > 0
 
     def text(self) -> str:
-        """What was kept, with a line where bytes were left out."""
+        """The kept text, with a line in place of dropped bytes."""
         gap = f"\n[... {self._left_out} bytes left out ...]\n" if self.truncated else ""
         return f"{self._head.decode(errors='replace')}{gap}{self._tail.decode(errors='replace')}"
 
@@ -141,10 +141,10 @@ class BoundedOutput:
 def supervise(
     running: RunningProgram, limits: Limits, observe: Callable[[], T], on_wait: Callable[[], None] = lambda: None
 ) -> EndedCall[T]:
-    """Wait for the end of a program that was started just now, and end it where it passes a limit.
+    """Wait until a program that has just started ends. End it if it exceeds a limit.
 
-    observe  called when the program has ended and its other processes are stopped: in a pod they die with it.
-    on_wait  called whenever the program is seen to wait instead of computing.
+    observe  called after the program has ended and its other processes are stopped, because in a pod they die with it.
+    on_wait  called whenever the program is found waiting rather than computing.
     """
     started = time.monotonic()
     tapes = (BoundedOutput(limits.sought), BoundedOutput(limits.sought))
@@ -189,7 +189,7 @@ def supervise(
     watch.look_at_disk()
     observed = observe()
     finish = running.finish(_FOLLOW_S if ended == "exit" else 0.0)
-    if ended != "exit":  # nothing can be said of what would have followed
+    if ended != "exit":  # the limit ended it, so nothing is known about what would have followed
         finish = replace(finish, leftover_processes=())
     if ended == "exit" and watch.peak_disk >= limits.disk:
         ended = "disk"
@@ -212,7 +212,7 @@ def supervise(
 
 
 def _kill(running: RunningProgram, kill: Kill | None) -> Victim | None:
-    """Kill if it is time."""
+    """Send the kill if its condition holds. Returns the victim."""
     if kill is None or not kill.when():
         return None
     if kill.worker and proc.kill_busiest(running.seen()):
@@ -227,14 +227,14 @@ def _open(stream: IO[bytes] | None) -> IO[bytes]:
 
 
 def _drain(stream: int, tape: BoundedOutput) -> bool:
-    """Record what has come; False at the end of the stream."""
+    """Read what is available. Returns False at the end of the stream."""
     data = os.read(stream, 1 << 20)
     tape.record(data)
     return bool(data)
 
 
 def _drain_what_came(selector: selectors.BaseSelector) -> None:
-    """Record what an ended program and its stopped processes left in their pipes."""
+    """Read the remaining output of an ended program and its stopped processes."""
     while selector.get_map() and (ready := selector.select(0)):
         for key, _ in ready:
             if not _drain(key.fd, key.data):

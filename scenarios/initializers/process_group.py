@@ -1,7 +1,7 @@
-"""A process group that ends with this process, whatever ends it.
+"""A process group that ends with this process, whatever the cause.
 
-bubblewrap's own `--die-with-parent` leaves a gap: it is asked for late, and its first process in the sandbox waits for
-ever when the one outside is killed before it has let the other go on.
+bubblewrap's `--die-with-parent` leaves a gap, because it takes effect late. If the outer process is killed before it
+releases the first process in the sandbox, that one waits forever.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _starting = Lock()
 
 
 def group() -> int:
-    """The group to start processes in. One that starts when the group has ended already fails to join it."""
+    """The group for new processes. If the group has already ended, a new process fails to join it."""
     with _starting:
         return _keeper().pid
 
 
 @cache
 def _keeper() -> subprocess.Popen[bytes]:
-    """Ends the group, itself included, when its stdin does: nobody else holds the pipe."""
+    """Ends the group, including itself, when its stdin closes. No other process holds the pipe."""
     keeper = subprocess.Popen(["/bin/sh", "-c", "read -r _; kill -KILL 0"], stdin=subprocess.PIPE, process_group=0)
     atexit.register(keeper.communicate)
     return keeper

@@ -1,4 +1,4 @@
-"""A program of this machine that has been started: its gate, its end, and what it leaves running."""
+"""A local program that was started: its start barrier, its end, and its leftover processes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from scenarios.initializers.rootfs import HOME, Rootfs
 
 @dataclass
 class LocalProgram:
-    """A program of this machine, stopped at its gate.
+    """A local program, stopped at its start barrier.
 
-    program  its process id.
-    init     the first process of its pid namespace; None where it has none of its own.
-    room     what a process without a namespace is known by: the folder is in its environment.
-    small    whether its destination is a file system of its own, which goes with the namespace.
+    program  its process ID.
+    init     the first process of its PID namespace; None without a namespace.
+    room     identifies processes without a namespace: their environment contains this folder.
+    small    whether its destination is a separate file system, which disappears with the namespace.
     """
 
     popen: subprocess.Popen[bytes]
@@ -40,7 +40,7 @@ class LocalProgram:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave nothing behind, also where the suite itself was interrupted."""
+        """Leave no process behind, even after an interrupt of the suite."""
         if self.popen.poll() is None:
             for pid in (self.init or self.program, self.popen.pid):
                 with suppress(ProcessLookupError):
@@ -49,28 +49,28 @@ class LocalProgram:
         self.popen.__exit__(None, None, None)
 
     def release(self) -> None:
-        """Let the program begin."""
+        """Release the start barrier, so that the program begins."""
         assert self.popen.stdin is not None, "started with a gate"  # noqa: S101
         with suppress(BrokenPipeError):
             self.popen.stdin.write(b"\n")
             self.popen.stdin.close()
 
     def terminate(self, *, as_first_process: bool) -> bool:
-        """The kernel drops a signal without handler to the first process of a container; here it is the second."""
+        """Like the kernel, drop a signal without handler. The program is the second process here, not the first."""
         delivered = not as_first_process or proc.handles(self.program, signal.SIGTERM)
         if delivered:
             signal.pidfd_send_signal(self.ending, signal.SIGTERM)
         return delivered
 
     def kill(self) -> None:
-        """End the program; `finish` ends the rest."""
+        """Kill the program. `finish` ends the other processes."""
         signal.pidfd_send_signal(self.ending, signal.SIGKILL)
 
     def seen(self) -> int:
         return self.program
 
     def halt(self) -> None:
-        """Stop all others, again until none is new: one that forks meanwhile is faster than the look at it."""
+        """Stop all other processes. Repeats until no new one appears, because a process may fork during the search."""
         self._halted: set[int] = set()
         while new := set(self._others()) - self._halted:
             self._signal(new, signal.SIGSTOP)
@@ -79,7 +79,7 @@ class LocalProgram:
             shutil.copytree(f"/proc/{self.init}/root{DEST}", f"{self.room.root}{DEST}", True, dirs_exist_ok=True)
 
     def finish(self, patience_s: float) -> Finish:
-        """Read the end off the zombie: its parent was stopped, or is this process, so that nobody has reaped it."""
+        """Read the exit from the zombie. Its parent is stopped, or is this process, so nothing has reaped it."""
         exit_code, cpu_s = proc.end_of(self.program)
         waited_s = proc.waited(self.program)
         self._signal(self._halted, signal.SIGCONT)
@@ -88,7 +88,7 @@ class LocalProgram:
             time.sleep(0.01)
         names = [proc.name(pid) for pid in left]
         if self.init is not None:
-            os.kill(self.init, signal.SIGKILL)  # the kernel ends the rest of the namespace with it
+            os.kill(self.init, signal.SIGKILL)  # the kernel then ends the rest of the namespace
         self._signal(left, signal.SIGKILL)
         self.popen.wait()
         return Finish(exit_code, cpu_s, names, waited_s)

@@ -1,4 +1,4 @@
-"""The initializer image of a KServe release: published by KServe, or assembled here from the release's packages."""
+"""The initializer image of a KServe release: KServe's published one, or one assembled here from its packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clusters.toolchain.cache import once
 from scenarios.initializers.image_paths import ENTRYPOINT
 from scenarios.initializers.releases import releases
 
-#: What Kerberos' Python packages, compiled on this machine, are linked with.
+#: Libraries that locally compiled Kerberos packages for Python link to.
 _LIBRARIES = ("libgssapi-krb5-2",)
 
 

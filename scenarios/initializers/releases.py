@@ -1,4 +1,4 @@
-"""The releases of KServe whose initializer can be run, and their code on this machine: packages and entrypoint."""
+"""The KServe releases whose initializer can run, and the local installation of their packages and entrypoint."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from scenarios.initializers.image_python import chosen_python
 
 _MODULE = "github.com/kserve/kserve"
 _ENTRYPOINT = "python/storage-initializer/scripts/initializer-entrypoint"
-#: What the image installs beside the package, for HDFS (python/storage-initializer.Dockerfile).
+#: Packages for HDFS that the image adds (python/storage-initializer.Dockerfile).
 _KERBEROS = ("krbcontext==0.10", "hdfs~=2.6.0", "requests-kerberos==0.14.0")
-#: In every environment that `python -m venv` makes, as in the images; ray, in the releases before 0.16, needs it.
+#: `python -m venv` installs this, in the images too. Releases before 0.16 need it for ray.
 _SEEDED = ("setuptools",)
 _KERBEROS_REMEDY = "apt-get install gcc libkrb5-dev"
 
@@ -32,7 +32,7 @@ class Installed:
 
     environment  a virtual environment with its packages.
     entrypoint   the script that the image starts.
-    lacks        store -> why it cannot be served by what could be installed here.
+    lacks        store -> why this installation does not support it.
     """
 
     environment: Path
@@ -51,11 +51,11 @@ class Release:
 
     @property
     def exclude_newer(self) -> str:
-        """The first day whose packages the release cannot have seen."""
+        """The first day whose packages the release cannot have used."""
         return (self.released + dt.timedelta(days=1)).isoformat()
 
     def install(self) -> Installed:
-        """Install the packages and fetch the entrypoint, once a machine. Raises ToolFailed."""
+        """Install the packages and download the entrypoint, once per machine. Raises ToolFailed."""
         lacks = {}
         python = chosen_python(self.version)
         try:
@@ -85,10 +85,10 @@ def releases() -> dict[str, Release]:
 
 
 def known_releases() -> list[str]:
-    """The versions that `kserve:VERSION` takes, oldest first."""
+    """The versions that `kserve:VERSION` accepts, oldest first."""
     return list(releases())
 
 
 def newest() -> str:
-    """The highest version known."""
+    """The highest known version."""
     return known_releases()[-1]

@@ -1,4 +1,4 @@
-"""The file system that a call gets: a folder of its own as `/`, and what is shown to it read-only."""
+"""The root file system of a call: its own folder as `/`, and read-only mounts."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from pathlib import Path
 from scenarios.initializers.base import DEST, Call
 from scenarios.initializers.tree import listing
 
-HOME = "/home/kserve"  # as in KServe's image, like the user's number
+HOME = "/home/kserve"  # as in KServe's image, like the user ID
 UID = "1000"
-#: Top-level folders of this machine that an initializer does not see, but for single things in them that it needs.
+#: Top-level host folders that are hidden from an initializer, except for single items that it needs.
 HIDDEN = frozenset({"tmp", "mnt", "run", "home", "root", "proc", "dev", "lost+found"})
 
-#: A pod can write it on a read-only root file system too.
+#: A mount that stays writable on a read-only root, as in a pod.
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the initializer's own
-#: Folders beside /tmp where programs put what they need for a while.
+#: Scratch folders beside /tmp.
 SCRATCH = (SHARED_MEMORY, "/var/tmp")  # noqa: S108
 
 
 @dataclass(frozen=True)
 class Rootfs:
-    """A furnished folder.
+    """A prepared root file system.
 
-    root    becomes `/`, writable.
-    beside  has the folders of SCRATCH, by their paths: they are mounted over what lies at `/`, and writable.
-    binds   path inside -> file or folder of this machine, read-only.
-    known   paths that exist inside before the call, or come into being with the binds.
+    root    the folder that becomes `/`, writable.
+    beside  holds the folders of SCRATCH by their paths. They are mounted over those below `/`, and writable.
+    binds   path inside -> host file or folder, read-only.
+    known   paths that exist inside before the call, including those that the binds create.
     """
 
     root: Path
@@ -42,7 +42,7 @@ class Rootfs:
 
 
 def prepare_rootfs(call: Call, needs: Sequence[Path], *, isolated: bool) -> Rootfs:
-    """Make the folder of a call. `needs` are files and folders of this machine that the program cannot do without."""
+    """Prepare a call's root file system. `needs` are host files and folders that the program requires."""
     root, beside = call.workdir.resolve() / "root", call.workdir.resolve() / "beside"
     for folder in SCRATCH:
         _inside(beside, folder).mkdir(parents=True, exist_ok=True)
@@ -70,22 +70,22 @@ def prepare_rootfs(call: Call, needs: Sequence[Path], *, isolated: bool) -> Root
 
 
 def surroundings(room: Rootfs) -> dict[str, int]:
-    """Those of the room's folders that were there at first -> when an entry of them was made or removed, in ns.
+    """Initial folder of the root file system -> the time of the last creation or removal of an entry in it, in ns.
 
-    SCRATCH is for what is made and removed.
+    Leaves out SCRATCH, where programs may create and remove files.
     """
     places = {path: Path(f"{room.root}{path}") for path in room.known if path not in SCRATCH}
     return {path: at.stat().st_mtime_ns for path, at in places.items() if at.is_dir() and not at.is_symlink()}
 
 
 def destinations(call: Call) -> list[str]:
-    """Where this call may write and what is observed, as absolute paths inside."""
+    """The folders that the call may write and the suite observes, as absolute paths inside."""
     named = [destination for _, destination in call.pairs] + list(call.present)
     return list(dict.fromkeys(posixpath.normpath(posixpath.join("/", path)) for path in named if path))
 
 
 def requisites(executable: Path) -> list[Path]:
-    """What an executable needs beside itself: its virtual environment and interpreter, or the folder it lies in."""
+    """What an executable requires: its virtual environment and interpreter, or the folder that contains it."""
     found: list[Path] = []
     for path in dict.fromkeys((executable.absolute(), executable.resolve())):
         prefix = path.parent.parent
@@ -103,14 +103,14 @@ def requisites(executable: Path) -> list[Path]:
 
 
 def interpreter_of(executable: Path) -> Path | None:
-    """The program that the `#!` line of a script names; None without such a line."""
+    """The interpreter on the `#!` line of a script; None without such a line."""
     with executable.open("rb") as stream:
         script = re.match(rb"#! *(/\S+)", stream.readline(500))
     return Path(os.fsdecode(script[1])) if script else None
 
 
 def around(path: Path) -> Path:
-    """The folder of a file, for what lies beside it; the file alone where that would show a home or all of /tmp."""
+    """The folder of a file, for the files next to it. The file alone if that folder is a home, /tmp or as broad."""
     if path.is_dir():
         return path
     broad = {Path.home(), *Path.home().parents, Path(tempfile.gettempdir()), Path("/home"), Path("/mnt"), Path("/run")}
@@ -122,7 +122,7 @@ def _is_hidden(path: Path) -> bool:
 
 
 def _users(place: Path) -> Path:
-    """This machine's users and, as in KServe's image, one with the number that calls run as: Git asks for its name."""
+    """The host's users, plus one with the user ID of calls, as in KServe's image: Git requires a name for it."""
     known = Path("/etc/passwd").read_text(encoding="utf-8") if Path("/etc/passwd").exists() else ""
     numbers = [line.split(":")[2] for line in known.splitlines() if line.count(":") > 2]
     place.write_text(known if UID in numbers else f"{known}kserve:x:{UID}:{UID}::{HOME}:/bin/sh\n", encoding="utf-8")
@@ -130,7 +130,7 @@ def _users(place: Path) -> Path:
 
 
 def _machine(root: Path) -> dict[str, Path]:
-    """This machine's top-level folders, and the file behind /etc/resolv.conf, which systemd keeps in /run."""
+    """The host's top-level folders, and the file behind /etc/resolv.conf, which systemd keeps in /run."""
     shown = {
         path: source
         for path, source in _children("/", Path("/"), root).items()
@@ -141,7 +141,7 @@ def _machine(root: Path) -> dict[str, Path]:
 
 
 def _children(folder: str, source: Path, root: Path) -> dict[str, Path]:
-    """The files and folders of `source` by their path in `folder`; its links are made as links below `root`."""
+    """Path below `folder` -> file or folder of `source`. Links of `source` become links below `root`."""
     children = {}
     for child in source.iterdir():
         path = posixpath.join(folder, child.name)
@@ -154,7 +154,10 @@ def _children(folder: str, source: Path, root: Path) -> dict[str, Path]:
 
 
 def _make_way(target: str, root: Path, binds: dict[str, Path]) -> None:
-    """Let `target` be a mount point: a read-only folder above without it becomes a plain one, shown child by child."""
+    """Make `target` available as a mount point.
+
+    If a read-only folder above lacks it, a plain folder replaces that one and its children are mounted one by one.
+    """
     for ancestor in map(str, reversed(Path(target).parents)):
         source = binds.get(ancestor)
         if source is None or os.path.lexists(f"{source}{target[len(ancestor) :]}"):

@@ -1,4 +1,4 @@
-"""The process route: one call of a program, in a sandbox or without one."""
+"""The process route: run one call of a program, in a sandbox or without one."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from scenarios.initializers.tree import View, changed, listing, unexpected_write
 
 
 def unsupported(call: Call, isolation: Isolation) -> str:
-    """Why a call cannot be made with that isolation; "" where it can."""
+    """Why this isolation does not support a call; "" if it does."""
     return NEEDS_SANDBOX if isolation == "none" and call.conditions.need_sandbox else ""
 
 
 def run(
     program: Sequence[str], needs: Sequence[Path], call: Call, isolation: Isolation, *, disk: int = DISK_BYTES
 ) -> CallResult:
-    """Make one call of `program` (an absolute path and leading arguments).
+    """Run one call of `program` (an absolute path and leading arguments).
 
-    needs  files and folders of this machine that it cannot do without, shown to it wherever they lie.
+    needs  local files and folders that the program requires. It sees them wherever they are.
     disk   bytes that it may write.
 
-    Raises NotOffered for a call that needs a sandbox where `isolation` is "none", SandboxBroken where none comes about.
+    Raises NotOffered for a call that needs a sandbox if `isolation` is "none", SandboxBroken if the sandbox fails.
     """
     isolated = isolation != "none"
     room = prepare_rootfs(call, needs, isolated=isolated)
@@ -65,7 +65,7 @@ def run(
 
 @dataclass(frozen=True)
 class Left:
-    """What lies in the room of a call at its end; see `CallResult` for the fields."""
+    """The files in a call's root file system at its end. See `CallResult` for the fields."""
 
     trees: Mapping[str, Mapping[str, Entry]]
     modes: Mapping[str, int]
@@ -73,10 +73,10 @@ class Left:
 
 
 def observe(call: Call, room: Rootfs, before: Mapping[str, int], aliases: Mapping[str, str]) -> Left:
-    """Look at the room.
+    """Inspect the root file system.
 
-    before   its `surroundings` when the program began.
-    aliases  path of this machine -> path inside, where the initializer was told the former.
+    before   the result of `surroundings` when the program began.
+    aliases  host path -> path inside, for calls that received host paths.
     """
     now = surroundings(room)
     modes = listing(room.root) | listing(room.beside)
@@ -94,7 +94,7 @@ def observe(call: Call, room: Rootfs, before: Mapping[str, int], aliases: Mappin
 
 
 def outcome(ended: EndedCall[Left], reproduce: str) -> CallResult:
-    """A call that is over, as tests read it."""
+    """The result of a call that has ended."""
     return CallResult(
         ended=ended.ended,
         exit_code=ended.finish.exit_code,

@@ -1,4 +1,4 @@
-"""The digest of all that a program is shown of this machine, beside the machine's own folders."""
+"""The digest of all host files that a program sees, except for the host's system folders."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-#: Top-level folders that belong to the machine: of them, only the files that are named count.
+#: System folders. Of these, only explicitly named files count.
 _MACHINE = frozenset({"usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "var"})
 
 
 def digest(files: Sequence[Path], folders: Iterable[Path]) -> str:
-    """`sha256:` and hex over the content of `files`, and of the files below `folders` by their names.
+    """`sha256:` and hex, over the content of `files` and of the files below `folders` with their names.
 
-    Virtual environments are known by the checksums that their packages bring (RECORD). Compiled Python does not count.
+    Virtual environments count by the checksums in their packages' RECORD. Compiled Python files do not count.
     """
     found = hashlib.sha256()
     for path in files:
@@ -37,7 +37,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _add(found: hashlib._Hash, name: str, path: Path) -> None:
-    """A name, and the digest of its file; a file that cannot be read is one of no content."""
+    """Add a name and its file's digest. An unreadable file counts as empty."""
     try:
         with path.open("rb") as stream:
             content = hashlib.file_digest(stream, "sha256").digest()

@@ -1,17 +1,17 @@
-"""Texts looked for in a stream of any length, with little memory."""
+"""Search for texts in a stream of any length, with little memory."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: What may divide a text: line ends, as base64(1) writes them, and blanks.
+#: Bytes that may split a text: line ends, as base64(1) writes them, and blanks.
 _DIVIDERS = b" \t\r\n"
 
 
 class Sought:
-    """Looks for `texts` in bytes that come piece by piece; `found` has those that were there, as they were given.
+    """Searches for `texts` in a stream. `found` has the texts that occurred, in their original form.
 
-    Line ends and blanks do not count, neither in the texts nor in the stream.
+    Ignores line ends and blanks, both in the texts and in the stream.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -22,7 +22,7 @@ class Sought:
         self._end = b""
 
     def look(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Search the next bytes of the stream."""
         if not self._missing:
             return
         seen = self._end + data.translate(None, _DIVIDERS)
@@ -33,7 +33,7 @@ class Sought:
 
 
 def found_in(texts: Sequence[str], output: str) -> frozenset[str]:
-    """Those of `texts` that stand in a whole output."""
+    """The texts that occur in a complete output."""
     sought = Sought(texts)
     sought.look(output.encode())
     return frozenset(sought.found)

@@ -1,4 +1,4 @@
-"""Starting the program of a plan, up to its gate: in a sandbox that one of the tools makes, or plainly."""
+"""Start a plan's program up to its start barrier, in a sandbox or on the host."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from scenarios.initializers.base import Isolation
 from scenarios.initializers.plan import Plan
 from scenarios.initializers.program import LocalProgram
 
-#: Seconds that a tool may take to make a sandbox.
+#: Seconds within which a tool must create a sandbox.
 START_S = 30.0
-#: A mount of somebody else's that goes while a tool binds what is around it, such as a container's, makes it fail.
+#: Attempts. A tool fails if a foreign mount, such as a container's, disappears while the tool binds its surroundings.
 STARTS = 3
 
 
 class SandboxBroken(Exception):
-    """A tool made no sandbox; nothing is known of the program."""
+    """A tool failed to create a sandbox. This says nothing about the program."""
 
 
 class Tool(Protocol):
-    """Something that makes sandboxes; `bubblewrap` and `unshare` are modules of this form."""
+    """A sandbox tool. The modules `bubblewrap` and `unshare` implement it."""
 
     def missing(self) -> str:
-        """Why it cannot even be tried; "" where it can."""
+        """Why it cannot be tried; "" if it can."""
 
     def start(self, plan: Plan, info: int) -> subprocess.Popen[bytes]:
-        """Start the plan's program up to the gate; the first process's id goes to `info` as `{"child-pid": N}`.
+        """Start the plan's program up to the start barrier. Writes its first process's ID to `info`.
 
-        Raises OSError where the tool itself cannot be started.
+        The format is `{"child-pid": N}`. Raises OSError if the tool itself cannot start.
         """
 
 
-#: The best first.
+#: Best first.
 TOOLS: dict[Isolation, Tool] = {"bubblewrap": bubblewrap, "unshare": unshare}
 
 
 def start(plan: Plan, isolation: Isolation, within_s: float = START_S, tries: int = STARTS) -> LocalProgram:
-    """The plan's program, stopped at its gate. Raises SandboxBroken after `tries` of `within_s` seconds each."""
+    """Start the plan's program up to its start barrier. Raises SandboxBroken after `tries` attempts of `within_s`."""
     if isolation == "none":
         popen = unshare.start_on_host(plan)
         return LocalProgram(popen, popen.pid, None, plan.room)
@@ -74,7 +74,7 @@ def _sandboxed(plan: Plan, isolation: Isolation, within_s: float) -> LocalProgra
 
 
 def _first_process(info: int, deadline: float) -> int | None:
-    """The process id that the tool writes as JSON; None where it does not."""
+    """The process ID that the tool writes as JSON; None if it writes none."""
     text = b""
     with selectors.DefaultSelector() as selector:
         selector.register(info, selectors.EVENT_READ)
@@ -86,9 +86,9 @@ def _first_process(info: int, deadline: float) -> int | None:
 
 
 def _stop(init: int, popen: subprocess.Popen[bytes], deadline: float) -> bool:
-    """Stop the first process once it has the program; whether that came about.
+    """Stop the first process once it has forked the program. Returns whether that succeeded.
 
-    A stopped one neither reaps the program nor takes the namespace down before leftover processes are counted.
+    While stopped, it neither reaps the program nor ends the namespace before the suite counts leftover processes.
     """
 
     def wait_until(done: Callable[[], object]) -> bool:
@@ -98,7 +98,7 @@ def _stop(init: int, popen: subprocess.Popen[bytes], deadline: float) -> bool:
             time.sleep(0.0005)
         return True
 
-    # It sleeps once it waits for the program, and not before it has asked to die with its parent.
+    # It sleeps when it waits for the program. By then it has asked the kernel to die with its parent.
     if not (wait_until(lambda: proc.children(init)) and wait_until(lambda: proc.sleeps(init))):
         return False
     with suppress(ProcessLookupError):
@@ -107,7 +107,7 @@ def _stop(init: int, popen: subprocess.Popen[bytes], deadline: float) -> bool:
 
 
 def _last_words(popen: subprocess.Popen[bytes]) -> str:
-    """What a tool that is ended now has printed. What it has started itself may hold its streams, so not for ever."""
+    """The output of a tool that is being ended. Its own children may hold its streams, so this waits a limited time."""
     popen.kill()
     with popen:
         try:

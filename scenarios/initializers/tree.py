@@ -1,4 +1,4 @@
-"""What a call left behind: the files of its folder, read as the initializer saw them."""
+"""The files that a call left behind, read as the initializer saw them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pathlib import Path
 
 from scenarios.initializers.base import Entry
 
-_MOST_LINKS = 40  # as the kernel
+_MOST_LINKS = 40  # as in the kernel
 
 
 def listing(root: Path) -> dict[str, int]:
-    """Every path below `root` (as seen from inside, with its leading `/`) -> st_mode.
+    """Every path below `root` (as seen inside, with its leading `/`) -> st_mode.
 
-    Folders and files that their modes close are opened for reading, so that they can be compared and removed;
-    the answer has the modes as they were.
+    Makes unreadable folders and files readable, so that they can be compared and removed. The result has their original
+    modes.
     """
     modes: dict[str, int] = {}
-    # By descriptors: a hostile tree is deeper than a path may be long.
+    # By descriptors, because a hostile tree may be deeper than PATH_MAX.
     for folder, folders, files, at in os.fwalk(root, onerror=_raise):
         for name in (*folders, *files):
             mode = os.stat(name, dir_fd=at, follow_symlinks=False).st_mode
@@ -38,7 +38,7 @@ def _raise(error: OSError) -> None:
 
 
 def unexpected_writes(modes: Mapping[str, int], known: Collection[str], allowed: Sequence[str]) -> list[str]:
-    """The paths of `modes` that are neither `known` nor below an `allowed` folder; of folders the empty ones only."""
+    """The paths of `modes` that are neither `known` nor below an `allowed` folder. Lists only empty folders."""
     parents = {posixpath.dirname(path) for path in modes}
     return sorted(
         path
@@ -46,7 +46,7 @@ def unexpected_writes(modes: Mapping[str, int], known: Collection[str], allowed:
         if path not in known
         and path not in parents
         and not any(_below(path, folder) for folder in allowed)
-        # An initializer may make the folders that lead to a destination.
+        # An initializer may create the parent folders of a destination.
         and not (stat.S_ISDIR(mode) and any(_below(folder, path) for folder in allowed))
     )
 
@@ -58,9 +58,9 @@ def changed(
     known: Collection[str],
     allowed: Sequence[str],
 ) -> list[str]:
-    """Folders in which something was made and removed again: another time of change, and nothing new in them.
+    """Folders in which an entry was created and removed: their change time differs, but they contain nothing new.
 
-    before, after  folder -> when an entry of it was made or removed.
+    before, after  folder -> the time of the last creation or removal of an entry in it.
     modes, known and allowed are those of `unexpected_writes`.
     """
     grown = {posixpath.dirname(path) for path in modes if path not in known}
@@ -79,9 +79,9 @@ class View:
 
     root     the folder that was `/`.
     modes    its `listing`.
-    mounts   path inside -> file or folder of this machine.
-    aliases  path of this machine -> path inside, where the initializer was told paths of this machine.
-    hashed   whether files are known by their sha256 instead of their content.
+    mounts   path inside -> host file or folder.
+    aliases  host path -> path inside, if the initializer received host paths.
+    hashed   whether to record SHA-256 digests of files instead of their content.
     """
 
     root: Path
@@ -91,7 +91,7 @@ class View:
     hashed: bool = False
 
     def tree(self, destination: str, open_to: Sequence[str]) -> dict[str, Entry]:
-        """The entries below `destination`; links are followed as far as they lead below `open_to` or a mount."""
+        """The entries below `destination`. Follows links that lead below `open_to` or a mount."""
         top = self._resolve(destination)
         if top is None or not self._place(top).is_dir():
             return {}
@@ -102,7 +102,7 @@ class View:
     ) -> Iterator[tuple[str, Entry]]:
         try:
             names = sorted(path.name for path in self._place(folder).iterdir())
-        except OSError:  # closed, which is in a mount only, or its path is longer than a path may be
+        except OSError:  # unreadable, only possible in a mount, or longer than PATH_MAX
             return
         for name in names:
             path, key = f"{folder}/{name}", f"{relative}{name}"
@@ -114,7 +114,7 @@ class View:
             place = self._place(target)
             mode = self.modes.get(target) or place.lstat().st_mode
             yield key, Entry(stat.S_IMODE(mode), self._content(place) if stat.S_ISREG(mode) else None, link)
-            # Links beside the folders they lead to double at every step what there is to see.
+            # Links next to their target folders would double the number of entries at every level.
             doubling = linked and link is not None and _below(target, trail[0])
             if stat.S_ISDIR(mode) and target not in trail and not doubling:
                 yield from self._entries(target, f"{key}/", (*trail, target), open_to, linked or link is not None)
@@ -123,18 +123,18 @@ class View:
         try:
             with place.open("rb") as stream:
                 return hashlib.file_digest(stream, "sha256").digest() if self.hashed else stream.read()
-        except PermissionError:  # only in a mount: all else is readable since `listing`
+        except PermissionError:  # only in a mount: `listing` made all else readable
             return None
 
     def _place(self, path: str) -> Path:
-        """Where `path`, without links in it, lies on this machine."""
+        """The host path of `path`, which contains no links."""
         for mount in sorted(self.mounts, key=len, reverse=True):
             if _below(path, mount):
                 return Path(f"{self.mounts[mount]}{path[len(mount) :]}")
         return Path(f"{self.root}{path}")
 
     def _link(self, path: str) -> str | None:
-        """What the link at `path` says; None for anything else. A mount's own place is no link."""
+        """The target of the link at `path`; None for anything else. A mount point is no link."""
         if path in self.mounts:
             return None
         place = self._place(path)
@@ -147,9 +147,9 @@ class View:
         return text
 
     def _resolve(self, path: str) -> str | None:
-        """`path` without links and dots, as the initializer saw it; None if it leads nowhere.
+        """`path` without links and dots, as the initializer saw it; None if it does not exist.
 
-        The machine's own resolution would leave the call's folder at the first absolute link.
+        The host's own resolution would leave the call's folder at the first absolute link.
         """
         done, pending, links = "", path.split("/")[::-1], 0
         while pending:

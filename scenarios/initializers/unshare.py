@@ -1,6 +1,6 @@
-"""Programs started by `launcher.py`: in namespaces that it makes itself (unshare(2)), or without any.
+"""Start programs with `launcher.py`, in namespaces that it creates (unshare(2)), or without any.
 
-Nothing has to be installed for it: where bubblewrap is missing, Python calls the kernel.
+This needs no installation. Without bubblewrap, Python calls the kernel.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from scenarios.initializers.plan import Plan
 
 
 def missing() -> str:
-    """Why it cannot even be tried; "" where it can."""
+    """Why it cannot be tried; "" if it can."""
     return ""
 
 
 def start(plan: Plan, info: int) -> subprocess.Popen[bytes]:
-    """Start it in a sandbox, up to the gate; its first process's id goes to `info` as `{"child-pid": N}`."""
+    """Start the program in a sandbox, up to the start barrier. See `start.Tool` for `info`."""
     namespaces: launcher.Namespaces = {
         "root": str(plan.room.root),
         "binds": {path: str(source) for path, source in plan.room.binds.items()},
@@ -36,7 +36,7 @@ def start(plan: Plan, info: int) -> subprocess.Popen[bytes]:
 
 
 def start_on_host(plan: Plan) -> subprocess.Popen[bytes]:
-    """Start it as a process of this machine like any other, in its room's folder, up to the gate."""
+    """Start the program on the host, in the folder of its root file system, up to the start barrier."""
     return _launch(plan, None, [])
 
 

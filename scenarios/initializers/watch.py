@@ -1,4 +1,4 @@
-"""What a running program uses: memory, disk and cores. While it waits, none of it grows and little is looked at."""
+"""Watch a program's memory, disk and CPU usage. While it waits, the usage does not grow and few checks suffice."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from scenarios.initializers import proc
 
-#: Seconds without a tick of CPU time after which a program counts as waiting.
+#: Seconds without CPU time after which a program counts as waiting.
 WAITS_AFTER_S = 0.3
-#: Seconds after which its processes are listed anew, while they compute and while they seem to do nothing.
+#: Seconds between two listings of its processes: while they compute, and while they seem idle.
 _BUSY_S, _IDLE_S = 0.2, 1.0
-#: Seconds that a program runs before its disk is looked at: most are over by then.
+#: Seconds before the first check of its disk usage. Most programs end earlier.
 _UNWATCHED_S = 1.0
 
 
 class Watch:
-    """The peaks so far, in bytes, of a program that writes below `folder`; `on_wait` is called while it waits."""
+    """The peaks so far, in bytes, of a program that writes below `folder`. Calls `on_wait` while it waits."""
 
     def __init__(self, folder: Path, on_wait: Callable[[], None]) -> None:
         self.peak_memory = 0
@@ -36,7 +36,7 @@ class Watch:
         return time.monotonic() - self._busy > WAITS_AFTER_S
 
     def look(self, pid: int) -> None:
-        """Take in the state of the program `pid` and of its processes; 0 where it cannot be seen."""
+        """Record the state of program `pid` and its processes. `pid` is 0 if it is not visible."""
         now = time.monotonic()
         processes = [pid, *self._processes]
         cpu_s = sum(map(proc.cpu_seconds, processes))
@@ -54,12 +54,12 @@ class Watch:
                 self.look_at_disk()
 
     def look_at_disk(self) -> None:
-        """Take in the size of everything below the folder."""
+        """Record the size of all files below the folder."""
         self.peak_disk = max(self.peak_disk, written(self._folder))
 
 
 def written(folder: Path | str) -> int:
-    """Bytes of disk that the files below `folder` take, as far as they can be seen."""
+    """The disk usage of the files below `folder` in bytes, as far as they are visible."""
     total = 0
     try:
         with os.scandir(folder) as entries:

@@ -1,1 +1,1 @@
-"""The network between an initializer and its stores: the gateway, faults, throttled links."""
+"""The network between an initializer and its stores: the gateway, faults and throttled links."""

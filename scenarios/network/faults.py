@@ -1,4 +1,4 @@
-"""What may go wrong between an initializer and its store, as plain data: the gateway plays it."""
+"""Faults between an initializer and its store, as plain data. The gateway injects them."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-#: Bytes from which on a body is a file's, not a listing's.
+#: The minimum size in bytes of a body that counts as a file rather than a listing.
 FILE_BYTES = 1 << 18
-#: Bytes of a file that pass before something happens to the rest, of which as many more must follow.
+#: Bytes of a file that pass before a fault. At least FILE_BYTES more must follow.
 PART_BYTES = 300_000
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is done to some of the responses that one case gets.
+    """A fault for some of the responses of one case.
 
-    kind     answer  another answer is given: `status`, `headers` and `text`
-             slow    the first byte comes `delay_s` seconds late
-             stall   nothing more comes after `after` bytes of the body, and the connection stays open
-             reset   the connection is reset (RST) after `after` bytes of the body
-             cut     the connection is closed (FIN) after `after` bytes of the body
-    times    how many responses the fault hits; None for all.
-    skip     how many are spared before that.
-    least    bytes of body, by its Content-Length, from which on a response counts. Listings stay below, files above.
-    after    shorter bodies neither count nor are hit; at least FILE_BYTES more have to follow.
+    kind     answer  replace the response: `status`, `headers` and `text`
+             slow    delay the first byte by `delay_s` seconds
+             stall   stop after `after` bytes of the body and keep the connection open
+             reset   reset the connection (RST) after `after` bytes of the body
+             cut     close the connection (FIN) after `after` bytes of the body
+    times    the number of responses to hit; None for all.
+    skip     the number of responses to spare before that.
+    least    the minimum Content-Length of a response that counts, in bytes. Listings are smaller, files larger.
+    after    shorter bodies do not count and are not hit. At least FILE_BYTES more must follow.
     """
 
     kind: Literal["answer", "slow", "stall", "reset", "cut"]
@@ -39,7 +39,7 @@ class Fault:
 
 
 def answering(status: int, text: str = "", *, file: bool, times: int | None = 1, **headers: str) -> Fault:
-    """Another answer to the first request of all, or with `file` to the first for a file."""
+    """Replace the response to the first request. With `file`, to the first request for a file."""
     return Fault(
         "answer",
         times=times,
@@ -51,10 +51,10 @@ def answering(status: int, text: str = "", *, file: bool, times: int | None = 1,
 
 
 def breaking(kind: Literal["stall", "reset", "cut"], *, times: int | None = None) -> Fault:
-    """In the middle of a file: of each, or of the first `times`."""
+    """Break the connection in the middle of each file, or of the first `times` files."""
     return Fault(kind, times=times, after=PART_BYTES)
 
 
 def expiring(status: int, text: str, **headers: str) -> Fault:
-    """This answer to every request for a file but the first: the credentials have expired meanwhile."""
+    """Replace the response to every request for a file but the first, as if the credentials had expired."""
     return replace(answering(status, text, file=True, times=None, **headers), skip=1)

@@ -1,7 +1,7 @@
-"""A line of a known speed between an initializer and its stores, drawn by toxiproxy.
+"""A link of known speed between an initializer and its stores, throttled by toxiproxy.
 
-It bounds every connection by itself, as cloud stores do, so that what many connections gain over one is the same on
-every machine. It lies before the gateway: the gateway's log has all that crosses it.
+It limits each connection separately, as cloud stores do. The gain of many connections over one is then the same on
+every machine. The link is in front of the gateway, so the gateway's log has all its traffic.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ READY_WITHIN_S = 20.0
 
 @dataclass(frozen=True)
 class ThrottledLink:
-    """How fast it is.
+    """The speed of a link.
 
-    rate     bytes a second towards the initializer, on each connection.
-    delay_s  until the first of the bytes that are on their way to it arrives.
+    rate     bytes per second towards the initializer, for each connection.
+    delay_s  latency towards the initializer, in seconds.
     """
 
     rate: int
@@ -39,12 +39,12 @@ class ThrottledLink:
 
 @dataclass(frozen=True)
 class Throttled:
-    """A line that is in place; `ends`: address behind it (`HOST:PORT`) -> its own."""
+    """A running link. `ends` maps an address behind it (`HOST:PORT`) to the address of its front end."""
 
     ends: Mapping[str, str]
 
     def environment(self, given: Mapping[str, str]) -> dict[str, str]:
-        """The variables of a call, led over the line wherever they name an address behind it."""
+        """A call's variables, with each address behind the link replaced by its front end."""
         return {name: self._led(value) for name, value in given.items()}
 
     def _led(self, value: str) -> str:
@@ -55,7 +55,7 @@ class Throttled:
 
 @contextmanager
 def throttle(line: ThrottledLink, addresses: set[str], folder: Path) -> Iterator[Throttled]:
-    """Draw a line to each of the `addresses` (`HOST:PORT`). Raises Unavailable."""
+    """Throttle the connections to each of the `addresses` (`HOST:PORT`). Raises Unavailable."""
     (port,) = free_ports(1)
     api = f"http://{LOOPBACK}:{port}"
     argv = [str(program()), "-host", LOOPBACK, "-port", str(port)]
@@ -73,7 +73,7 @@ def address(url: str) -> str:
 
 
 def program() -> Path:
-    """toxiproxy's server. Raises Unavailable."""
+    """The path of toxiproxy's server. Raises Unavailable."""
     try:
         return go_binary("github.com/Shopify/toxiproxy/v2/cmd/server", VERSION, "server")
     except ToolFailed as failure:
@@ -81,10 +81,10 @@ def program() -> Path:
 
 
 def _lead(api: str, behind: str, line: ThrottledLink) -> str:
-    """A proxy to the address; its own address."""
+    """Create a proxy to the address. Returns the proxy's own address."""
     name = behind.replace(":", "-")
     made = _post(api, "/proxies", name=name, listen=f"{LOOPBACK}:0", upstream=behind, enabled=True)
-    speed = {"rate": line.rate // 1000}  # it counts bytes a millisecond
+    speed = {"rate": line.rate // 1000}  # toxiproxy counts kilobytes per second
     _post(api, f"/proxies/{name}/toxics", type="bandwidth", stream="downstream", attributes=speed)
     if line.delay_s:
         delay = {"latency": round(line.delay_s * 1000)}

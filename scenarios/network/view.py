@@ -1,4 +1,4 @@
-"""What an initializer sees of the network: the gateway, its certificate authority and its request log."""
+"""The network as an initializer sees it: the gateway, its certificate authority and its request log."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from urllib.parse import urlsplit
 from scenarios.network.faults import Fault
 
 LOOPBACK = "127.0.0.1"
-#: Where an initializer finds the suite's certificate authority (see `Gateway.mounts`).
+#: The path inside of the suite's CA certificate (see `Gateway.mounts`).
 CA_PATH = "/run/conformance/ca.pem"
-#: Variables that make common clients trust that authority.
+#: Variables that make common clients trust that CA.
 TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-#: What can be wrong with a certificate of an authority that is trusted: it is out of date, or another host's.
+#: Faults of a certificate from the trusted CA: it has expired, or is for another host.
 BAD_CERTIFICATES = ("expired", "other-host")
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request that reached the gateway; sizes are of the bodies, in bytes.
+    """One request that reached the gateway. Sizes are those of the bodies, in bytes.
 
-    server  the server it was for; None for a host that the suite does not serve (answered 502).
-    path    as sent, with its query.
+    server  the target server; None for a host that the suite does not serve (answered with 502).
+    path    as sent, with the query.
     headers names in lower case.
     injected_fault  the kind of the fault that the gateway injected; "" for none.
-    caller  who sent it, if the client named itself to the forward proxy (see `Gateway.named`).
+    caller  the sender, if the client gave the forward proxy a user name (see `Gateway.named`).
     """
 
     time: float
@@ -47,10 +47,10 @@ class Request:
 class Gateway:
     """The proxy between initializers and servers, as plain data.
 
-    proxy_url  forward proxy; it maps host names such as ACCOUNT.blob.core.windows.net to servers.
-    ca         PEM file of the suite's certificate authority, alone.
+    proxy_url  the forward proxy. It maps host names such as ACCOUNT.blob.core.windows.net to servers.
+    ca         a PEM file with only the suite's CA certificate.
     log        JSON lines, one `Request` each.
-    bad_certificates  forward proxies whose certificates are wrong, by what is wrong (see `BAD_CERTIFICATES`).
+    bad_certificates  fault of the certificate (see `BAD_CERTIFICATES`) -> the forward proxy that presents it.
     """
 
     proxy_url: str
@@ -59,11 +59,11 @@ class Gateway:
     bad_certificates: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self, *, trust: bool = True) -> dict[str, str]:
-        """Proxy variables for an initializer; with `trust`, also those that make it accept the suite's authority.
+        """The proxy variables for an initializer. With `trust`, also variables that make it trust the suite's CA.
 
-        The authority is named by the path that the initializer sees, so `mounts` belongs to the same call.
+        The CA variables contain the path inside, so the same call needs `mounts`.
         """
-        # The listeners of single servers are on the host of the proxy, and need none.
+        # The listeners of single servers are on the proxy's host and need no proxy.
         direct = ",".join(dict.fromkeys([LOOPBACK, str(urlsplit(self.proxy_url).hostname)]))
         env = {
             "HTTPS_PROXY": self.proxy_url,
@@ -78,21 +78,21 @@ class Gateway:
         return env
 
     def named(self, caller: str) -> dict[str, str]:
-        """Proxy variables with a user, so that every request tells who sent it."""
+        """The proxy variables with `caller` as the user, so that the log names the sender of every request."""
         proxy = self.proxy_url.replace("://", f"://{caller}:any@")
         return {name: proxy for name, value in self.environment(trust=False).items() if value == self.proxy_url}
 
     @property
     def mounts(self) -> dict[str, Path]:
-        """What a call needs mounted so that the paths in `environment` exist."""
+        """The mounts that provide the paths in `environment`."""
         return {CA_PATH: self.ca}
 
     def plan_faults(
         self, case: str, *faults: Fault, renaming: Mapping[str, str] | None = None, entries: int | None = None
     ) -> None:
-        """From now on do this to the requests that have `case` in their host or path; it replaces what was planned.
+        """Plan faults for all further requests with `case` in their host or path. Replaces the earlier plan.
 
-        entries  how many a page of a listing has at most.
+        entries  the maximum number of entries on a page of a listing.
         """
         plans = interference_beside(self.log)
         plans.mkdir(exist_ok=True)
@@ -102,7 +102,7 @@ class Gateway:
         draft.replace(plans / f"{case}.json")
 
     def position(self) -> int:
-        """The end of the log now, in bytes; pass it to `requests` to see only what comes after."""
+        """The current length of the log in bytes. Pass it to `requests` to get only later requests."""
         return self.log.stat().st_size if self.log.exists() else 0
 
     def requests(self, since: int = 0) -> Iterator[Request]:
@@ -117,5 +117,5 @@ class Gateway:
 
 
 def interference_beside(log: Path) -> Path:
-    """The folder of `Gateway.plan_faults`, by the gateway's log."""
+    """The folder of the plans of `Gateway.plan_faults`, next to the gateway's log."""
     return log.with_name("interference")

@@ -1,6 +1,6 @@
-"""Who may read one case's partition of a server: accounts in an `auth.json`, checked against HTTP basic authentication.
+"""Read access to a case's partition of a server: accounts in an `auth.json`, checked by HTTP basic authentication.
 
-A folder without the file is public. Stores write it, servers read it at every request.
+A folder without that file is public. Stores write the file; servers read it on every request.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from http import HTTPStatus
 from pathlib import Path
 
 FILE = "auth.json"
-#: Kind of access -> the user who has it where users have names: none that a message about credentials would have too.
+#: Kind of access -> user name, for servers with users. The names do not occur in ordinary messages about credentials.
 USERS = {"valid": "reader", "denied": "stranger"}
 
 
 def restrict(folder: Path, accounts: Mapping[str, str], readers: Sequence[str]) -> None:
-    """Let only `readers` read; `accounts` (name -> password) are known to the server."""
+    """Let only `readers` read. The server knows all `accounts` (name -> password)."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_text(json.dumps({"accounts": dict(accounts), "readers": list(readers)}))
 
 
 def publish(folder: Path) -> None:
-    """Let everybody read."""
+    """Make the folder public."""
     (folder / FILE).unlink(missing_ok=True)
 
 
 def admit(folder: Path, authorization: str | None) -> HTTPStatus:
-    """OK, UNAUTHORIZED (nobody, or not known) or FORBIDDEN (known, but no reader) for an `Authorization` header."""
+    """Check an `Authorization` header: OK, UNAUTHORIZED (none, or unknown) or FORBIDDEN (known, but not a reader)."""
     try:
         known = json.loads((folder / FILE).read_bytes())
     except FileNotFoundError:
@@ -41,7 +41,7 @@ def admit(folder: Path, authorization: str | None) -> HTTPStatus:
 
 
 def credentials(authorization: str | None) -> tuple[str | None, str]:
-    """Name and password of a basic `Authorization` header; no name where there is none, or another scheme."""
+    """Name and password of a basic `Authorization` header. The name is None without a header or for another scheme."""
     scheme, _, encoded = (authorization or "").partition(" ")
     if scheme.lower() != "basic":
         return None, ""

@@ -1,7 +1,8 @@
-"""A stand-in of the Azure Files REST API, for reading, as azure-storage-file-share 12.15 to 12.27 uses it.
+"""A stand-in for the Azure Files REST API, read-only, as azure-storage-file-share 12.15 to 12.27 uses it.
 
-Shares are cases; one storage account holds them all, each with a key of its own under `key` in the case's facts. Shared
-keys and account SAS tokens are verified as the service does, signature and all, but for a SAS token's times.
+Each case is a share. All shares belong to one storage account, but each has its own key, under `key` in the case's
+facts. The server verifies shared keys and account SAS tokens with their signatures, as the service does. It ignores
+only the times of a SAS token.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from scenarios.servers.standin import Asked, Partition, Reply, StandIn, answer_f
 
 ACCOUNT = "modelfiles"
 HOST = "file.core.windows.net"
-#: Azure's zoned host names (KServe issue 3819); Z is one or two digits.
+#: Host names of Azure DNS zones (KServe issue 3819). Z is one or two digits.
 ZONED_HOST = "file.storage.azure.net"
-#: Entries on one page of a listing, as the service has it.
+#: Entries per page of a listing, as in the service.
 PAGE = 5000
-#: The headers of a signed string, in its order (https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key).
+#: The headers in a string to sign, in order (https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key).
 SIGNED = (
     "content-encoding",
     "content-language",
@@ -37,7 +38,7 @@ SIGNED = (
     "if-unmodified-since",
     "range",
 )
-#: The fields of an account SAS that are signed, in their order.
+#: The signed fields of an account SAS, in order.
 SAS_FIELDS = ("sp", "ss", "srt", "st", "se", "sip", "spr", "sv")
 
 
@@ -49,8 +50,8 @@ class AzureFilesServer(StandIn):
 
 
 def answer(asked: Asked, state: Path) -> Reply:
-    """The service's answer."""
-    # The SDK encodes the slashes between folders too; to the service they are separators either way.
+    """Respond to a request as the service does."""
+    # The SDK also encodes the slashes between folders. To the service, both forms are separators.
     case, *segments = "/".join(asked.segments).split("/")
     partition = Partition(state, case)
     if not partition.exists:
@@ -78,7 +79,7 @@ def _file(asked: Asked, found: Path) -> Reply:
 
 
 def sas(key: str, permissions: str) -> dict[str, str]:
-    """The query of an account SAS token for files, valid for years; `permissions` such as `rl` (read, list)."""
+    """The query of an account SAS token for files, valid for years. `permissions` is, say, `rl` (read, list)."""
     expiry = "2099-12-31T00:00:00Z"
     fields = {"sv": "2022-11-02", "ss": "f", "srt": "sco", "sp": permissions, "se": expiry, "spr": "https"}
     return {**fields, "sig": _sas_signature(key, fields)}

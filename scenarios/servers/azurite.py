@@ -1,4 +1,4 @@
-"""Azurite: Microsoft's emulator of Azure Blob Storage, a Node program."""
+"""Azurite: Microsoft's emulator of Azure Blob Storage, a Node.js program."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ ACCOUNT = "conformance"
 
 
 class Azurite(Server):
-    """The Azure Blob Storage of every mode. `Endpoint.extra` has `account` and `key`."""
+    """Azure Blob Storage in every mode. `Endpoint.extra` has `account` and `key`."""
 
     name = "azurite"
     fidelity = "emulator"
-    #: The identity service among them: Azurite issues no tokens, but what is asked for is seen, and refused at once.
+    #: The identity service is included. Azurite issues no tokens, but the log shows the request and it fails at once.
     hosts = ("*.blob.core.windows.net", "*.blob.storage.azure.net", "login.microsoftonline.com")
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Azurite(Server):
         return VERSION
 
     def command(self, port: int, state: Path) -> Sequence[str]:  # noqa: ARG002 -- it keeps its data in memory
-        # Loose, and deaf to API versions: the SDKs of KServe's releases reach from 2022 to today.
+        # Loose and without version checks: the SDKs of KServe's releases range from 2022 to today.
         options = ["--skipApiVersionCheck", "--loose", "--inMemoryPersistence", "--disableTelemetry", "--silent"]
         return [*_program(), "--blobHost", "127.0.0.1", "--blobPort", str(port), *options]
 

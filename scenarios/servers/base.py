@@ -1,4 +1,4 @@
-"""A server: one program that plays a store, and where it answers once it runs."""
+"""The base class of a server (a program that implements a store), and the address of a running one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import ClassVar, Literal
 Fidelity = Literal["real", "emulator", "stand-in"]
 Mode = Literal["embedded", "native", "container"]
 
-#: The user's own proxy must not answer for a server.
+#: Ignores the user's proxy, which must not answer in place of a server.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-#: Names of AWS's own S3 endpoints, which clients use when they are given none.
+#: Host names of AWS's own S3 endpoints. Clients without a configured endpoint use them.
 AWS_HOSTS = (
     "s3.amazonaws.com",
     "*.s3.amazonaws.com",
@@ -29,17 +29,17 @@ AWS_HOSTS = (
 
 
 class Unavailable(Exception):
-    """A program cannot run on this machine; the text says what is missing and the remedy."""
+    """A program cannot run on this machine. The text names what is missing and the remedy."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a started server answers. Plain data, so that it crosses to pytest-xdist workers.
+    """The address of a running server. Plain data: pytest-xdist workers receive a copy.
 
-    url         what an initializer is told: it leads through the gateway, so every request is logged.
-                `http://127.0.0.1:PORT`; the same port also answers `https://` with the suite's certificate.
-    direct_url  the server itself, for seeding; not logged.
-    state       the server's own folder: a stand-in serves what a store writes there.
+    url         the URL for initializers. It leads through the gateway, which logs every request.
+                `http://127.0.0.1:PORT`; the same port also serves `https://` with the suite's certificate.
+    direct_url  the server itself, for uploads by the suite; not logged.
+    state       the server's own folder. A stand-in serves the files that a store writes there.
     """
 
     server: str
@@ -59,34 +59,34 @@ def require_packages(*names: str) -> None:
 
 
 class Server(ABC):
-    """A program that plays a store. One module a program; it knows nothing of tests."""
+    """A program that implements a store. Each program has its own module, which knows nothing of tests."""
 
     name: ClassVar[str]
     fidelity: ClassVar[Fidelity]
-    #: Host names (or `*.suffix` patterns) under which the gateway offers this server to initializers.
+    #: Host names (or `*.suffix` patterns) that the gateway routes to this server.
     hosts: ClassVar[Sequence[str]] = ()
-    #: Who checks credentials in the gateway for a server that checks none itself: "google", or nobody.
+    #: The authority that checks credentials in the gateway, for a server that checks none: "google"; "" for none.
     authority: ClassVar[Literal["", "google"]] = ""
-    #: Seconds a started server may take until `is_ready`.
+    #: Seconds until `is_ready` must return True.
     ready_within_s: ClassVar[float] = 30.0
 
     def prepare(self) -> None:  # noqa: B027 - many need no preparation
-        """Bring the program to this machine's cache. Raises Unavailable with the remedy."""
+        """Install the program in the local cache. Raises Unavailable with the remedy."""
 
     @abstractmethod
     def version(self) -> str:
-        """The version of the program that runs, for the report."""
+        """The version of the program, for the report."""
 
     @abstractmethod
     def command(self, port: int, state: Path) -> Sequence[str]:
-        """The argument vector that serves on 127.0.0.1:`port` and keeps its data under `state`."""
+        """The argument vector. The program serves on 127.0.0.1:`port` and keeps its data under `state`."""
 
     def environment(self, state: Path) -> Mapping[str, str]:  # noqa: ARG002 - for those that override it
-        """Variables beside PATH, HOME and TMPDIR that the program needs."""
+        """Variables that the program needs in addition to PATH, HOME and TMPDIR."""
         return {}
 
     def is_ready(self, url: str) -> bool:
-        """Whether the server answers at `url` with any HTTP status."""
+        """Whether the server answers at `url`, with any HTTP status."""
         try:
             DIRECT.open(url, timeout=2).close()
         except urllib.error.HTTPError as answer:
@@ -96,5 +96,5 @@ class Server(ABC):
         return True
 
     def after_start(self, url: str, state: Path) -> Mapping[str, str]:  # noqa: ARG002
-        """Set up what every case shares (an account, a user); what it returns becomes `Endpoint.extra`."""
+        """Set up what all cases share, such as an account or a user. Returns `Endpoint.extra`."""
         return {}

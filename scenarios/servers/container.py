@@ -1,8 +1,8 @@
-"""Servers from published images, behind the same interface as those that are programs of this machine.
+"""Servers from published images, with the same interface as servers that are local programs.
 
-`python -m scenarios.servers.container --image IMAGE --publish PORT:INNER [--env NAME ...] [-- ARGUMENT ...]` is a
-foreground program: it starts one container through testcontainers, prints its log and ends when it ends. The container
-is removed when the program is gone, whatever ended it. It keeps a socket in the folder it is started in.
+`python -m scenarios.servers.container --image IMAGE --publish PORT:INNER [--env NAME ...] [-- ARGUMENT ...]` runs in
+the foreground: it starts one container through testcontainers, prints its log and ends with it. The container is
+removed when the program ends, whatever the cause. The program keeps a socket in its working directory.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ PULL_WITHIN_S = 600
 
 @dataclass(frozen=True)
 class ServerImage:
-    """An image that plays a server.
+    """An image of a server.
 
-    name       of the server.
-    default    the image as a client resolves it by default, pinned by tag. A tag can be moved; a digest would tie the
-               suite to one registry's copy, and none could be looked up when this was written.
-    port       where the server listens in the container.
-    arguments  for the image's entrypoint.
+    name       the server's name.
+    default    the image name as a client resolves it by default, pinned by tag. A tag can move, but a digest would
+               require one registry's copy, and none could be looked up at the time of writing.
+    port       the server's port in the container.
+    arguments  arguments for the image's entrypoint.
     """
 
     name: str
@@ -41,16 +41,16 @@ class ServerImage:
 
     @property
     def variable(self) -> str:
-        """The environment variable that names another image."""
+        """The environment variable that selects another image."""
         return f"KSERVE_CONFORMANCE_IMAGE_{self.name.upper().replace('-', '_')}"
 
     @property
     def reference(self) -> str:
-        """The image that is run."""
+        """The image to run."""
         return os.environ.get(self.variable, self.default)
 
     def prepare(self) -> None:
-        """Have the image on this machine. Raises Unavailable."""
+        """Pull the image if it is missing. Raises Unavailable."""
         if not importlib.util.find_spec("testcontainers"):
             raise Unavailable("testcontainers is missing; install the extra `container`")
         try:
@@ -65,7 +65,7 @@ class ServerImage:
             raise Unavailable(f"{self.reference} cannot be pulled; ${self.variable} may name another image ({why})")
 
     def command(self, port: int | str, environment: Collection[str] = ()) -> Sequence[str]:
-        """The foreground program that serves on 127.0.0.1:`port`; it hands on its variables named in `environment`."""
+        """The foreground program that serves on 127.0.0.1:`port`. It passes on the variables named in `environment`."""
         argv = [sys.executable, "-m", __spec__.name, "--image", self.reference, "--publish", f"{port}:{self.port}"]
         for name in environment:
             argv += ["--env", name]
@@ -73,7 +73,7 @@ class ServerImage:
 
 
 class FromImage(Server):
-    """Goes before the class of a server, to run it from `image`: `class MinIOImage(FromImage, MinIO)`."""
+    """A mixin that runs a server from `image`. List it before the server: `class MinIOImage(FromImage, MinIO)`."""
 
     image: ClassVar[ServerImage]
 
@@ -91,14 +91,14 @@ class FromImage(Server):
 
 
 def main() -> int:
-    """Run one container; its exit status."""
+    """Run one container. Returns its exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--image", required=True)
     parser.add_argument("--publish", required=True, metavar="PORT:INNER")
     parser.add_argument("--env", action="append", default=[], metavar="NAME")
     parser.add_argument("arguments", nargs="*")
     options = parser.parse_args()
-    # Its own reaper is a container too, which would have to be pulled and needs the engine's socket.
+    # Ryuk, testcontainers' cleanup, is itself a container: it needs a pull and the engine's socket.
     os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
     engine = find_engine()
     name = f"kserve-conformance-{secrets.token_hex(6)}"
@@ -106,11 +106,11 @@ def main() -> int:
         os.environ["DOCKER_HOST"] = url
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415 -- reads the environment at import
 
-        # No time limit of the client's own: a server may say nothing for hours.
+        # Disable the client's timeout, because a server may print nothing for hours.
         container = DockerContainer(options.image, docker_client_kw={"timeout": None})
         container.with_name(name).with_command(options.arguments)
         port, _, inner = options.publish.partition(":")
-        # with_bind_ports knows no address, and a server of a run is nobody else's.
+        # with_bind_ports accepts no address, and only this machine may reach a run's server.
         container.ports[inner] = ("127.0.0.1", int(port))  # type: ignore[assignment]
         for variable in options.env:
             container.with_env(variable, os.environ[variable])

@@ -14,9 +14,9 @@ VERSION = "v1.56.1"
 
 
 class FakeGCSServer(Server):
-    """The GCS of `--servers native`.
+    """GCS in `--servers native`.
 
-    It checks no credentials: the gateway does, as a stand-in for Google's authority.
+    It checks no credentials. The gateway does, as a stand-in for Google's authority.
     """
 
     name = "fake-gcs-server"

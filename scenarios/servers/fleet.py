@@ -1,4 +1,4 @@
-"""All servers of a run and the gateway before them: started together once, plain data for every worker."""
+"""The fleet: all servers of a run and their gateway. One process starts it; every worker receives it as plain data."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from scenarios.servers.process import ServerProcess, Started, start
 
 log = logging.getLogger("conformance.setup")
 
-#: Seconds that a server may take to accept a connection, on a machine that is busy.
+#: Seconds within which a server on a busy machine must accept a connection.
 ANSWER_WITHIN_S = 10.0
 
 
 class RunningServer(Protocol):
-    """A part of a fleet that goes on until it is stopped."""
+    """A part of a fleet that runs until `stop`."""
 
     def stop(self) -> None:
-        """End it; returns when it is gone."""
+        """End it. Returns when it has ended."""
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """Where everything answers.
+    """The running servers and their gateway.
 
-    folder       the run's own folder: logs, state of the servers; removed by `stop`.
-    endpoints    by server name.
+    folder       the run's folder, with logs and the state of the servers; `stop` removes it.
+    endpoints    server name -> endpoint.
     unavailable  server name -> why it does not run.
     """
 
@@ -49,10 +49,10 @@ class Fleet:
 
     @classmethod
     def start(cls, servers: Collection[type[Server]], folder: Path, host: str = LOOPBACK) -> Fleet:
-        """Prepare and start `servers` side by side, then the gateway, in `folder` (made, and owned from now on).
+        """Prepare and start `servers` in parallel, then the gateway. Creates `folder`, which the fleet then owns.
 
-        A server that cannot run is reported in `unavailable` and stops nothing else; without the gateway
-        nothing can be observed, so its failure raises Unavailable. Initializers reach all of it by the name `host`.
+        A server that fails is recorded in `unavailable` and does not affect the others. A failure of the gateway raises
+        Unavailable, because the suite observes nothing without it. Initializers use the host name `host` for all of it.
         """
         folder.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
@@ -76,7 +76,7 @@ class Fleet:
         return cls(folder, before.gateway, endpoints, unavailable, processes)
 
     def lost(self, server: str) -> str:
-        """Which of the gateway and `server` (a name; "" for none) takes no connections any more; "" where both do."""
+        """Whichever of the gateway and `server` (a name; "" for none) refuses connections; "" if neither does."""
         urls = {"the gateway": self.gateway.proxy_url}
         if server in self.endpoints:
             urls[server] = self.endpoints[server].direct_url
@@ -89,17 +89,17 @@ class Fleet:
         return ""
 
     def pids(self) -> list[int]:
-        """The process ids of servers and gateway, where they are processes of this machine."""
+        """The process IDs of the servers and the gateway that run on this machine."""
         return [one.popen.pid for one in self._processes if isinstance(one, ServerProcess)]
 
     def stop(self) -> None:
-        """End every process and remove the run's folder. Only in the process that called `start`."""
+        """End every process and remove the run's folder. Only the process that called `start` may call this."""
         for process in self._processes:
             process.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def to_json(self) -> str:
-        """All but the processes, for another process of the run."""
+        """Everything but the processes, for another process of the run."""
         plain = {
             "folder": self.folder,
             "gateway": asdict(self.gateway),
@@ -110,7 +110,7 @@ class Fleet:
 
     @classmethod
     def from_json(cls, text: str) -> Fleet:
-        """What `to_json` wrote; such a fleet cannot be stopped."""
+        """Read the output of `to_json`. The result cannot be stopped."""
         plain = json.loads(text)
         return cls(
             Path(plain["folder"]),
@@ -121,7 +121,7 @@ class Fleet:
 
 
 def _try(kind: type[Server], folder: Path) -> tuple[Started, Endpoint] | str:
-    """The started server, or why it does not run."""
+    """Start a server. Returns it with its endpoint, or why it does not run."""
     server = kind()
     try:
         server.prepare()
@@ -131,7 +131,7 @@ def _try(kind: type[Server], folder: Path) -> tuple[Started, Endpoint] | str:
         return str(reason)
     try:
         extra = server.after_start(started.url, started.state)
-    except Exception as error:  # whatever a client library raises: the server is not usable, the others are
+    except Exception as error:  # a client library may raise anything; the other servers stay usable
         started.process.stop()
         return f"{kind.name} could not be set up: {error!r}. The end of its log:\n{started.process.last_lines()}"
     return started, Endpoint(

@@ -1,7 +1,7 @@
 """gcp-storage-emulator for many clients and any object name: `python -m scenarios.servers.gcp_storage_app PORT`.
 
-As it comes, it serves one connection at a time, keeps objects under their names as paths (so `folder/` and `a/../b`
-break it), takes no empty object, names objects unquoted in links and rewrites its whole index at every upload.
+The original serves one connection at a time. It stores objects under their names as paths, so `folder/` and `a/../b`
+break it. It rejects empty objects, does not quote object names in links, and rewrites its whole index on every upload.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class FlatStorage(storage.Storage):  # type: ignore[misc]
         return f"{bucket_name}/={quote(file_name, safe='')}"
 
     def _write_config_to_file(self) -> None:
-        """There is nobody to read it after the run."""
+        """Do nothing: no process reads the index after the run."""
 
 
 class Request(server.Request):  # type: ignore[misc]
-    """A request whose empty body is one."""
+    """A request that accepts an empty body."""
 
     @property
     def data(self) -> object:
@@ -37,7 +37,7 @@ class Request(server.Request):  # type: ignore[misc]
 
 
 def resource(base_url: str, bucket_name: str, object_name: str, *details: object) -> dict[str, str]:
-    """An object's metadata, with a link as Google gives it: the public host and a quoted name."""
+    """An object's metadata, with a link like Google's: the public host and a quoted name."""
     described: dict[str, str] = _resource(base_url, bucket_name, object_name, *details)
     link = f"{PUBLIC}/download/storage/v1/b/{bucket_name}/o/{quote(object_name, safe='')}"
     return described | {"mediaLink": f"{link}?generation={described['generation']}&alt=media"}
@@ -48,6 +48,6 @@ if __name__ == "__main__":
     objects._make_object_resource = resource  # noqa: SLF001
     server.Request = Request
     http.server.HTTPServer = http.server.ThreadingHTTPServer  # type: ignore[misc]
-    # Each request is a connection here; of those beyond the five that it lets wait, some come seconds later.
+    # Each request is a separate connection. The default queue holds five; further ones can be delayed by seconds.
     http.server.ThreadingHTTPServer.request_queue_size = 128
     server.create_server("127.0.0.1", int(sys.argv[1]), in_memory=True).run()

@@ -12,9 +12,9 @@ from scenarios.servers.base import Server, require_packages
 
 
 class GCPStorageEmulator(Server):
-    """The GCS of `--servers embedded`.
+    """GCS in `--servers embedded`.
 
-    It checks no credentials: the gateway does, as a stand-in for Google's authority.
+    It checks no credentials. The gateway does, as a stand-in for Google's authority.
     """
 
     name = "gcp-storage-emulator"

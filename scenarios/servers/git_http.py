@@ -1,6 +1,6 @@
-"""A git smart-HTTP server: git's own `git http-backend`, run as CGI behind a small HTTP front.
+"""A Git smart-HTTP server: Git's own `git http-backend`, run as CGI behind a small HTTP front end.
 
-Repositories are bare and lie at `STATE/CASE/NAME.git`; `STATE/CASE/auth.json` makes a case's repositories private.
+The repositories are bare, at `STATE/CASE/NAME.git`. `STATE/CASE/auth.json` makes a case's repositories private.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from scenarios.servers.base import Server, Unavailable, require_packages
 if TYPE_CHECKING:
     from aiohttp import web
 
-#: Bytes of a fetch request; a shallow clone's is below one KiB.
+#: The maximum size of a fetch request in bytes. That of a shallow clone is below 1 KiB.
 REQUEST_LIMIT = 16 * 2**20
 CHUNK = 2**16
 
 
 class GitHttp(Server):
-    """Git's own server program; only the front that runs it and asks for a password is the suite's."""
+    """Git's own server program. The suite only adds a front end that runs it and asks for a password."""
 
     name = "git-http-backend"
     fidelity = "real"
@@ -87,14 +87,14 @@ async def respond(request: web.Request, root: Path) -> web.StreamResponse:
         await response.write_eof()
         return response
     finally:
-        # A client that left early leaves a backend that still writes.
+        # A client that disconnects early leaves a backend that is still writing.
         with contextlib.suppress(ProcessLookupError):
             backend.kill()
         await backend.wait()
 
 
 def _cgi(request: web.Request, root: Path, length: int) -> dict[str, str]:
-    """The variables of `git help http-backend`. The front has already undone the request's Content-Encoding."""
+    """The variables of `git help http-backend`. The front end has already decoded the request's Content-Encoding."""
     return {
         "PATH": os.environ["PATH"],
         "GIT_PROJECT_ROOT": str(root),
@@ -111,7 +111,7 @@ def _cgi(request: web.Request, root: Path, length: int) -> dict[str, str]:
 
 
 def main() -> None:
-    """Serve until ended."""
+    """Serve until terminated."""
     from aiohttp import web  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(description=__doc__)

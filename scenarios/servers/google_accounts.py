@@ -1,7 +1,7 @@
-"""Service accounts and who may read which bucket: a stand-in for Google's authority, which no emulator has.
+"""Service accounts and bucket permissions: a stand-in for Google's authority, which no emulator provides.
 
-`create` makes the accounts of a run; stores say with `admit` who reads their bucket; the gateway asks `Authority`
-before it lets a request through. All of it lies in the server's own folder.
+`create` makes the accounts of a run. Stores call `admit` to set the readers of their bucket. The gateway asks
+`Authority` before it forwards a request. All data is in the server's own folder.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BUCKET = re.compile(r"^(?:/upload|/download)?/storage/v1/b/([^/?]+)")
 
 
 def create(state: Path) -> dict[str, str]:
-    """The accounts of USERS, known to the authority; their address, private key and token by kind of access."""
+    """Register the accounts of USERS. Returns their address, private key and token by kind of access."""
     accounts: dict[str, dict[str, str]] = {}
     extra: dict[str, str] = {}
     for name, user in USERS.items():
@@ -56,21 +56,21 @@ def admit(state: Path, bucket: str, readers: Collection[str]) -> None:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the authority answers in place of the server."""
+    """The authority's response in place of the server's."""
 
     status: int
     body: Mapping[str, object]
 
 
 class Authority:
-    """Judges requests by the accounts and readers in `state`."""
+    """Checks requests against the accounts and readers in `state`."""
 
     def __init__(self, state: Path) -> None:
         self._state = state
         self._accounts: dict[str, dict[str, str]] = json.loads((state / "accounts.json").read_text())
 
     def token(self, form: bytes) -> Answer:
-        """The answer of the token endpoint (RFC 7523) to a form with a signed assertion."""
+        """The token endpoint's response (RFC 7523) to a form with a signed assertion."""
         email = self._signer(parse_qs(form.decode(errors="replace")).get("assertion", [""])[0])
         if email is None:
             return Answer(400, {"error": "invalid_grant", "error_description": "Invalid grant: account not found"})
@@ -78,7 +78,7 @@ class Authority:
         return Answer(200, {"access_token": token, "expires_in": 3599, "token_type": "Bearer"})
 
     def refusal(self, path: str, authorization: str) -> Answer | None:
-        """Why the request must not reach the server; None when it may."""
+        """The response that refuses the request; None if it may reach the server."""
         match = _BUCKET.match(path)
         rule = self._state / "buckets" / unquote(match[1]) if match else None
         if rule is None or not rule.exists():
@@ -106,7 +106,7 @@ class Authority:
         return self._signer(token)
 
     def _signer(self, assertion: str) -> str | None:
-        """The account that signed a JSON web token, if it is a known one; some clients send it instead of a token."""
+        """The known account that signed a JSON Web Token. Some clients send such a token instead of an access token."""
         try:
             signed, _, signature = assertion.rpartition(".")
             email = str(json.loads(_decode(signed.partition(".")[2]))["iss"])

@@ -1,6 +1,6 @@
-"""A web server with files to download, as an artifact server, a CDN or a presigned object URL shows them.
+"""A web server with files to download, like an artifact server, a CDN or presigned URLs of an object store.
 
-`https://HOST/CASE/PATH`; what a file asks for, and how it is answered, lies under `files` in the case's facts.
+URLs are `https://HOST/CASE/PATH`. `files` in the case's facts sets what a file requires and how it is served.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from scenarios.servers.standin import Asked, Partition, Reply, StandIn, answer_file, main
 
-#: Content types of archives, as web servers and object stores give them by suffix.
+#: Suffix -> content type of archives, as web servers and object stores send it.
 TYPES = {
     ".tar.gz": "application/gzip",
     ".tgz": "application/gzip",
@@ -24,14 +24,14 @@ OTHER = "application/octet-stream"
 
 
 class HttpServer(StandIn):
-    """Plain downloads with content types, presigned queries, required headers, redirects and forced statuses."""
+    """Downloads with content types, presigned queries, required headers, redirects and forced statuses."""
 
     name = "http-server"
     hosts = ("*.files.example",)
 
 
 def answer(asked: Asked, state: Path) -> Reply:
-    """The file, or why not."""
+    """The file, or an error response."""
     case, *segments = asked.segments
     partition = Partition(state, case)
     facts = partition.facts()
@@ -48,7 +48,7 @@ def answer(asked: Asked, state: Path) -> Reply:
 
 
 def content_type(name: str) -> str:
-    """The type a server gives a file of this name."""
+    """The content type of a file with this name."""
     return next((kind for suffix, kind in TYPES.items() if name.lower().endswith(suffix)), OTHER)
 
 

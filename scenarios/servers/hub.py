@@ -1,9 +1,9 @@
-"""A stand-in of the Hugging Face Hub: what `snapshot_download` asks for, from huggingface_hub 0.24 to 2.4.
+"""A stand-in for the Hugging Face Hub: the requests of `snapshot_download`, from huggingface_hub 0.24 to 2.4.
 
-Repository CASE/NAME has its facts under `repositories`: `refs` (branch or tag -> commit) and `commits` (commit -> path
--> `oid`, `size`, and `lfs` with a sha256 for files that the real hub keeps in LFS); the files of a commit lie at
-`CASE/NAME/COMMIT/`. There are no Xet hashes, so every client takes the plain download. A restricted case is *gated*:
-everybody sees that it exists and what it holds, its files need a token (as on huggingface.co).
+The facts of repository CASE/NAME are under `repositories`: `refs` (branch or tag -> commit) and `commits` (commit ->
+path -> `oid`, `size`, and `lfs` with a SHA-256 for files that the real Hub keeps in LFS). The files of a commit are at
+`CASE/NAME/COMMIT/`. There are no Xet hashes, so every client uses the plain download. A restricted case is *gated*:
+anyone can see that it exists and list its files, but downloads need a token (as on huggingface.co).
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from scenarios.servers.standin import Asked, Partition, Reply, StandIn, answer_f
 HUB = "huggingface.co"
 CDN = "cdn-lfs.huggingface.co"
 MIRROR = "hub.mirror.example"
-#: Entries on one page of a tree.
+#: Entries per page of a tree.
 PAGE = 1000
 
 
 class Hub(StandIn):
-    """The hub with its CDN, and a mirror (as for HF_ENDPOINT) that serves everything itself."""
+    """The Hub with its CDN, and a mirror (as for HF_ENDPOINT) that serves everything itself."""
 
     name = "hugging-face-hub"
     hosts = (HUB, CDN, MIRROR)
 
 
 class Refused(Exception):
-    """An error answer; `code` and the text are what clients read from the headers."""
+    """An error response. Clients read `code` and the text from the headers."""
 
     def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class Refused(Exception):
 
 
 def answer(asked: Asked, state: Path) -> Reply:
-    """The hub's answer."""
+    """Respond to a request as the Hub does."""
     try:
         return _route(asked, state)
     except Refused as refused:
@@ -67,7 +67,7 @@ def _route(asked: Asked, state: Path) -> Reply:
 
 
 class _Repository:
-    """The repository that a request is about."""
+    """The repository of a request."""
 
     def __init__(self, asked: Asked, state: Path, owner: str, name: str) -> None:
         self.asked = asked
@@ -81,20 +81,20 @@ class _Repository:
         try:
             self.facts: Mapping[str, Any] = facts.get("repositories", {})[name]
         except KeyError:
-            # The hub tells an anonymous caller nothing about which repositories exist.
+            # The Hub does not tell an anonymous client which repositories exist.
             if asked.token:
                 raise Refused(HTTPStatus.NOT_FOUND, "RepoNotFound", "Repository not found") from None
             raise Refused(HTTPStatus.UNAUTHORIZED, "RepoNotFound", "Invalid username or password.") from None
 
     def commit(self, revision: str) -> str:
-        """The commit of a branch, a tag, or a full commit id."""
+        """The commit of a branch, a tag, or a full commit ID."""
         commit = self.facts["refs"].get(revision, revision)
         if commit not in self.facts["commits"]:
             raise Refused(HTTPStatus.NOT_FOUND, "RevisionNotFound", f"Invalid rev id: {revision}")
         return str(commit)
 
     def check_access(self) -> None:
-        """Raise Refused unless the files may be read."""
+        """Raise Refused if the caller may not read the files."""
         admitted = self.partition.admit(self.asked.token)
         restricted = f"Access to model {self.id} is restricted"
         if admitted is HTTPStatus.UNAUTHORIZED:

@@ -1,4 +1,4 @@
-"""The servers of `--servers container`: the same servers as elsewhere, from the images that their projects publish."""
+"""The servers of `--servers container`: the same programs as in other modes, from the images of their projects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class MinIOImage(FromImage, MinIO):
 
 
 class FakeGCSServerImage(FromImage, FakeGCSServer):
-    """The image of its project."""
+    """The project's image."""
 
     name = "fake-gcs-server-image"
     image = ServerImage(
@@ -33,7 +33,7 @@ class FakeGCSServerImage(FromImage, FakeGCSServer):
 
 
 class DistributionImage(Distribution):
-    """The registry's official image; the token authority in front stays a program of this machine."""
+    """The registry's official image. The token authority in front of it remains a local program."""
 
     name = "distribution-image"
     image = ServerImage("registry", "registry:3.0.0", 5000)

@@ -1,9 +1,9 @@
 """The fleet inside a cluster: one pod with the same servers and the same gateway as on this machine.
 
-Its folder lies in a folder that this machine and the node share, so that logs, the state of stand-ins and the gateway's
-requests are plain files here too. Initializers reach it by the name of a headless Service, which leads to every port
-of the pod. This machine seeds through node ports: plain TCP for any number of workers, where `kubectl port-forward`
-carries all connections in one stream through the API server and ends with the first that is reset.
+The pod's folder is in a folder that this machine and the node share. Logs, the state of stand-ins and the gateway's
+requests are therefore local files too. Initializers use the name of a headless Service, which leads to every port of
+the pod. This machine uploads content through node ports: plain TCP for any number of workers. `kubectl port-forward`
+would carry all connections in one stream through the API server and end with the first reset.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from scenarios.servers.stores_pod import CODE, NAMESPACE, await_file, create, no
 log = logging.getLogger("conformance.setup")
 
 REACHED_WITHIN_S = 15.0
-#: What the servers of `--servers native` import, and the toolchain behind them.
+#: The packages that the servers of `--servers native` import, and the toolchain that they need.
 PACKAGES = (
     *("aiohttp", "azure-storage-blob", "boto3", "cryptography", "filelock"),
     *("minio", "mitmproxy", "trustme", "uv"),
 )
-#: Kinds of cache folders that hold programs of servers; Python and Node are the image's own.
+#: Cache folders with programs of servers. Python and Node.js come with the image.
 _PROGRAMS = frozenset({"go", "npm"})
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What can run in a cluster.
+    """The servers that can run in a cluster.
 
-    packages  Python packages that the servers import, in the versions that this machine has.
-    programs  folders of the cache that their commands name.
+    packages  Python packages that the servers import, in this machine's versions.
+    programs  the cache folders that their commands refer to.
     """
 
     servers: Sequence[type[Server]]
@@ -59,7 +59,7 @@ class Prepared:
 
 
 def prepare(servers: Collection[type[Server]]) -> Prepared:
-    """Have the programs of `servers` on this machine. Raises Unavailable."""
+    """Install the programs of `servers` on this machine. Raises Unavailable."""
     able, unavailable, programs = [], {}, set[Path]()
     for kind in sorted(servers, key=lambda kind: kind.name):
         server = kind()
@@ -79,9 +79,9 @@ def prepare(servers: Collection[type[Server]]) -> Prepared:
 
 
 def start(cluster: Cluster, provider: Provider, prepared: Prepared, folder: Path, run: str) -> Fleet:
-    """Start the prepared servers in `cluster`, with the run's `folder` (made, and owned by the fleet from now on).
+    """Start the prepared servers in `cluster`. Creates the run's `folder`, which the fleet then owns.
 
-    Raises Unavailable, also where another run has its stores in this cluster; those of a run that was killed go first.
+    Removes the objects of killed runs first. Raises Unavailable, also if another run has its stores in this cluster.
     """
     if cluster.shared is None or not folder.is_relative_to(cluster.shared):
         raise Unavailable(f"cluster {cluster.name} shares no folder with this machine; use --cluster kind")
@@ -119,13 +119,13 @@ def start(cluster: Cluster, provider: Provider, prepared: Prepared, folder: Path
 
 @dataclass(frozen=True)
 class Deployed:
-    """The objects of the fleet in the cluster, and the lock that keeps other runs away from them."""
+    """The fleet's objects in the cluster, and the lock that excludes other runs."""
 
     cluster: Cluster
     lock: FileLock
 
     def stop(self) -> None:
-        """Remove everything; returns when the pod is gone, so that nobody writes to the run's folder any more."""
+        """Remove everything. Returns when the pod is gone, so nothing writes to the run's folder any more."""
         try:
             stores_pod.stop(self.cluster.client())
         finally:
@@ -133,7 +133,7 @@ class Deployed:
 
 
 def _programs(server: Server) -> set[Path]:
-    """The folders of the cache that a server's command names."""
+    """The cache folders that a server's command refers to."""
     with tempfile.TemporaryDirectory(prefix="conformance-") as state:
         words = [Path(word) for word in server.command(0, Path(state))]
     inside = [word.relative_to(cache_root()).parts for word in words if word.is_relative_to(cache_root())]
@@ -141,7 +141,7 @@ def _programs(server: Server) -> set[Path]:
 
 
 def _clear(cluster: Cluster) -> None:
-    """Remove what killed runs left: who has the lock knows that none is alive."""
+    """Remove the objects of killed runs. The lock's holder knows that no other run is alive."""
     remove(cluster.client())
     assert cluster.shared  # noqa: S101 -- the lock lies there
     for code in cluster.shared.glob(f"*/{CODE}"):
@@ -158,14 +158,14 @@ def _provisions(cluster: Cluster, shared: Path, prepared: Prepared) -> tuple[Ima
 
 
 def _bring_code(folder: Path) -> None:
-    """The suite's own packages, as they are now, where the pod finds them; with what Python has compiled of them."""
+    """Copy the suite's own packages, with compiled files, to where the pod finds them."""
     for package in (clusters, scenarios):
         source = Path(package.__path__[0])
         shutil.copytree(source, folder / CODE / source.name)
 
 
 def _await_route(node: str, port: int | None) -> None:
-    """Wait until this machine gets through to a port of the node."""
+    """Wait until this machine can connect to a port of the node."""
     deadline = time.monotonic() + REACHED_WITHIN_S
     while port is not None:
         try:

@@ -13,7 +13,7 @@ from clusters.toolchain.go import go_binary
 from scenarios.servers.accounts import USERS
 from scenarios.servers.base import AWS_HOSTS, Server, Unavailable, require_packages
 
-#: The last commit of the module; its release tags are no Go versions.
+#: The module's last commit. Its release tags are not Go versions.
 VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
 REGION = "us-east-1"
 _ALLOW_ALL = {
@@ -27,7 +27,7 @@ _LIST_NAMES = {
 
 
 class MinIO(Server):
-    """The S3 of `--servers native`. Its users are made once a run; `Endpoint.extra` has their keys."""
+    """S3 in `--servers native`. It creates its users once per run; `Endpoint.extra` has their keys."""
 
     name = "minio"
     fidelity = "real"

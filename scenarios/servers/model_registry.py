@@ -1,10 +1,10 @@
-"""A stand-in of the Kubeflow model registry: what clients ask of its REST API when they resolve a model.
+"""A stand-in for the Kubeflow model registry: the REST requests of clients that resolve a model.
 
-Every case is a registry of its own, at `CASE.registry.example` and, as the Service of a namespace, at
+Each case is a separate registry, at `CASE.registry.example` and, as the Service of a namespace, at
 `SERVICE.CASE.registry.example`. The facts of a case have its tables (`registered_models`, `model_versions`,
-`artifacts`): rows as the API shows them, with the id of what they belong to under `parent`; `status` answers everything
-with an error. Order, pages and errors are those of the registry's own server (release 0.2.22): by id, oldest first, all
-on one page unless asked otherwise. `/artifacts/PATH` has files: a registry's artifacts may lie on a web server.
+`artifacts`). Rows are as in the API, with the ID of their parent under `parent`. With `status`, every response is that
+error. Order, pages and errors follow the registry's own server (release 0.2.22): by ID, oldest first, on one page
+unless requested otherwise. `/artifacts/PATH` serves files, because a registry's artifacts may be on a web server.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from scenarios.servers.http_server import content_type
 from scenarios.servers.standin import Asked, Partition, Reply, StandIn, answer_file, answer_json, main
 
 DOMAIN = "registry.example"
-#: What is asked here is the same in all versions of the API.
+#: The paths of the API's versions. The requests are the same in all of them.
 PREFIXES = [("api", "model_registry", version) for version in ("v1alpha3", "v1")]
-#: What may be asked for as `orderBy`, and the field that it means; anything else orders by id.
+#: Value of `orderBy` -> the field to sort by. Any other value sorts by ID.
 ORDER = {"CREATE_TIME": "createTimeSinceEpoch", "LAST_UPDATE_TIME": "lastUpdateTimeSinceEpoch", "ID": "id"}
 
 Row = Mapping[str, Any]
 
 
 class ModelRegistryServer(StandIn):
-    """The read side of the registry, and a web server for artifacts."""
+    """The registry's read operations, and a web server for artifacts."""
 
     name = "model-registry"
     hosts = (f"*.{DOMAIN}",)
 
 
 class Refused(Exception):
-    """An error answer."""
+    """An error response."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class Refused(Exception):
 
 
 def answer(asked: Asked, state: Path) -> Reply:
-    """The registry's answer, or a file."""
+    """Respond as the registry does, or with a file."""
     partition = Partition(state, asked.host.removesuffix(f".{DOMAIN}").rpartition(".")[2])
     try:
         return _route(asked, partition)
@@ -67,7 +67,7 @@ def _route(asked: Asked, partition: Partition) -> Reply:
 
 
 def _resource(asked: Asked, facts: Mapping[str, Any]) -> Row | None:
-    """What a path of the API names; None for a path that is none."""
+    """The resource at a path of the API; None for an unknown path."""
     tables = ("registered_models", "model_versions", "artifacts")
     models, versions, artifacts = (facts.get(table, []) for table in tables)
     match asked.segments[3:]:
@@ -85,7 +85,7 @@ def _resource(asked: Asked, facts: Mapping[str, Any]) -> Row | None:
 
 
 def _found(asked: Asked, rows: Sequence[Row], what: str, owner: str = "") -> Row:
-    """The one row of a name, among those of one parent where rows have an `owner`."""
+    """The row with a given name. If rows have an `owner`, only those of one parent count."""
     name, parent = asked.query.get("name", ""), asked.query.get("parentResourceId", "")
     if not name or (owner and not parent):
         raise Refused(HTTPStatus.BAD_REQUEST, "invalid parameters call: bad request")
@@ -103,7 +103,7 @@ def _of(rows: Sequence[Row], parent: str) -> Sequence[Row]:
 
 
 def _listed(asked: Asked, rows: Sequence[Row]) -> dict[str, Any]:
-    """One page, in the order asked for."""
+    """One page, in the requested order."""
     try:
         size = int(asked.query.get("pageSize") or 0)
     except ValueError:
@@ -122,7 +122,7 @@ def _listed(asked: Asked, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _cursor(token: str) -> str:
-    """The id of the last row that the client has seen; "" for none and for a token that is none."""
+    """The ID of the last row that the client has seen; "" without a valid token."""
     try:
         return base64.b64decode(token, validate=True).decode().partition(":")[0]
     except (binascii.Error, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""moto: an emulator of S3, IAM and STS in Python, with its authentication switched on."""
+"""moto: an emulator of S3, IAM and STS in Python, with authentication enabled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ANYBODY = {
 
 
 class Moto(Server):
-    """The S3 of `--servers embedded`. Its users are made once a run; `Endpoint.extra` has their keys."""
+    """S3 in `--servers embedded`. It creates its users once per run; `Endpoint.extra` has their keys."""
 
     name = "moto"
     fidelity = "emulator"
@@ -57,6 +57,6 @@ class Moto(Server):
             "session_key": given["SecretAccessKey"],
             "session_token": given["SessionToken"],
         }
-        plain = {"Content-Type": "text/plain"}  # a form's fields would be lost on moto
+        plain = {"Content-Type": "text/plain"}  # moto would lose a form's fields
         DIRECT.open(urllib.request.Request(f"{url}/moto-api/reset-auth", b"0", plain), timeout=5).close()  # noqa: S310
         return extra

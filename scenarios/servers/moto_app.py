@@ -1,7 +1,7 @@
-"""moto's server with an answer for unsigned S3 requests: `python -m scenarios.servers.moto_app PORT`.
+"""moto's server with support for unsigned S3 requests: `python -m scenarios.servers.moto_app PORT`.
 
-Once its authentication is switched on, moto judges signed requests by their signature and the user's policies, but
-fails on unsigned ones. Here those are judged by the bucket's policy, with moto's own evaluation of it.
+With authentication enabled, moto checks signed requests by their signature and the user's policies, but fails on
+unsigned ones. This program checks those by the bucket's policy, with moto's own evaluation.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from moto.s3.responses import S3Response
 _judge_signed = ActionAuthenticatorMixin._authenticate_and_authorize_s3_action  # noqa: SLF001
 _policy_of = FakeBucket.get_permission
 
-#: The permission that an operation needs, where it has another name; moto looks for the operation's own.
+#: Operation -> the permission that it needs, if the names differ. moto assumes that they are equal.
 _PERMISSIONS = {"s3:HeadBucket": "s3:ListBucket", "s3:HeadObject": "s3:GetObject"}
 
 
 def permission(bucket: FakeBucket, action: str, resource: str) -> PermissionResult:
-    """What the policy of `bucket` says of `action`."""
+    """The decision of `bucket`'s policy on `action`."""
     result: PermissionResult = _policy_of(bucket, _PERMISSIONS.get(action, action), resource)
     return result
 
 
 def judge(response: S3Response, bucket_name: str | None = None, key_name: str | None = None) -> None:
-    """Let the request of `response` pass, or raise the S3 error for it."""
+    """Accept the request of `response`, or raise the S3 error for it."""
     off = ActionAuthenticatorMixin.request_count < settings.INITIAL_NO_AUTH_ACTION_COUNT
     if off or "Authorization" in response.headers or bucket_name is None:
         _judge_signed(response, bucket_name, key_name)

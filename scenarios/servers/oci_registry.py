@@ -1,11 +1,11 @@
-"""A real OCI registry, with a token authority in front as public registries have one (Docker's token protocol).
+"""A real OCI registry behind a token authority, as public registries have one (Docker's token protocol).
 
-Pulls need a token: `/token` gives one that opens what `STATE/CASE/auth.json` lets its bearer read. Like Docker Hub it
-answers 401 to credentials it does not know, and gives an anonymous caller a token that opens public repositories only.
-Pushes are the suite's own and need none. Image names are `CASE/NAME`.
+A pull needs a token. `/token` issues one for the images that the caller may read by `STATE/CASE/auth.json`. Like Docker
+Hub, it answers 401 to unknown credentials, and gives an anonymous caller a token for public repositories only. Only the
+suite pushes, without a token. Image names are `CASE/NAME`.
 
-Basic authentication alone (htpasswd) would not do: oras, KServe's client since 0.21.0, asks the challenge's realm
-for a token whatever the scheme.
+Basic authentication alone (htpasswd) is not enough: oras, KServe's client since 0.21.0, requests a token from the
+challenge's realm whatever the scheme.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 
 REGISTRY_READY_WITHIN_S = 20.0
 CHUNK = 2**18
-#: Stands for the inner port in the registry's argument vector.
+#: A placeholder for the inner port in the registry's argument vector.
 PORT = "{port}"
 _OWN_HEADERS = frozenset({"authorization", "connection", "transfer-encoding", "keep-alive", "proxy-authorization"})
 
 
 class OciRegistry(Server):
-    """Google's registry, in memory: small enough to be built for every run.
+    """Google's registry, in memory. It is small enough to build for every run.
 
-    `crane` serves it at an address. The module's own `registry` listens at a name, which not every machine resolves.
+    `crane` listens on an IP address. The module's own `registry` listens on a name that not every machine resolves.
     """
 
     name = "go-containerregistry"
@@ -64,7 +64,7 @@ class OciRegistry(Server):
         return [*front, *self.registry(state)]
 
     def registry(self, state: Path) -> Sequence[str]:  # noqa: ARG002 -- this one keeps nothing on disk
-        """The registry's own argument vector, with `PORT` where its port belongs."""
+        """The registry's argument vector, with `PORT` as a placeholder for its port."""
         return [str(self._program()), "registry", "serve", "--address", f"127.0.0.1:{PORT}"]
 
     def _program(self) -> Path:
@@ -72,7 +72,7 @@ class OciRegistry(Server):
 
 
 class Distribution(OciRegistry):
-    """The registry of the CNCF's distribution project, which Docker Hub and most hosted registries come from."""
+    """The registry of the CNCF's distribution project, on which Docker Hub and most hosted registries are based."""
 
     name = "distribution"
     package = "github.com/distribution/distribution/v3/cmd/registry"
@@ -87,17 +87,17 @@ class Distribution(OciRegistry):
 
 
 class Front:
-    """The token authority and the way to the registry at `upstream`."""
+    """The token authority and a reverse proxy to the registry at `upstream`."""
 
     def __init__(self, state: Path, upstream: str, session: ClientSession) -> None:
         self._state = state
         self._upstream = upstream
         self._session = session
-        #: Token -> the case whose images it opens; None opens nothing.
+        #: Token -> the case whose images it opens; None for none.
         self._grants: dict[str, str | None] = {}
 
     async def token(self, request: web.Request) -> web.Response:
-        """A token for the scope asked for (`repository:CASE/NAME:pull`)."""
+        """Issue a token for the requested scope (`repository:CASE/NAME:pull`)."""
         from aiohttp import web  # noqa: PLC0415 -- the classes above must load without the extra
 
         _, _, image = request.query.get("scope", "").partition(":")
@@ -111,7 +111,7 @@ class Front:
         return web.json_response({"token": token, "access_token": token, "expires_in": 300})
 
     async def pass_on(self, request: web.Request) -> web.StreamResponse:
-        """Any other request: to the registry, if it pushes or bears a token for this repository."""
+        """Forward any other request to the registry, if it pushes or has a token for this repository."""
         from aiohttp import web  # noqa: PLC0415
 
         image = request.path.removeprefix("/v2/").split("/")
@@ -147,7 +147,7 @@ def _refusal(code: str, message: str, headers: Mapping[str, str]) -> web.Respons
 
 
 def start_registry(argv: Sequence[str]) -> str:
-    """Start `argv`, with a free port for `PORT`, and wait until it answers; its URL. It ends with the process group."""
+    """Start `argv` with a free port for `PORT`. Returns its URL once it answers. It ends with the process group."""
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     registry = subprocess.Popen([part.replace(PORT, str(port)) for part in argv])
@@ -163,7 +163,7 @@ def start_registry(argv: Sequence[str]) -> str:
 
 
 def main() -> None:
-    """Serve until ended."""
+    """Serve until terminated."""
     from aiohttp import ClientSession, web  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(description=__doc__)

@@ -1,4 +1,4 @@
-"""Server processes: started on a free port, watched until they answer, and gone with the run."""
+"""Server processes: start them on a free port, wait until they answer, and end them with the run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pathlib import Path
 from scenarios.servers import supervisor
 from scenarios.servers.base import Server, Unavailable
 
-#: Seconds between two looks at a starting process.
+#: Seconds between two checks of a starting process.
 POLL_S = 0.02
-#: How often a server whose port somebody else took gets another one.
+#: The number of attempts to start a server. Each uses a new port, in case another process took the last one.
 PORT_ATTEMPTS = 5
 LAST_LINES = 12
 _PACKAGES = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ _PACKAGES = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class ServerProcess:
-    """A running program below its supervisor. `log` has its output, both streams."""
+    """A running program below its supervisor. `log` has the output of both streams."""
 
     popen: subprocess.Popen[bytes]
     log: Path
@@ -36,7 +36,7 @@ class ServerProcess:
         return self.popen.poll() is None
 
     def stop(self) -> None:
-        """End the program with its whole process group; returns when it is gone."""
+        """End the program and its whole process group. Returns when they have ended."""
         if self.popen.stdin:
             self.popen.stdin.close()
         self.popen.wait()
@@ -48,7 +48,7 @@ class ServerProcess:
 
 @dataclass(frozen=True)
 class Started:
-    """A server that answers at `url`; `state` is its own folder."""
+    """A server that answers at `url`. `state` is its own folder."""
 
     server: Server
     process: ServerProcess
@@ -57,7 +57,7 @@ class Started:
 
 
 def launch(argv: Sequence[str], log: Path, folder: Path, environment: Mapping[str, str] | None = None) -> ServerProcess:
-    """Run `argv` in `folder` below a supervisor, with nothing of the user's environment but PATH."""
+    """Run `argv` in `folder` below a supervisor. It inherits only PATH from the user's environment."""
     env = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(folder),
@@ -80,7 +80,7 @@ def launch(argv: Sequence[str], log: Path, folder: Path, environment: Mapping[st
 
 
 def wait_until_ready(name: str, process: ServerProcess, ready: Callable[[], bool], within_s: float) -> None:
-    """Wait until `ready()`; a process that dies or takes longer is ended and raises Unavailable with its last words."""
+    """Wait until `ready()`. If the process dies or takes longer, end it and raise Unavailable with its last lines."""
     deadline = time.monotonic() + within_s
     while process.alive:
         if ready() and process.alive:
@@ -113,7 +113,7 @@ def start(server: Server, folder: Path) -> Started:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports of 127.0.0.1 that were free a moment ago."""
+    """Distinct ports of 127.0.0.1 that were free a moment ago."""
     with contextlib.ExitStack() as held:
         probes = [held.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -122,7 +122,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens on `port` of 127.0.0.1."""
+    """Whether no process listens on `port` of 127.0.0.1."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,7 +1,7 @@
-"""The fleet as a program, for a pod: `python -m scenarios.servers.serve --host HOST --folder FOLDER MODULE:CLASS ...`.
+"""The fleet as a program for a pod: `python -m scenarios.servers.serve --host HOST --folder FOLDER MODULE:CLASS ...`.
 
-Once everything answers, `FOLDER/fleet.json` has the fleet. Servers listen on the loopback address, as everywhere; so
-that they can be seeded from outside the pod, port FIRST_DIRECT_PORT + n of every address leads to the n-th class named.
+When all servers answer, the program writes the fleet to `FOLDER/fleet.json`. Servers listen on the loopback address, as
+everywhere. For uploads from outside the pod, port FIRST_DIRECT_PORT + n of every address leads to the n-th class.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scenarios.network.view import LOOPBACK
 from scenarios.servers.base import Server, Unavailable
 from scenarios.servers.fleet import Fleet
 
-#: What the program leaves in its folder when all is ready.
+#: The file that the program writes to its folder when all servers are ready.
 FLEET = "fleet.json"
 FIRST_DIRECT_PORT = 10000
 CHUNK = 2**18
@@ -57,11 +57,11 @@ async def _serve(fleet: Fleet, servers: Sequence[type[Server]]) -> None:
     draft = fleet.folder / f".{FLEET}"
     draft.write_text(fleet.to_json())
     draft.replace(fleet.folder / FLEET)
-    await ended.wait()  # the kernel ends the servers with the first process of the pod
+    await ended.wait()  # the kernel ends the servers with the pod's first process
 
 
 async def _relay(port: int, target: int) -> None:
-    """Lead connections at `port` of every address to `target` of this one."""
+    """Forward connections from `port` of every address to the local port `target`."""
 
     async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -77,7 +77,7 @@ async def _relay(port: int, target: int) -> None:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on every byte and the end, however it comes."""
+    """Forward every byte, then the end of the stream or its failure."""
     try:
         while chunk := await reader.read(CHUNK):
             writer.write(chunk)

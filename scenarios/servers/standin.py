@@ -1,7 +1,7 @@
-"""What the suite's own servers share: how a case lies on disk, one request and its answer, and the program's main loop.
+"""The base of the suite's own servers: a case on disk, a request and its response, and the main loop.
 
-A stand-in is a function from `Asked` to `Reply` over its state folder. A store in another process writes there and the
-server reads at every request, so seeding needs no protocol and takes no time.
+A stand-in is a function from `Asked` to `Reply` over its state folder. A store in another process writes there. The
+server reads on every request, so uploads need no protocol and take no time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CHUNK = 2**18
 
 
 class StandIn(Server):
-    """A server of the suite's own; the module of a subclass is also the program."""
+    """One of the suite's own servers. A subclass's module is also the program."""
 
     fidelity = "stand-in"
 
@@ -63,14 +63,14 @@ class Partition:
         return CASE.fullmatch(self.case) is not None and self.folder.is_dir()
 
     def find(self, segments: Sequence[str]) -> Path | None:
-        """The file or folder at `segments` (decoded); None where there is none, and for whatever leads outside."""
+        """The file or folder at `segments` (decoded); None if it does not exist or is outside the partition."""
         if not self.exists or any(s in ("", ".", "..") or "/" in s or "\0" in s for s in segments):
             return None
         found = self.folder.joinpath(*segments)
         return found if found.exists() else None
 
     def facts(self) -> dict[str, Any]:
-        """What was noted; `{}` for a case that does not exist."""
+        """The recorded facts; `{}` for a case that does not exist."""
         if not self.exists:
             return {}
         try:
@@ -80,14 +80,14 @@ class Partition:
         return facts
 
     def note(self, **facts: object) -> None:
-        """Add to the facts, for every request from now on."""
+        """Add facts for all further requests."""
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.state / f".{self.case}.draft"
         draft.write_text(json.dumps(self.facts() | facts))
         draft.replace(self.state / f"{self.case}.json")
 
     def admit(self, token: str | None) -> HTTPStatus:
-        """OK, UNAUTHORIZED (no token, or one nobody knows) or FORBIDDEN (known, but no reader's)."""
+        """Check a token: OK, UNAUTHORIZED (missing or unknown) or FORBIDDEN (known, but not a reader's)."""
         tokens = self.facts().get("tokens")
         if not tokens or token == tokens["reader"]:
             return HTTPStatus.OK
@@ -106,19 +106,19 @@ class Asked:
 
     @property
     def segments(self) -> tuple[str, ...]:
-        """The path in its decoded segments; an encoded slash stays inside its segment."""
+        """The decoded segments of the path. An encoded slash stays inside its segment."""
         return tuple(unquote(segment, errors="surrogateescape") for segment in self.path[1:].split("/"))
 
     @property
     def token(self) -> str | None:
-        """The bearer token of the `Authorization` header; a header of another scheme counts as a token as it is."""
+        """The bearer token of the `Authorization` header. For another scheme, the whole header counts as the token."""
         sent = self.headers.get("authorization")
         return sent.removeprefix("Bearer ") if sent else None
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer; a file as `body` is sent from byte `start`, `length` bytes of it (None: to its end)."""
+    """A response. If `body` is a file, it sends `length` bytes from byte `start` on (None: to the end)."""
 
     status: int = HTTPStatus.OK
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -128,13 +128,13 @@ class Reply:
 
 
 def answer_json(content: object, status: int = HTTPStatus.OK, **headers: str) -> Reply:
-    """`content` as JSON; an underscore in a header's name stands for a dash."""
+    """`content` as JSON. An underscore in a header's name becomes a dash."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Reply(status, {"Content-Type": "application/json", **named}, json.dumps(content).encode())
 
 
 def answer_file(path: Path, asked: Asked, headers: Mapping[str, str], *, range_header: str = "range") -> Reply:
-    """The file, or the one range of it that was asked for."""
+    """The file, or the single range of it that the client requested."""
     size = path.stat().st_size
     whole = Reply(HTTPStatus.OK, {"Accept-Ranges": "bytes", **headers}, path)
     match = RANGE.fullmatch(asked.headers.get(range_header) or asked.headers.get("range", ""))
@@ -156,7 +156,7 @@ Answer = Callable[[Asked, Path], Reply]
 
 
 def main(answer: Answer, description: str | None) -> None:
-    """Serve `answer` over the state folder named on the command line, until ended."""
+    """Serve `answer` over the state folder given on the command line, until terminated."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--state", type=Path, required=True)

@@ -1,4 +1,4 @@
-"""The pod of the stores, and what leads to it: a namespace with two Services."""
+"""The pod of the stores, its namespace, and the two Services that lead to it."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ _Kind = TypeVar("_Kind", Pod, Namespace)
 
 NAMESPACE = "kserve-conformance-stores"
 NAME = "stores"
-#: As pods of every namespace resolve it.
+#: The host name that pods of every namespace can resolve.
 HOST = f"{NAME}.{NAMESPACE}.svc"
-#: The folder with the suite's packages, in a run's own.
+#: The folder with the suite's packages, inside the run's folder.
 CODE = "code"
 READY_WITHIN_S = 90.0
 GONE_WITHIN_S = 60.0
-#: Seconds between two looks at what takes its time.
+#: Seconds between two polls.
 _LOOK_S = 0.5
 _LAST_LINES = 12
 
 
 def create(client: Client, spec: PodSpec, servers: int, run: str) -> None:
-    """Create everything; `servers` is the number of ports that nodes shall lead to the pod."""
+    """Create all objects. `servers` is the number of node ports that lead to the pod."""
     labels = {RUN_LABEL: run, "app": NAME}
 
     def named(name: str) -> ObjectMeta:
         return ObjectMeta(name=name, namespace=NAMESPACE, labels=labels)
 
     client.create(Namespace(metadata=ObjectMeta(name=NAMESPACE, labels=labels)))
-    # An account of its own: the namespace's default one comes later than the pod would.
+    # Its own ServiceAccount: the namespace's default one appears only after the pod would be created.
     client.create(ServiceAccount(metadata=named(NAME)))
     headless = ServiceSpec(clusterIP="None", selector={"app": NAME}, publishNotReadyAddresses=True)
     client.create(Service(metadata=named(NAME), spec=headless))
@@ -66,10 +66,10 @@ def create(client: Client, spec: PodSpec, servers: int, run: str) -> None:
 
 
 def pod_spec(image: str, servers: Sequence[type[Server]], place: Path, folder: Path) -> PodSpec:
-    """A bare pod, never restarted: most servers keep what they were given in memory.
+    """A bare pod that never restarts, because most servers keep their data in memory.
 
-    place   what `servers_folder` made.
-    folder  the run's; the suite's packages are in its CODE.
+    place   the result of `servers_folder`.
+    folder  the run's folder. Its CODE has the suite's packages.
     """
     classes = [f"{kind.__module__}:{kind.__qualname__}" for kind in servers]
     variables = {**VARIABLES, "PYTHONPATH": str(folder / CODE)}
@@ -83,7 +83,7 @@ def pod_spec(image: str, servers: Sequence[type[Server]], place: Path, folder: P
             VolumeMount(name="programs", mountPath=PLACE, readOnly=True),
             VolumeMount(name="run", mountPath=str(folder)),
         ],
-        # This machine's user, who has to read, write and remove the same files.
+        # This machine's user, because it must read, write and remove the same files.
         securityContext=SecurityContext(runAsUser=os.getuid(), runAsGroup=os.getgid()),
         terminationMessagePolicy="FallbackToLogsOnError",
     )
@@ -102,7 +102,7 @@ def pod_spec(image: str, servers: Sequence[type[Server]], place: Path, folder: P
 
 
 def await_file(client: Client, file: Path) -> str:
-    """Wait until the pod has left `file`; the address of its node. Raises Unavailable with the pod's last state."""
+    """Wait until the pod has written `file`. Returns its node's address. Raises Unavailable with the last state."""
     deadline = time.monotonic() + READY_WITHIN_S
     while True:
         pod = client.get(Pod, NAME, namespace=NAMESPACE)
@@ -117,7 +117,7 @@ def await_file(client: Client, file: Path) -> str:
 
 
 def appears(file: Path, within_s: float) -> bool:
-    """Whether `file` comes into being in time."""
+    """Whether `file` appears in time."""
     deadline = time.monotonic() + within_s
     while not (found := file.exists()) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -132,7 +132,7 @@ def node_ports(client: Client) -> dict[int, int]:
 
 
 def stop(client: Client) -> None:
-    """End the pod, wait for its end, and ask for that of the namespace. Raises Unavailable if the pod goes on."""
+    """Delete the pod and wait for its end. Request deletion of the namespace. Raises Unavailable if the pod stays."""
     deadline = time.monotonic() + GONE_WITHIN_S
     while _end_pod(client):
         if time.monotonic() > deadline:
@@ -142,7 +142,7 @@ def stop(client: Client) -> None:
 
 
 def remove(client: Client) -> None:
-    """Remove the namespace, if it is there, and wait until it is gone. Raises Unavailable if it stays."""
+    """Delete the namespace, if it exists, and wait until it is gone. Raises Unavailable if it remains."""
     deadline = time.monotonic() + GONE_WITHIN_S
     while found := _end_namespace(client):
         if time.monotonic() > deadline:
@@ -153,7 +153,7 @@ def remove(client: Client) -> None:
 
 
 def _state(pod: Pod) -> tuple[str, bool]:
-    """Its state in words, and whether it is final."""
+    """The state of the pod as text, and whether it is final."""
     status = pod.status
     for container in (status and status.containerStatuses) or ():
         state = container.state
@@ -169,14 +169,14 @@ def _state(pod: Pod) -> tuple[str, bool]:
 
 
 def _end_pod(client: Client) -> Pod | None:
-    """Ask for the end of the pod, once; the pod while it is there."""
+    """Request deletion of the pod, once. Returns the pod while it exists."""
     return _end(
         lambda: client.get(Pod, NAME, namespace=NAMESPACE), lambda: client.delete(Pod, NAME, namespace=NAMESPACE)
     )
 
 
 def _end_namespace(client: Client) -> Namespace | None:
-    """Ask for the end of the namespace, once; the namespace while it is there."""
+    """Request deletion of the namespace, once. Returns the namespace while it exists."""
     return _end(lambda: client.get(Namespace, NAMESPACE), lambda: client.delete(Namespace, NAMESPACE))
 
 

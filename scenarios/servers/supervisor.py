@@ -1,6 +1,6 @@
-"""Run `ARGV` and end its whole process group once stdin ends, that is when the process that holds the pipe is gone.
+"""Run `ARGV`, and end its whole process group when stdin closes: then the process that holds the pipe has ended.
 
-Called as `python -m scenarios.servers.supervisor ARGV...`; leaves with the child's exit status (128 + signal).
+Usage: `python -m scenarios.servers.supervisor ARGV...`. Exits with the child's exit status (128 + signal).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(argv: list[str]) -> int:
-    """Run `argv` until it ends or stdin does."""
+    """Run `argv` until it ends or stdin closes."""
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
         except OSError as error:
             os.write(2, f"{argv[0]}: {error.strerror}\n".encode())
             os._exit(127)
-    with contextlib.suppress(OSError):  # the child was quicker
+    with contextlib.suppress(OSError):  # the child has already ended
         os.setpgid(child, child)
     select.select([0, os.pidfd_open(child)], [], [])
     with contextlib.suppress(ProcessLookupError):

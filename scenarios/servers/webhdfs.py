@@ -1,8 +1,8 @@
-"""A stand-in of HDFS behind WebHDFS v1: what the `hdfs` Python package asks for when it reads.
+"""A stand-in for HDFS behind WebHDFS v1: the read requests of the `hdfs` Python package.
 
-See https://hadoop.apache.org/docs/stable/hadoop-project-dist/hadoop-hdfs/WebHDFS.html. A name node and a data node in
-one; the first segment of a path is the case. A restricted case wants a bearer token at the name node, which hands it on
-to the data node as a delegation token. Compared with Hadoop 3.4.1: same answers to the same reads.
+See https://hadoop.apache.org/docs/stable/hadoop-project-dist/hadoop-hdfs/WebHDFS.html. It is name node and data node in
+one. The first segment of a path is the case. A restricted case needs a bearer token at the name node, which passes it
+to the data node as a delegation token. Compared with Hadoop 3.4.1: same responses to the same reads.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ CLASSES = {
 
 
 class WebHdfs(StandIn):
-    """The read operations of WebHDFS; OPEN redirects to the data node, as HDFS does."""
+    """The read operations of WebHDFS. OPEN redirects to the data node, as HDFS does."""
 
     name = "webhdfs"
     hosts = (NAME_NODE, DATA_NODE)
 
 
 def answer(asked: Asked, state: Path) -> Reply:
-    """The name node's answer, or the data node's."""
+    """Respond as the name node or the data node."""
     if asked.segments[:2] != PREFIX or len(asked.segments) == 2:
         return Reply(HTTPStatus.NOT_FOUND)
     segments = [segment for segment in asked.segments[2:] if segment]

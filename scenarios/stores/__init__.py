@@ -1,4 +1,4 @@
-"""The stores, by the name that options, rules and reports give them."""
+"""The stores, by their name in options, rules and reports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import import_module
 
 from scenarios.stores.base import Store
 
-#: Module of this package -> the class of the store in it.
+#: Module of this package -> its store class.
 _CLASSES = {
     "s3": "S3",
     "gcs": "GCS",

@@ -1,10 +1,10 @@
-"""What the stores of an Azure account share."""
+"""Code shared by the stores of an Azure account."""
 
 from __future__ import annotations
 
 from scenarios.network.faults import expiring
 
-#: The variable that has the account's key.
+#: The variable for the account's key.
 KEY = "AZURE_STORAGE_ACCESS_KEY"
 EXPIRY = expiring(
     403,

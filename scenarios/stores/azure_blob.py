@@ -1,4 +1,4 @@
-"""Azure Blob Storage: one container a test, under the account's production host name."""
+"""Azure Blob Storage: one container per test, under the account's production host name."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ class AzureBlob(Store):
         return f"/{self.case}/{self.sample_folder}/{file}"
 
     def uri_in_zone(self, path: str = "") -> str:
-        """The same under the host name of an account with a DNS zone of its own (KServe since 0.14, PR 3819)."""
+        """The same URI under the host name of an account with its own DNS zone (KServe since 0.14, PR 3819)."""
         return self._at("z50.blob.storage.azure.net", self.case, path)
 
     def access(self, kind: AccessKind = "valid") -> Access:
-        """`session` and `denied` are shared access signatures, in `Access.query`: temporary, with few permissions."""
+        """`session` and `denied` use shared access signatures in `Access.query`: temporary, with few permissions."""
         if kind == "valid":
             return self._with_key(self._key)
         if kind == "wrong":
@@ -83,7 +83,7 @@ class AzureBlob(Store):
         return Access()
 
     def presigned(self, path: str, content: bytes) -> tuple[str, str]:
-        """A new blob's URI with a shared access signature that may read, and the secret part of it."""
+        """Put a blob. Returns its URI with a shared access signature that may read, and the secret part."""
         self.put({path: content})
         access = self.access("session")
         return f"{self.uri(path)}?{access.query}", access.secrets[0]
@@ -92,7 +92,7 @@ class AzureBlob(Store):
         return self._at("blob.core.windows.net", f"{self.case}-that-is-not-there", "model")
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
-        """Host and port of an account are fixed, so it is the way there that is closed: the proxy's port."""
+        """The account's host and port are fixed, so `address` replaces the proxy."""
         return self.uri("model"), self.access().by_proxy(f"http://{address}")
 
     def _at(self, domain: str, container: str, path: str) -> str:
@@ -114,7 +114,7 @@ class AzureBlob(Store):
 
     @staticmethod
     def _make(container: ContainerClient) -> None:
-        """A first attempt whose answer was lost has made it too."""
+        """Create the container. It may already exist, if an earlier attempt created it and lost the response."""
         from azure.core.exceptions import ResourceExistsError  # noqa: PLC0415 -- an extra, absent in other modes
 
         with contextlib.suppress(ResourceExistsError):
@@ -126,14 +126,14 @@ class AzureBlob(Store):
 
 @functools.cache
 def _service(url: str, account: str, key: str) -> BlobServiceClient:
-    """One client a process and server."""
+    """One client per process and server."""
     from azure.core.credentials import AzureNamedKeyCredential  # noqa: PLC0415
     from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 -- an extra, absent in other modes
     from azure.storage.blob import BlobServiceClient, LinearRetry  # noqa: PLC0415
 
     transport = RequestsTransport(use_env_settings=False)
-    # Named: the client takes the account from the path for a server on this machine only.
+    # With an explicit account: the client takes the account from the path only for a local server.
     credential = AzureNamedKeyCredential(account, key)
-    # Azurite closes idle connections after 5 s, sometimes just as one is used again.
+    # Azurite closes idle connections after 5 s, sometimes just when a client reuses one.
     retries = LinearRetry(backoff=1, retry_total=3)
     return BlobServiceClient(f"{url}/{account}", credential=credential, transport=transport, retry_policy=retries)

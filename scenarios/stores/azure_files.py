@@ -1,7 +1,7 @@
-"""Azure Files: `https://ACCOUNT.file.core.windows.net/SHARE/PATH`, where the share is the case.
+"""Azure Files: `https://ACCOUNT.file.core.windows.net/SHARE/PATH`. The share is the case.
 
-KServe (since 0.9.0) knows it by its host name, and has the account's key from AZURE_STORAGE_ACCESS_KEY or a SAS token
-from the URI's query. It takes the path as it stands, without decoding it.
+KServe (since 0.9.0) recognises it by its host name. It takes the account's key from AZURE_STORAGE_ACCESS_KEY, or a SAS
+token from the URI's query. It uses the path without decoding it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from scenarios.stores.standin import StandInStore
 
 
 class AzureFiles(StandInStore):
-    """A file share. `session` and `denied` are SAS tokens; they travel in the URI's query (`Access.query`)."""
+    """A file share. `session` and `denied` are SAS tokens in the URI's query (`Access.query`)."""
 
     name = "azure-files"
     kserve = ">=0.9"
     malformed: ClassVar[Mapping[str, str]] = {"no-share": "https://account.file.core.windows.net/"}
     unsigned_kind: ClassVar[AccessKind] = "session"
-    #: KServe keeps the name of a folder there (PLACE-001); at the root that fault does not hide the others.
+    #: KServe keeps a folder's name below the destination (PLACE-001). At the root this bug does not hide others.
     sample_folder = ""
     expiry = EXPIRY
     webhook_variable = KEY
@@ -50,7 +50,7 @@ class AzureFiles(StandInStore):
         return f"/{self.case}/{file}"
 
     def uri_in_zone(self, path: str = "") -> str:
-        """The same place at an account with an Azure DNS zone end point (KServe since 0.14, PR 3819)."""
+        """The same URI at an account with an Azure DNS zone endpoint (KServe since 0.14, PR 3819)."""
         return self._at(f"{ACCOUNT}.z01.{ZONED_HOST}", path)
 
     def access(self, kind: AccessKind = "valid") -> Access:
@@ -72,7 +72,7 @@ class AzureFiles(StandInStore):
         return f"https://{ACCOUNT}.{HOST}/{self.case}-that-is-not-there/model"
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
-        # Only a host name of Azure leads to this store, so what refuses the connection is the proxy.
+        # Only Azure host names lead to this store, so the proxy is what refuses the connection.
         return self.uri("model"), self.access().by_proxy(f"http://{address}")
 
     def _at(self, host: str, path: str) -> str:

@@ -1,4 +1,4 @@
-"""A store: a place for models, by URI scheme. It puts trees there and knows how an initializer reaches them."""
+"""The base class of a store. A store uploads models and knows how an initializer reaches them."""
 
 from __future__ import annotations
 
@@ -20,101 +20,101 @@ from scenarios.reasons import NotOffered
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.stores.delivery import Delivery, without
 
-#: A model as a store holds it: relative path with `/` -> content.
-#: A path that ends in `/` is a directory marker (an empty object), where the store can hold one.
+#: A model in a store: relative path with `/` -> content.
+#: A path that ends in `/` is a directory marker (an empty object), in stores that support one.
 Tree = Mapping[str, bytes]
 
-#: A port of this machine on which nothing listens: unassigned, and none of those that fetch refuses by themselves
-#: (Fetch standard, "port blocking"), as discard is.
+#: A local address on which nothing listens. Port 6 is unassigned. Unlike the discard port, it is not on the list of
+#: ports that fetch clients block themselves (Fetch standard, "port blocking").
 NOBODY = "127.0.0.1:6"
-#: From how many objects on threads pay.
+#: The number of objects from which `put_each` uses threads.
 THREADS_FROM = 8
 
 AccessKind = Literal["valid", "anonymous", "none", "wrong", "denied", "session"]
 
 
-#: `Store.kserve` of a scheme that none of KServe's own initializers knows: only custom storage containers have it.
+#: `Store.kserve` of a scheme that no KServe initializer supports. Only custom storage containers support it.
 NO_RELEASE = "<0"
 
 
 @dataclass(frozen=True)
 class Access:
-    """How an initializer is let in: its environment, and host files or folders mounted read-only at a path it sees."""
+    """The credentials of a call: variables, and read-only mounts (path inside -> host file or folder)."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     mounts: Mapping[str, Path] = field(default_factory=dict)
-    #: Planted values that must never be printed.
+    #: Secret values that the program must never print.
     secrets: tuple[str, ...] = ()
-    #: Credentials that travel in the URI: the caller appends them to it as its query (without the `?`).
+    #: Credentials in the URI's query (without the `?`). The caller appends them to the URI.
     query: str = ""
 
     def planted(self) -> tuple[str, ...]:
-        """The secrets, for a rule that looks for them. Raises NotOffered where there is none."""
+        """The secrets, for a rule that searches for them. Raises NotOffered if there are none."""
         if not self.secrets:
             raise NotOffered("this access has no credential that could turn up anywhere")
         return self.secrets
 
     def plus(self, **environment: str) -> Access:
-        """The same access with more (or other) environment variables."""
+        """This access with more environment variables. They replace those of the same name."""
         return replace(self, environment={**self.environment, **environment})
 
     def without(self, *names: str) -> Access:
-        """The same access without some environment variables."""
+        """This access without the named environment variables."""
         return replace(self, environment=without(self.environment, names))
 
     def by_proxy(self, url: str) -> Access:
-        """The same access by way of the proxy at `url`."""
+        """This access through the HTTPS proxy at `url`."""
         return self.plus(HTTPS_PROXY=url, https_proxy=url)
 
 
 class Store(ABC):
-    """One test's own part of a store: a bucket, container, share, repository or folder of its own.
+    """The test's part of a store: its own bucket, container, share, repository or folder.
 
-    endpoint  the server that plays it; None where no server is needed (local, pvc).
+    endpoint  the server that implements the store; None if it needs no server (local, pvc).
     case      a name unique in the run: 3 to 40 characters of a-z, 0-9 and `-`, letter first.
-    scratch   a folder of this test's own, on this machine.
+    scratch   a local folder for this test alone.
     """
 
     name: ClassVar[str]
-    #: KServe releases whose initializer has a downloader for it, as a PEP 440 range.
+    #: KServe releases whose initializer can download from this store, as a PEP 440 range.
     kserve: ClassVar[str] = ""
-    #: Whether a whole folder (repository, image) has a URI, or only each of its files.
+    #: Whether a whole folder (repository, image) has a URI. If False, only single files have one.
     folders: ClassVar[bool] = True
-    #: The folder of a sample; "" is the root.
+    #: The folder of the sample model; "" is the root.
     sample_folder: ClassVar[str] = "model"
-    #: Where an initializer sees its root, if it is mounted.
+    #: The path at which an initializer sees the store's root, if it is mounted.
     mount: ClassVar[str] = ""
-    #: Paths below a destination that the store's own client keeps there (`.git`); no rule counts them as model files.
+    #: Paths that the store's client adds to a destination (`.git`). No rule counts them as model files.
     bookkeeping: ClassVar[tuple[str, ...]] = ()
-    #: Whether a pod can reach it by the URI that a process is given.
+    #: Whether a pod can use the same URI as a local process.
     in_pods: ClassVar[bool] = True
-    #: Case -> a URI of its scheme that lacks a part or has one too many.
+    #: Case -> a malformed URI of this scheme, with a part missing or one too many.
     malformed: ClassVar[Mapping[str, str]] = {}
-    #: The kind of `access` under which no signature covers the path of a request.
+    #: The kind of `access` with which no signature covers the request path.
     unsigned_kind: ClassVar[AccessKind] = "valid"
-    #: Whether its usual access is without TLS.
+    #: Whether clients normally reach the store without TLS.
     without_tls: ClassVar[bool] = False
-    #: Whether its clients ask the gateway's proxy for it. Otherwise they have its address.
+    #: Whether clients reach the store through the gateway's proxy. If False, they connect to its address.
     proxied: ClassVar[bool] = True
-    #: Whether its listings name a file by its whole key. Otherwise they name it by its path in the folder.
+    #: Whether listings give a file's whole key. If False, they give its path in the folder.
     lists_keys: ClassVar[bool] = False
-    #: The fault by which credentials expire after the first file. None where a model is one request.
+    #: The fault that makes credentials expire after the first file. None if a model is a single request.
     expiry: ClassVar[Fault | None] = None
-    #: Variables that make its clients less patient than they are by default, so that a run is shorter.
+    #: Variables that shorten the timeouts and retries of clients, so that a run takes less time.
     impatience: ClassVar[Mapping[str, str]] = {}
-    #: Variables that set how many files, or parts of them, an initializer fetches at once.
+    #: Variables that set how many files, or parts of a file, an initializer downloads at once.
     concurrency: ClassVar[Sequence[str]] = ()
-    #: The client that its throughput is held against.
+    #: The reference client for throughput comparisons.
     client: ClassVar[Client | None] = None
-    #: The variable that KServe's webhook takes from a Secret of the user, by the same name.
+    #: The variable that KServe's webhook copies from the key of the same name in the user's Secret.
     webhook_variable: ClassVar[str] = ""
-    #: What its URIs begin with, if they name no place. Those of different cases are then the same.
+    #: The prefix of URIs that do not identify the test's part of the store. URIs of different cases are then equal.
     placeless: ClassVar[str] = ""
-    #: The server for each mode.
+    #: Mode -> the server that implements the store.
     servers: ClassVar[Mapping[Mode, type[Server]]] = {}
-    #: The kind of store that holds the content, where this one only names it.
+    #: The store that holds the content, if this one only refers to it.
     behind: ClassVar[type[Store] | None] = None
-    #: The same part of the store `behind`.
+    #: The test's part of the store `behind`.
     content: Store
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
@@ -126,18 +126,18 @@ class Store(ABC):
 
     @classmethod
     def available_in(cls, release: str) -> bool:
-        """Whether KServe's own initializer of that release can download from this kind of store."""
+        """Whether KServe's initializer of that release can download from this store."""
         return SpecifierSet(cls.kserve).contains(release, prereleases=True)
 
     @classmethod
     def needed(cls, mode: Mode) -> list[type[Server] | None]:
-        """The servers that play it and the store behind it; None for one that nothing plays in this mode."""
+        """The servers for this store and the store behind it. None for a store that has no server in this mode."""
         own = [cls.servers.get(mode)] if cls.servers else []
         return own + (cls.behind.needed(mode) if cls.behind else [])
 
     @classmethod
     def at(cls, endpoints: Mapping[str, Endpoint], mode: Mode, gateway: Gateway, case: str, scratch: Path) -> Store:
-        """The part for one test, and that of the store behind it. `endpoints` by the names of their servers."""
+        """Make the test's part of this store and of the store behind it. `endpoints` maps server names to endpoints."""
         server = cls.servers.get(mode)
         store = cls(endpoints[server.name] if server else None, gateway, case, scratch)
         if cls.behind:
@@ -146,93 +146,96 @@ class Store(ABC):
 
     @abstractmethod
     def put(self, tree: Tree) -> None:
-        """Add `tree` at the root of this test's bucket (container, share, repository, folder), made if need be.
+        """Add `tree` at the root of the test's bucket (container, share, repository, folder).
 
-        Raises NotOffered for a tree that this kind of store cannot hold.
+        Creates the bucket if it is missing. Raises NotOffered for a tree that this store cannot hold.
         """
 
     @abstractmethod
     def uri(self, path: str = "") -> str:
-        """The storageUri of `path` below the root; `""` is the root itself. A trailing slash is kept."""
+        """The storageUri of `path` below the root. `""` is the root itself. Keeps a trailing slash."""
 
     @abstractmethod
     def access(self, kind: AccessKind = "valid") -> Access:
-        """valid      full, named credentials (or nothing, where the store needs none)
-        anonymous  no credentials, on content that was made public
-        none       no credentials, on content that needs them
+        """The credentials of a kind:
+
+        valid      full credentials of a named account (or nothing, if the store needs none)
+        anonymous  no credentials, for public content
+        none       no credentials, for content that needs them
         wrong      well-formed credentials that the store does not know
-        denied     known credentials without the right to read this content
+        denied     known credentials without permission to read this content
         session    temporary credentials with a session token
-        Raises NotOffered.
+
+        Raises NotOffered if the store has no such kind.
         """
 
     def unsigned(self) -> Access:
-        """Access under which no signature covers the path of a request, so that the gateway may change it."""
+        """Access with which no signature covers the request path, so the gateway may rewrite it."""
         return self.access(self.unsigned_kind)
 
     def private(self) -> Access:
-        """Valid credentials, and content that nobody reads without them. Raises NotOffered."""
+        """Valid credentials for content that requires credentials. Raises NotOffered."""
         return self.access("valid")
 
     def over_tls(self) -> Access:
-        """Valid access by TLS. Raises NotOffered."""
+        """Valid access over TLS. Raises NotOffered."""
         return self.access()
 
     def model_uri(self, name: str, file: str) -> str:  # noqa: ARG002 -- for those that override it
-        """The URI of the model `name`, or of its `file` where only files have one."""
+        """The URI of the model `name`. If only files have URIs: of its `file`."""
         return self.uri(name)
 
     def put_sample(self, tree: Tree) -> None:
-        """Put `tree` where `sample_uri` leads."""
+        """Put `tree` at the location of `sample_uri`."""
         self.put(under(self.sample_folder, tree) if self.sample_folder else tree)
 
     def sample_uri(self, file: str) -> str:
-        """The URI of the sample, or of its `file` where only files have one."""
+        """The URI of the sample. If only files have URIs: of its `file`."""
         return self.model_uri(self.sample_folder, file) if self.sample_folder else f"{self.uri()}/"
 
     def served_at(self, file: str) -> str:  # noqa: ARG002
-        """The path of the request for `file` of the sample. Raises NotOffered where no listing names files."""
+        """The request path for `file` of the sample. Raises NotOffered if no listing names the store's files."""
         raise NotOffered(f"{self.name}: nothing is listed whose name could be another")
 
     def with_word(self, uri: str, word: str) -> str:
-        """`uri` with `word` as one more part of what it names."""
+        """`uri` with `word` appended as another part of the name."""
         return f"{uri.rstrip('/')}/{word}"
 
     def at_revision(self, uri: str, revision: str) -> str:  # noqa: ARG002
-        """The URI of the model at `uri` in this revision, or with this tag. Raises NotOffered."""
+        """The URI of the model at `uri` in this revision or tag. Raises NotOffered."""
         raise NotOffered(f"{self.name}: its URI names no revision")
 
     def presigned(self, path: str, content: bytes) -> tuple[str, str]:  # noqa: ARG002
-        """A new file's URI with a query that lets everybody read it, and the secret part. Raises NotOffered."""
+        """Put a private file. Returns its URI with a query that grants access, and its secret. Raises NotOffered."""
         raise NotOffered(f"{self.name}: no query opens private content")
 
     def with_login(self, tree: Tree) -> tuple[str, Access]:  # noqa: ARG002
-        """The URI of the sample `tree` with a user and a password in it, and access without them. Raises NotOffered."""
+        """The sample's URI with a user and password in it, and access without credentials. Raises NotOffered."""
         raise NotOffered(f"{self.name}: its URI has no place for a user")
 
     def absent(self, name: str = "absent") -> str:
-        """The URI of a model that is not there. Its bucket (container, share, owner, host) is."""
+        """The URI of a model that does not exist, in a bucket (container, share, owner, host) that exists."""
         return self.model_uri(name, "model.bin")
 
     def missing(self) -> str:
-        """A URI whose bucket (container, share, repository, host's project) does not exist."""
+        """A URI whose bucket (container, share, repository, host's project) does not exist. Raises NotOffered."""
         raise NotOffered(f"{self.name} has no container that could be missing")
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:  # noqa: ARG002 -- for those that override it
-        """A URI and access that lead to `address` (HOST:PORT), by default one where nothing listens."""
+        """A URI and access that lead to `address` (HOST:PORT), by default a closed port. Raises NotOffered."""
         raise NotOffered(f"{self.name} needs no connection")
 
     def facing(self, proxy: str) -> Access:
-        """Valid access by which a client meets the certificate of the proxy at the URL `proxy`."""
+        """Valid access with which a client receives the certificate of the proxy at the URL `proxy`."""
         return self.access().by_proxy(proxy)
 
     def client_environment(self) -> Mapping[str, str]:
-        """Variables that its reference client needs beside those of `access`."""
+        """Variables that the reference client needs in addition to those of `access`."""
         return {}
 
     @classmethod
     def delivered(cls, environment: Mapping[str, str], files: Mapping[str, Path]) -> Delivery | None:
-        """How a Secret brings them into a pod. None where KServe's webhook has no form for them."""
+        """How a Secret passes them to a pod. None if KServe's webhook does not support them in a Secret."""
         name = cls.webhook_variable
         if not environment.get(name):
             return None
@@ -240,32 +243,32 @@ class Store(ABC):
 
     @property
     def server(self) -> Endpoint:
-        """The endpoint, for a store that cannot do without. Raises NotOffered."""
+        """The endpoint of a store that needs a server. Raises NotOffered if there is none."""
         if self.endpoint is None:
             raise NotOffered(f"{self.name} needs a server")
         return self.endpoint
 
     @property
     def container(self) -> str:
-        """The name of the bucket (container, share, repository) as error messages give it."""
+        """The name of the bucket (container, share, repository) in error messages."""
         return self.case
 
     def requests(self) -> list[Request]:
-        """What reached the server for this test's part since the store was made."""
+        """The requests for the test's part that reached the gateway since this object was made."""
         return [r for r in self.gateway.requests(self._since) if self.case in r.host or self.case in r.path]
 
     def asked(self) -> bool:
-        """Whether the store, or who decides on its credentials, was asked for this test's part."""
+        """Whether the store, or the authority for its credentials, received a request for the test's part."""
         return bool(self.requests())
 
 
 def with_userinfo(uri: str, user: str, password: str) -> str:
-    """`https://USER:PASSWORD@HOST/...`, as people paste it."""
+    """Insert credentials into a URL: `https://USER:PASSWORD@HOST/...`."""
     return uri.replace("https://", f"https://{user}:{quote(password, safe='')}@")
 
 
 def put_each(paths: Collection[str], put_one: Callable[[str], None]) -> None:
-    """Put objects one by one; on threads where there are enough of them to pay for that."""
+    """Put objects one by one. Uses 4 threads from THREADS_FROM objects on."""
     if len(paths) < THREADS_FROM:
         for path in paths:
             put_one(path)

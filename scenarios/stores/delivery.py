@@ -1,8 +1,8 @@
-"""What reaches an initializer in a pod, and how: by a Secret as KServe's webhook reads it, or by the container's env.
+"""How environment and files reach an initializer in a pod: by a Secret for KServe's webhook, or by the container's env.
 
-A call names environment variables and files. On a cluster nobody sets those: users make a Secret, name it in a
-ServiceAccount, and the webhook turns it into variables and mounts (pkg/credentials). What has no such form is given
-through the ClusterStorageContainer, as administrators do.
+A call has environment variables and files. In a cluster, users do not set those. They create a Secret and list it in a
+ServiceAccount; the webhook turns it into variables and mounts (pkg/credentials). For everything else the suite changes
+the ClusterStorageContainer, as administrators do.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-#: What the names of KServe's annotations begin with.
+#: The prefix of KServe's annotations.
 PREFIX = "serving.kserve.io"
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """How the environment and files of one call get into the pod.
+    """How the environment and files of one call reach the pod.
 
-    secret       data of a Secret that the pod's ServiceAccount names; empty for none.
-    annotations  of that Secret.
-    environment  for the container of a ClusterStorageContainer.
-    files        path in the container -> file or folder of this machine, mounted read-only.
+    secret       data of a Secret that the pod's ServiceAccount lists; empty for none.
+    annotations  the annotations of that Secret.
+    environment  variables for the container of a ClusterStorageContainer.
+    files        path in the container -> local file or folder, mounted read-only.
     """
 
     environment: Mapping[str, str]
@@ -32,5 +32,5 @@ class Delivery:
 
 
 def without(environment: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
-    """`environment` but for the variables `names`."""
+    """`environment` without the variables `names`."""
     return {name: value for name, value in environment.items() if name not in names}

@@ -1,4 +1,4 @@
-"""What `local` and `pvc` share: a folder of this machine that the initializer sees, read-only, at a fixed path."""
+"""The base of `local` and `pvc`: a local folder that the initializer sees, read-only, at a fixed path."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from scenarios.stores.base import Access, AccessKind, Store, Tree
 
 
 class Folder(Store):
-    """A folder; no server, no credentials. A path of a tree that ends in `/` is an empty folder."""
+    """A folder, without server or credentials. A path of a tree that ends in `/` is an empty folder."""
 
-    #: In a pod, what lies at a path is the image's own, or a volume claim's, which the rules on claims are about.
+    #: In a pod, such a path belongs to the image or to a volume claim. The rules for claims cover the latter.
     in_pods = False
 
     def put(self, tree: Tree) -> None:
@@ -26,7 +26,7 @@ class Folder(Store):
             target.write_bytes(content)
 
     def place(self, path: str) -> Path:
-        """Where `path` lies on this machine, for what no tree can hold: links, pipes."""
+        """The host path of `path`, for files that no tree can hold: links, pipes."""
         return self._root / path
 
     def access(self, kind: AccessKind = "valid") -> Access:

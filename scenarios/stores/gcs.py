@@ -1,4 +1,4 @@
-"""Google Cloud Storage: one bucket a test, under Google's own host names."""
+"""Google Cloud Storage: one bucket per test, under Google's own host names."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from scenarios.servers.images import FakeGCSServerImage
 from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree
 from scenarios.stores.delivery import Delivery, without
 
-#: Where KServe's webhook mounts the service account's file.
+#: The path where KServe's webhook mounts the service account's file.
 CREDENTIALS = "/var/secrets/gcloud-application-credentials.json"
-#: The machine below the suite may itself be one of Google's; its own account must not answer for an initializer.
+#: Disables the metadata server. On a Google machine, its account would otherwise authenticate the initializer.
 _NO_METADATA_SERVER = {"NO_GCE_CHECK": "true", "GCE_METADATA_IP": "127.0.0.1"}
 
 
 class GCS(Store):
-    """`gs://BUCKET/OBJECT`, asked of `storage.googleapis.com` through the gateway's forward proxy."""
+    """`gs://BUCKET/OBJECT`, requested from `storage.googleapis.com` through the gateway's forward proxy."""
 
     name = "gcs"
     kserve = ">=0.7"
@@ -88,16 +88,16 @@ class GCS(Store):
         return f"gs://{self.case}-that-is-not-there/model"
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
-        """The host is fixed, so it is the way there that is closed: the proxy's port."""
+        """The host is fixed, so `address` replaces the proxy."""
         return self.uri("model"), self.access("none").by_proxy(f"http://{address}")
 
     def client_environment(self) -> Mapping[str, str]:
-        """A token that was obtained before."""
+        """A token obtained in advance."""
         return {"REFERENCE_TOKEN": self.server.extra["valid_token"]}
 
     @classmethod
     def delivered(cls, environment: Mapping[str, str], files: Mapping[str, Path]) -> Delivery | None:
-        """The service account's file is data of the Secret; the webhook mounts it and names it in the environment."""
+        """The service account's file is in the Secret's data. The webhook mounts it and sets a variable to its path."""
         if CREDENTIALS not in files:
             return None
         secret = {Path(CREDENTIALS).name: files[CREDENTIALS].read_text()}
@@ -105,7 +105,7 @@ class GCS(Store):
         return Delivery(without(environment, ["GOOGLE_APPLICATION_CREDENTIALS"]), rest, secret)
 
     def asked(self) -> bool:
-        """Whoever has no token never asks the store; requests for tokens do not name the part that they are for."""
+        """Counts token requests too: a client without a token never contacts the store. They name no bucket."""
         tokens = (request for request in self.gateway.requests(self._since) if request.host == TOKEN_HOST)
         return super().asked() or next(tokens, None) is not None
 
@@ -125,7 +125,7 @@ class GCS(Store):
         return Access({"GOOGLE_APPLICATION_CREDENTIALS": CREDENTIALS}, {CREDENTIALS: file}, (line_of_key,))
 
     def _post(self, connection: http.client.HTTPConnection, path: str, body: bytes, kind: str) -> None:
-        """Plain HTTP, in 1 ms; Google's client would take ten times as long."""
+        """Uses plain HTTP, which takes 1 ms. Google's client would take ten times as long."""
         connection.request("POST", path, body, {"Content-Type": kind})
         with connection.getresponse() as answer:
             text = answer.read()

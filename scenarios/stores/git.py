@@ -1,6 +1,6 @@
-"""Git over HTTPS. The first segment of a path names a repository; deeper paths have no URI of their own.
+"""Git over HTTPS. The first segment of a path names a repository. Deeper paths have no URI of their own.
 
-KServe clones with dulwich since 0.17.0 (PR 4966): `https://` only, depth 1, the `.git` folder stays in the destination.
+KServe clones with dulwich since 0.17.0 (PR 4966): `https://` only, depth 1. The `.git` folder stays in the destination.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree, with_
 
 HOST = GitHttp.hosts[0]
 BRANCH = "refs/heads/main"
-#: Mode of an entry that names a commit of another repository.
+#: The mode of a tree entry that refers to a commit of another repository.
 SUBMODULE = "160000"
-#: Path segments that git refuses in a tree.
+#: Path segments that Git does not allow in a tree.
 NO_NAMES = frozenset({"", ".", "..", ".git"})
 GIT_ENVIRONMENT = {
     "PATH": os.environ.get("PATH", os.defpath),
@@ -62,7 +62,7 @@ class Git(Store):
             self._commit(f"{repository}.git", files)
 
     def put_entries(self, repository: str, entries: Sequence[GitEntry]) -> None:
-        """One commit of exactly these entries, whatever git would say to them."""
+        """Commit exactly these entries, even those that Git would reject."""
         folder = self._folder / f"{repository}.git"
         _init(folder)
         tree = _write_tree(folder, entries)
@@ -76,7 +76,7 @@ class Git(Store):
         return f"https://{HOST}/{self.case}/{quote(repository)}.git" + "/" * path.endswith("/")
 
     def with_word(self, uri: str, word: str) -> str:
-        """As the end of the repository's name."""
+        """Append the word to the repository's name."""
         return f"{uri.removesuffix('.git')}-{word}"
 
     def with_login(self, tree: Tree) -> tuple[str, Access]:  # noqa: ARG002 -- whatever the sample is
@@ -110,7 +110,7 @@ class Git(Store):
         return {"GIT_USERNAME": name, "GIT_PASSWORD": password}
 
     def _commit(self, repository: str, files: Mapping[str, bytes]) -> None:
-        """One more commit that adds `files`, in git's own import format: no work tree, no user's configuration."""
+        """Add a commit with `files`, in Git's import format: without work tree and user configuration."""
         folder = self._folder / repository
         if not folder.exists():
             _init(folder)
@@ -134,7 +134,7 @@ def _init(folder: Path) -> None:
 
 
 def _write_tree(folder: Path, entries: Sequence[GitEntry]) -> str:
-    """A tree object, without any of git's checks; its id."""
+    """Write a tree object without any of Git's checks. Returns its ID."""
     parts = []
     for mode, name, content in entries:
         if mode == SUBMODULE:
@@ -152,6 +152,6 @@ def _write_object(folder: Path, kind: str, content: bytes) -> str:
 
 
 def _quoted(path: str) -> str:
-    """`path` as fast-import reads it back: in double quotes, with C escapes."""
+    """`path` in double quotes with C escapes, as fast-import expects it."""
     escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'

@@ -1,4 +1,4 @@
-"""Hugging Face: the first segment of a path names a model repository; deeper paths have no URI of their own.
+"""Hugging Face: the first segment of a path names a model repository. Deeper paths have no URI of their own.
 
 KServe calls `huggingface_hub.snapshot_download` since 0.14.0: `hf://OWNER/NAME[:REVISION]`, here `hf://CASE/NAME`.
 """
@@ -20,16 +20,18 @@ from scenarios.stores.base import NOBODY, Access, AccessKind, Tree
 from scenarios.stores.standin import StandInStore
 
 MAIN = "main"
-#: Suffixes of files that the hub keeps in LFS and sends from its CDN.
+#: Suffixes of files that the Hub keeps in LFS and serves from its CDN.
 LFS = (".bin", ".gz", ".onnx", ".pkl", ".pt", ".safetensors", ".tar", ".zip")
-#: What KServe's webhook sets on every initializer since 0.16 (PR 4726), but for HF_HUB_ENABLE_HF_TRANSFER: the clients
-#: of 0.16 and later ignore it, and 0.14, which the webhook never gives it, would want a package that it does not have.
+#: The variables that KServe's webhook sets on every initializer since 0.16 (PR 4726), without
+#: HF_HUB_ENABLE_HF_TRANSFER. Clients of 0.16 and later ignore that one. The client of 0.14 would need a package that it
+#: lacks, but the webhook never sets the variable for 0.14.
 WEBHOOK = {"HF_XET_HIGH_PERFORMANCE": "1", "HF_XET_NUM_CONCURRENT_RANGE_GETS": "8"}
 
 
 class HuggingFace(StandInStore):
-    """Repositories of one owner. `put(tree, "v2")` adds a commit to a branch or tag of that name; then
-    `uri("model:v2")` leads to it.
+    """Repositories of one owner.
+
+    `put(tree, "v2")` adds a commit to a branch or tag of that name. Its URI is then `uri("model:v2")`.
     """
 
     name = "hf"
@@ -42,7 +44,7 @@ class HuggingFace(StandInStore):
     }
     bookkeeping = (".cache",)
     expiry = expiring(401, "The token has expired.", content_type="text/plain")
-    #: The hub's client reads these in every release that has this store.
+    #: The Hub's client reads these variables in every release that supports this store.
     impatience: ClassVar[Mapping[str, str]] = {"HF_HUB_DOWNLOAD_TIMEOUT": "8", "HF_HUB_ETAG_TIMEOUT": "8"}
     client = Client("hf.py", "huggingface-hub", "huggingface_hub", "hf_hub_download")
     webhook_variable = "HF_TOKEN"
@@ -71,14 +73,14 @@ class HuggingFace(StandInStore):
         return f"/{self.case}/{name}/resolve/{self.commit(name)}/{file}"
 
     def with_word(self, uri: str, word: str) -> str:
-        """As a revision."""
+        """Append the word as a revision."""
         return f"{uri}:{word}"
 
     def at_revision(self, uri: str, revision: str) -> str:
         return f"{uri}:{revision}"
 
     def commit(self, name: str, revision: str = MAIN) -> str:
-        """The full id of the commit that `revision` of repository `name` stands at; a revision as well."""
+        """The full ID of the commit at `revision` of repository `name`. It is itself a valid revision."""
         return str(self.partition.facts()["repositories"][name]["refs"][revision])
 
     def access(self, kind: AccessKind = "valid") -> Access:
@@ -87,7 +89,7 @@ class HuggingFace(StandInStore):
         return Access(environment, self.gateway.mounts, secrets=(token,) if token else ())
 
     def mirrored(self, kind: AccessKind = "valid") -> Access:
-        """The same through a mirror of the hub, named by HF_ENDPOINT."""
+        """The same access through a mirror of the Hub, set by HF_ENDPOINT."""
         return self.access(kind).plus(HF_ENDPOINT=f"https://{MIRROR}")
 
     def missing(self) -> str:
@@ -97,7 +99,7 @@ class HuggingFace(StandInStore):
         return self.uri("model"), self.access().plus(HF_ENDPOINT=f"https://{address}")
 
     def _commit(self, name: str, files: Mapping[str, bytes], revision: str) -> None:
-        """A commit of what `revision` held before and `files`."""
+        """Add a commit with `files` and the earlier content of `revision`."""
         repositories = self.partition.facts().get("repositories", {})
         repository = repositories.get(name, {"refs": {}, "commits": {}})
         parent = repository["refs"].get(revision)
@@ -116,7 +118,7 @@ class HuggingFace(StandInStore):
 
 
 def _entry(path: str, content: bytes) -> dict[str, Any]:
-    """A file as the hub lists it: git's blob id, its size in bytes, for LFS files the sha256 of the content."""
+    """A file's entry in the Hub's listing: Git's blob ID, the size in bytes, and the SHA-256 of LFS files."""
     blob = hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()
     lfs = {"lfs": hashlib.sha256(content).hexdigest()} if path.endswith(LFS) else {}
     return {"oid": blob, "size": len(content), **lfs}

@@ -1,4 +1,4 @@
-"""HTTP(S): single files by URL. A tree can be put there, but only its files have a URI."""
+"""HTTP(S): single files by URL. The store accepts trees, but only their files have a URI."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from scenarios.stores.delivery import Delivery, without
 from scenarios.stores.standin import StandInStore
 
 HOST = "models.files.example"
-#: Another host that serves the same files, for redirects across hosts.
+#: Another host with the same files, for cross-host redirects.
 OTHER_HOST = "cdn.files.example"
-#: What the name of the variable with a host's headers ends with.
+#: The suffix of the variable with a host's headers.
 HEADERS = "-headers"
 _USER, _PASSWORD = "user-of-the-suite", "canary/of+the~suite-4711"
 
 
 class HTTP(StandInStore):
-    """Files on a web server, with what each of them asks for.
+    """Files on a web server, each with its own requirements.
 
-    A credential is a request header; KServe takes headers from the variable `HOST-headers`, as JSON.
+    A credential is a request header. KServe reads headers from the variable `HOST-headers`, as JSON.
     """
 
     name = "http"
@@ -58,13 +58,13 @@ class HTTP(StandInStore):
         redirect_to: str | None = None,
         status: int | None = None,
     ) -> str:
-        """Put one file that is answered in a particular way; its URI.
+        """Put one file that the server handles in a special way. Returns its URI.
 
-        content_type      instead of the one for its suffix.
-        headers_required  401 without exactly these.
-        query_required    403 without exactly these, as a presigned URL with a wrong signature.
-        redirect_to       the URL (see `url`) that it redirects to; `status` is 302 then, unless given.
-        status            of the answer: 3xx with `redirect_to`, else 4xx or 5xx.
+        content_type      replaces the content type for its suffix.
+        headers_required  401 without exactly these headers.
+        query_required    403 without exactly this query, as for a presigned URL with a bad signature.
+        redirect_to       the URL (see `url`) to redirect to. The default `status` is then 302.
+        status            the status of the response: 3xx with `redirect_to`, else 4xx or 5xx.
         """
         self.put({path: content})
         asks: dict[str, Any] = {
@@ -105,7 +105,7 @@ class HTTP(StandInStore):
         return self.sending({"Authorization": f"Bearer {self._token('valid')}"})
 
     def sending(self, headers: Mapping[str, str]) -> Access:
-        """Access with these request headers, for this store's host; the values are secrets."""
+        """Access with these request headers for this store's host. The values are secrets."""
         return Access(
             {**self._unnamed().environment, f"{HOST}{HEADERS}": json.dumps(dict(headers))},
             self.gateway.mounts,
@@ -113,14 +113,14 @@ class HTTP(StandInStore):
         )
 
     def presigned(self, path: str, content: bytes) -> tuple[str, str]:
-        """A new file's URI with a query without which nobody reads it, and the secret part of that query."""
+        """Put a file that requires a query. Returns its URI with that query, and the secret part of the query."""
         signature = secrets.token_hex(32)
         query = {"X-Amz-Expires": "900", "X-Amz-Signature": signature}
         self.serve(path, content, query_required=query)
         return self.url(path, query=query), signature
 
     def with_login(self, tree: Tree) -> tuple[str, Access]:
-        """For a sample of one file, as every one here."""
+        """Supports only samples of one file, like the whole store."""
         ((file, content),) = tree.items()
         user, password = _USER, f"{_PASSWORD}-{self.case}"
         asked = {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
@@ -129,7 +129,7 @@ class HTTP(StandInStore):
 
     @classmethod
     def delivered(cls, environment: Mapping[str, str], files: Mapping[str, Path]) -> Delivery | None:
-        """The host and its headers are data of the Secret."""
+        """The host and its headers are in the Secret's data."""
         name = next((name for name in environment if name.endswith(HEADERS)), None)
         if name is None:
             return None

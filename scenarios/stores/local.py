@@ -1,4 +1,4 @@
-"""A path that is already on the machine: `file://` URIs and bare absolute paths."""
+"""A path that already exists on the machine: `file://` URIs and bare absolute paths."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from scenarios.stores.folder import Folder
 
 
 class Local(Folder):
-    """A folder at /srv/models. KServe's initializer makes symbolic links into it."""
+    """A folder at /srv/models. KServe's initializer creates symbolic links to it."""
 
     name = "local"
     mount = "/srv/models"
@@ -15,5 +15,5 @@ class Local(Folder):
         return f"file://{self._seen(path)}"
 
     def bare(self, path: str = "") -> str:
-        """The same place without a scheme."""
+        """The path of `uri`, without a scheme."""
         return self._seen(path)

@@ -1,6 +1,6 @@
-"""The Kubeflow model registry: `model-registry://MODEL[/VERSION]` names content that lies in another store, here S3.
+"""The Kubeflow model registry: `model-registry://MODEL[/VERSION]` refers to content in another store, here S3.
 
-Facts of the scheme: cmd/csi of github.com/kubeflow/model-registry, the storage initializer that it was made for.
+Source for the scheme: cmd/csi of github.com/kubeflow/model-registry, the storage initializer that implements it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from scenarios.stores.standin import StandInStore
 VERSION = "v1"
 PORT = 8080
 SERVICE = "model-registry-service"
-#: ms since 1970 of the first row; every later one is a second younger.
+#: The time of the first row in ms since 1970. Each later row is dated one second later.
 EPOCH_MS = 1_750_000_000_000
 
 ArtifactType = Literal["model-artifact", "doc-artifact"]
 
 
 class ModelRegistry(StandInStore):
-    """A registry of the test's own; the content of MODEL's VERSION lies in S3 at `CASE/MODEL/VERSION/`.
+    """A registry for this test alone. The content of MODEL's VERSION is in S3 at `CASE/MODEL/VERSION/`.
 
-    The first segment of a path in `put` names a model; `put(tree, "v2")` is another version of it.
+    The first segment of a path in `put` names a model. `put(tree, "v2")` adds another version of it.
     """
 
     name = "model-registry"
@@ -40,7 +40,7 @@ class ModelRegistry(StandInStore):
 
     @property
     def host(self) -> str:
-        """The registry's `HOST:PORT`, as MODEL_REGISTRY_BASE_URL and the first segment of a URI name it."""
+        """The registry's `HOST:PORT`, for MODEL_REGISTRY_BASE_URL and for the first segment of a URI."""
         return f"{self.case}.{DOMAIN}:{PORT}"
 
     def put(self, tree: Tree, version: str = VERSION) -> None:
@@ -64,15 +64,15 @@ class ModelRegistry(StandInStore):
         return f"model-registry://{path}"
 
     def uri_with_host(self, path: str) -> str:
-        """The same, with the registry named in the URI."""
+        """The same URI with the registry's host in it."""
         return f"model-registry://{self.host}/{path}"
 
     def add_model(self, name: str) -> str:
-        """Register a model, unless it is; its id."""
+        """Register a model if it is missing. Returns its ID."""
         return self._add("registered_models", name=name, parent="0", state="LIVE")
 
     def add_version(self, model: str, version: str) -> str:
-        """Register a version, and the model, unless they are; its id. What is registered later is newer."""
+        """Register a version, and its model, if missing. Returns its ID. Later registrations are newer."""
         parent = self.add_model(model)
         return self._add("model_versions", name=version, parent=parent, registeredModelId=parent, state="LIVE")
 
@@ -85,25 +85,25 @@ class ModelRegistry(StandInStore):
         name: str = "content",
         kind: ArtifactType = "model-artifact",
     ) -> None:
-        """Add an artifact to a version; the model and the version are made if need be."""
+        """Add an artifact to a version. Creates the model and the version if they are missing."""
         place = {} if uri is None else {"uri": uri}
         parent = self.add_version(model, version)
         self._add("artifacts", name=name, parent=parent, artifactType=kind, state="LIVE", **place)
 
     def serve(self, path: str, content: bytes) -> str:
-        """A file on the registry's web server; its URL."""
+        """Put a file on the registry's web server. Returns its URL."""
         self._write(self.partition.folder, {path: content})
         return f"https://{self.case}.{DOMAIN}/artifacts/{quote(path)}"
 
     def fail(self, status: HTTPStatus) -> None:
-        """From now on the registry answers everything so."""
+        """Make the registry answer every further request with `status`."""
         self.partition.note(status=status)
 
     def access(self, kind: AccessKind = "valid") -> Access:
-        """The registry admits everybody; what is private is the content, so these are credentials for that."""
+        """The registry is public. Only the content is private, so these are credentials for the content."""
         behind = self.content.access(kind)
         registry = {"MODEL_REGISTRY_BASE_URL": self.host, "MODEL_REGISTRY_SCHEME": "http"}
-        # As an annotation on the Secret sets it: the Go client of S3 takes the bucket for a host name by default.
+        # Set as by an annotation on the Secret: Go's S3 client puts the bucket into the host name by default.
         settings = {**self.gateway.environment(), "S3_USER_VIRTUAL_BUCKET": "false", **behind.environment, **registry}
         return Access(settings, {**self.gateway.mounts, **behind.mounts}, behind.secrets)
 
@@ -114,7 +114,7 @@ class ModelRegistry(StandInStore):
         return self.uri("model"), self.access().plus(MODEL_REGISTRY_BASE_URL=address)
 
     def in_namespace(self) -> Access:
-        """Access by which `?namespace=CASE` leads to this registry, and no other default one does."""
+        """Access with which `?namespace=CASE` leads to this registry. The default registry does not exist."""
         cluster = {"MODEL_REGISTRY_SERVICE_NAME": SERVICE, "MODEL_REGISTRY_CLUSTER_DOMAIN": DOMAIN}
         return self.access().plus(MODEL_REGISTRY_BASE_URL=f"nobody.{DOMAIN}:{PORT}", **cluster)
 

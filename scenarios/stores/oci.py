@@ -1,7 +1,7 @@
-"""OCI images in modelcar layout: the model lies below `models/` in the layers.
+"""OCI images in modelcar layout: the model is below `models/` in the layers.
 
-The first segment of a path names an image; deeper paths have no URI of their own. KServe's initializer downloads `oci://`
-since 0.21.0 (PR 5739), with oras; before, images are for the webhook's modelcar alone.
+The first segment of a path names an image. Deeper paths have no URI of their own. KServe's initializer downloads
+`oci://` since 0.21.0 (PR 5739), with oras. In earlier releases only the webhook's modelcar uses images.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from scenarios.servers.oci_registry import Distribution, OciRegistry
 from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree
 
 HOST = OciRegistry.hosts[0]
-#: Where KServe's webhook mounts the pull secret (oci_fetch.go, 0.21).
+#: The path where KServe's webhook mounts the pull secret (oci_fetch.go, 0.21).
 CREDENTIALS = "/mnt/oci-fetch-auth"
 NAME = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
 
@@ -40,7 +40,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 Layer = Literal["tar", "tar+gzip"]
-#: Architectures that an index has images for; this machine's comes last, lest the first one that is met will do.
+#: The architectures of an index. This machine's comes last, so that a client cannot just take the first one.
 ARCHITECTURES = tuple(sorted(("amd64", "arm64"), key=ARCHITECTURE.__eq__))
 
 
@@ -63,8 +63,11 @@ class OCI(Store):
         self._layers: defaultdict[str, list[tuple[Layer, bytes]]] = defaultdict(list)
 
     def put(self, tree: Tree, *, layer: Layer = "tar+gzip", index: bool = False, below: str = "models") -> None:
-        """As in every store; `layer` is the form of the new layer, `index` makes the tag an image index for each of
-        ARCHITECTURES (with the tree in this machine's image alone), and `below` is the folder in the image.
+        """Put `tree` as in every store.
+
+        layer  the format of the new layer.
+        index  make the tag an image index for all ARCHITECTURES. Only this machine's image has the tree.
+        below  the folder in the image.
         """
         images: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         for path, content in tree.items():
@@ -77,13 +80,13 @@ class OCI(Store):
             self._push(f"{self.case}/{image}", self._layers[image], ARCHITECTURES if index else ())
 
     def put_layers(self, image: str, layers: Sequence[bytes]) -> None:
-        """An image of exactly these layers, tar archives from the lowest to the highest, whatever is in them."""
+        """Put an image of exactly these layers: tar archives with any content, from the lowest to the highest."""
         self._push(f"{self.case}/{self._valid(image)}", [("tar", layer) for layer in layers], ())
 
     def put_image(self, image: str, source: Image) -> str:
-        """An image of this machine, for the reader alone.
+        """Put an image of this machine that only the reader may pull.
 
-        Returns its name for a container runtime on a node of the cluster: by an address that runtimes ask without TLS.
+        Returns its name for a container runtime on a node of the cluster. Runtimes contact its address without TLS.
         """
         assert source.archive, "it lies on this machine"  # noqa: S101
         with tarfile.open(source.archive) as tar:
@@ -95,14 +98,14 @@ class OCI(Store):
         return f"{self._on_nodes}/{repository}:latest"
 
     def login_on_nodes(self) -> str:
-        """The `.dockerconfigjson` with which a node may pull what `put_image` returned."""
+        """The `.dockerconfigjson` for nodes that pull the image of `put_image`."""
         return _login(self._on_nodes, "reader", self._accounts["reader"])
 
     def uri(self, path: str = "") -> str:
         return f"oci://{HOST}/{self.case}/{self._valid(path)}:latest"
 
     def with_word(self, uri: str, word: str) -> str:
-        """As a tag."""
+        """Append the word as a tag."""
         return f"{uri}:{word}"
 
     def at_revision(self, uri: str, revision: str) -> str:
@@ -163,7 +166,7 @@ class OCI(Store):
         self._send("PUT", f"/v2/{image}/manifests/latest", manifest, media_type)
 
     def _manifest(self, image: str, layers: Sequence[tuple[Layer, bytes]], config: bytes) -> bytes:
-        """The manifest of an image, its blobs uploaded."""
+        """Upload an image's blobs. Returns its manifest."""
         described = [_descriptor(f"application/vnd.oci.image.layer.v1.{kind}", blob) for kind, blob in layers]
         for blob in [config, *(blob for _, blob in layers)]:
             where = self._send("POST", f"/v2/{image}/blobs/uploads/", b"", "application/octet-stream")
@@ -172,7 +175,7 @@ class OCI(Store):
         return _document(MANIFEST, config=_descriptor(CONFIG, config), layers=described)
 
     def _send(self, method: str, path: str, body: bytes, media_type: str) -> str:
-        """One request past the gateway; the Location that it answers with."""
+        """Send one request past the gateway. Returns the Location of the response."""
         request = urllib.request.Request(  # noqa: S310 -- the suite's own server
             urljoin(self.server.direct_url, path), data=body, method=method, headers={"Content-Type": media_type}
         )
@@ -181,7 +184,7 @@ class OCI(Store):
 
 
 def _config(layers: Sequence[tuple[Layer, bytes]], architecture: str) -> bytes:
-    """The configuration of an image for linux that nobody runs."""
+    """The configuration of an image for Linux that never runs."""
     plain = [gzip.decompress(blob) if kind == "tar+gzip" else blob for kind, blob in layers]
     rootfs = {"type": "layers", "diff_ids": [_digest(blob) for blob in plain]}
     return json.dumps({"architecture": architecture, "os": "linux", "config": {}, "rootfs": rootfs}).encode()
@@ -203,7 +206,7 @@ def _member(tar: tarfile.TarFile, name: str) -> bytes:
 
 
 def _layer(files: Mapping[str, bytes], *, gzipped: bool) -> bytes:
-    """`files` and the folders above them as a tar archive, as image builders write it: root's, world-readable."""
+    """A tar archive of `files` and their parent folders, as image builders write it: owned by root, world-readable."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz" if gzipped else "w") as archive:
         for folder in _folders(files):

@@ -1,7 +1,7 @@
-"""A volume claim as an initializer meets it: mounted at /mnt/pvc, with `pvc://CLAIM/PATH` turned into a path there.
+"""A volume claim as an initializer sees it: mounted at /mnt/pvc, with `pvc://CLAIM/PATH` replaced by a path there.
 
-KServe's webhook does so up to 0.15, unless `enableDirectPvcVolumeMount` is set (it is since 0.12).
-Since 0.16 a claim is always mounted at /mnt/models itself and no initializer runs (PR 4694).
+KServe's webhook does this up to 0.15, unless `enableDirectPvcVolumeMount` is set (it is since 0.12).
+Since 0.16 the webhook always mounts a claim at /mnt/models and injects no initializer (PR 4694).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from scenarios.stores.folder import Folder
 
 
 class PVC(Folder):
-    """A folder at /mnt/pvc. KServe's initializer makes symbolic links into it."""
+    """A folder at /mnt/pvc. KServe's initializer creates symbolic links to it."""
 
     name = "pvc"
     mount = MOUNT

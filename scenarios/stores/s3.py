@@ -1,4 +1,4 @@
-"""S3: one bucket a test, reached at an endpoint of its own with path-style addresses."""
+"""S3: one bucket per test, at its own endpoint with path-style addresses."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from scenarios.servers.moto import Moto
 from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree, put_each
 from scenarios.stores.delivery import PREFIX, Delivery, without
 
-#: The variables that KServe's webhook makes of the data of a Secret.
+#: The variables that KServe's webhook creates from the data of a Secret.
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-#: Variable that the webhook makes of an annotation -> that annotation of the Secret (pkg/credentials/s3).
+#: Variable -> the Secret's annotation from which the webhook creates it (pkg/credentials/s3).
 ANNOTATIONS = {
     "S3_ENDPOINT": "s3-endpoint",
     "S3_USE_HTTPS": "s3-usehttps",
@@ -33,7 +33,7 @@ ANNOTATIONS = {
 
 
 class S3(Store):
-    """`s3://BUCKET/KEY`. Keys go to the server as they are, `..` and `//` too where it takes them."""
+    """`s3://BUCKET/KEY`. The store sends keys unchanged, even `..` and `//` if the server accepts them."""
 
     name = "s3"
     kserve = ">=0.7"
@@ -47,7 +47,7 @@ class S3(Store):
         "<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>",
         content_type="application/xml",
     )
-    #: KServe reads these since 0.17.
+    #: KServe reads these variables since 0.17.
     impatience: ClassVar[Mapping[str, str]] = {
         "S3_CONNECT_TIMEOUT": "5",
         "S3_READ_TIMEOUT": "8",
@@ -100,11 +100,11 @@ class S3(Store):
         return self._keys(known[f"{kind}_id"], known[f"{kind}_key"])
 
     def wrong_secret(self) -> Access:
-        """A key id that the server knows, with another secret: the signature does not match."""
+        """A known key ID with a wrong secret: the signature does not match."""
         return self._keys(self.server.extra["valid_id"], "wrong/Secret/never/known/to/the/server00")
 
     def over_tls(self) -> Access:
-        """To the same endpoint."""
+        """Valid access to the same endpoint over TLS."""
         access = self.access()
         endpoint = access.environment["AWS_ENDPOINT_URL"].replace("http://", "https://")
         return access.plus(AWS_ENDPOINT_URL=endpoint, S3_USE_HTTPS="1")
@@ -117,14 +117,14 @@ class S3(Store):
         return self.uri("model"), access
 
     def facing(self, proxy: str) -> Access:
-        """To the proxy as if it were the store: S3's clients take a proxy's certificate for a lost proxy."""
+        """Uses the proxy as the endpoint: S3 clients report a bad certificate of a proxy as a lost proxy."""
         endpoint = urlsplit(proxy).netloc
         settings = {"AWS_ENDPOINT_URL": f"https://{endpoint}", "S3_ENDPOINT": endpoint, "S3_USE_HTTPS": "1"}
         return self.access().plus(**settings, **self.impatience)
 
     @classmethod
     def delivered(cls, environment: Mapping[str, str], files: Mapping[str, Path]) -> Delivery | None:
-        """Keys are data of the Secret, settings are annotations of it."""
+        """Keys are in the Secret's data; settings are its annotations."""
         if not all(name in environment for name in (*KEYS, "S3_ENDPOINT")):
             return None
         annotations = {f"{PREFIX}/{key}": environment[name] for name, key in ANNOTATIONS.items() if name in environment}
@@ -139,7 +139,7 @@ class S3(Store):
         return Access(access.environment, secrets=(secret,))
 
     def _access(self, **environment: str) -> Access:
-        """As KServe's webhook names them (pkg/credentials/s3)."""
+        """The variables with the names that KServe's webhook uses (pkg/credentials/s3)."""
         address = urlsplit(self.server.url)
         return Access(
             {
@@ -168,7 +168,7 @@ class S3(Store):
 
 @functools.cache
 def _client(url: str, key_id: str, secret: str, region: str) -> Any:  # noqa: ANN401
-    """One client a process and server: making one takes 100 ms, an object 5 ms."""
+    """One client per process and server. Creating one takes 100 ms, an object 5 ms."""
     import boto3  # type: ignore[import-untyped] # noqa: PLC0415 -- an extra, absent where no S3 is selected
     from botocore.config import Config  # type: ignore[import-untyped] # noqa: PLC0415
 

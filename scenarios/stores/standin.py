@@ -1,4 +1,4 @@
-"""What the stores behind the suite's own servers share: files written straight into the server's state, and tokens."""
+"""The base of stores behind the suite's own servers. They write files and tokens directly into the server's state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TokenKind = Literal["reader", "stranger"]
 
 
 class StandInStore(Store):
-    """A store whose server reads this machine's disk. Unless `access` restricts it, everybody may read."""
+    """A store whose server reads local files. Content is public unless `access` restricts it."""
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
         super().__init__(endpoint, gateway, case, scratch)
@@ -31,7 +31,7 @@ class StandInStore(Store):
         self.partition.note()
 
     def _write(self, folder: Path, tree: Tree) -> None:
-        """`tree` as files and (where a path ends in `/`) empty folders below `folder`."""
+        """Write `tree` below `folder` as files and, for paths that end in `/`, empty folders."""
         for path, content in tree.items():
             if not {"", ".", ".."}.isdisjoint(path.removesuffix("/").split("/")):
                 raise NotOffered(f"{self.name}: {path!r} has a segment that no folder can hold")
@@ -46,7 +46,7 @@ class StandInStore(Store):
                 raise NotOffered(f"{self.name}: {path!r} would be a file and a folder at once") from error
 
     def _token(self, kind: AccessKind) -> str | None:
-        """Restrict (or, for `anonymous`, publish) what was put; the token that a caller of this kind has."""
+        """Restrict the content (or, for `anonymous`, publish it). Returns the token of a caller of this kind."""
         self.partition.note(tokens=None if kind == "anonymous" else self._tokens)
         match kind:
             case "valid":

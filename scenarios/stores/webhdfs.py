@@ -1,6 +1,6 @@
-"""HDFS through WebHDFS: `webhdfs://PATH` and `hdfs://PATH`, where the first segment of PATH is the case.
+"""HDFS through WebHDFS: `webhdfs://PATH` and `hdfs://PATH`. The first segment of PATH is the case.
 
-KServe takes all that follows `://` as the path and finds the name node in a mounted secret (0.9.0, PR 2077), or in
+KServe takes everything after `://` as the path. It finds the name node in a mounted secret (0.9.0, PR 2077) or in
 STORAGE_CONFIG.
 """
 
@@ -19,7 +19,7 @@ from scenarios.stores.standin import StandInStore
 
 
 class WebHDFS(StandInStore):
-    """Folders and files on HDFS; a credential is a header for the name node, in the secret's HEADERS."""
+    """Folders and files on HDFS. A credential is a header for the name node, in the secret's HEADERS."""
 
     name = "webhdfs"
     kserve = ">=0.9"
@@ -33,7 +33,7 @@ class WebHDFS(StandInStore):
         return f"/webhdfs/v1/{self.case}/{self.sample_folder}/{file}"
 
     def hdfs_uri(self, path: str = "") -> str:
-        """The same place by the other scheme."""
+        """The same location with the other scheme."""
         return f"hdfs://{self._place(path)}"
 
     def access(self, kind: AccessKind = "valid") -> Access:

@@ -1,9 +1,9 @@
 """The gateway between initializers and servers: one mitmdump with forward proxies and a reverse listener per server.
 
-Of the forward proxies one is sound, and one for each way in which certificates can be wrong.
+One forward proxy presents valid certificates. Each further one presents certificates with one particular fault.
 
-What leaves it is plain HTTP to a server of this run; every other host is answered 502 by the gateway itself.
-Each listener speaks http and https on the same port, with certificates of the suite's own authority.
+The gateway forwards plain HTTP to the servers of this run. It answers requests for any other host with 502.
+Each listener serves HTTP and HTTPS on the same port, with certificates of the suite's own CA.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OPTIONS = {
     "connection_strategy": "lazy",
     "upstream_cert": "false",
     "keep_host_header": "true",
-    # Requests pass as they are, also malformed ones; and HTTP/1 only, as the servers speak.
+    # Forward requests unchanged, even malformed ones, and use HTTP/1 only, like the servers.
     "validate_inbound_headers": "false",
     "http2": "false",
     "http3": "false",
@@ -40,9 +40,10 @@ _OPTIONS = {
 
 @dataclass(frozen=True)
 class Route:
-    """A server behind the gateway: where it answers, and the host names (or `*.suffix` patterns) that lead to it.
+    """A server behind the gateway: its address, and the host names (or `*.suffix` patterns) that lead to it.
 
-    authority, state: see `Server.authority`, and the folder where that authority finds its accounts.
+    authority  see `Server.authority`.
+    state      the folder with the accounts of that authority.
     """
 
     server: str
@@ -54,7 +55,7 @@ class Route:
 
 @dataclass(frozen=True)
 class StartedGateway:
-    """A running gateway; `urls` are its reverse listeners by server."""
+    """A running gateway. `urls` maps a server to its reverse listener."""
 
     process: ServerProcess
     gateway: Gateway
@@ -62,9 +63,9 @@ class StartedGateway:
 
 
 def start(routes: Sequence[Route], folder: Path, host: str = LOOPBACK) -> StartedGateway:
-    """Start the gateway for `routes` with its log and its authority below `folder`. Raises Unavailable.
+    """Start the gateway for `routes`, with its log and its CA below `folder`. Raises Unavailable.
 
-    host  the name by which initializers reach it. Any but the loopback address means: from elsewhere.
+    host  the host name that initializers use. With any but the loopback address, other machines can connect.
     """
     require_packages("mitmproxy")
     home = folder / "gateway"

@@ -1,9 +1,9 @@
-"""mitmproxy add-on: leads each request to its server, refuses every other host, and logs one JSON line a request.
+"""mitmproxy add-on: route each request to its server, refuse every other host, and log one JSON line per request.
 
-Before a server that checks no credentials it stands in for the authority that would.
+For a server that checks no credentials, it acts as the authority that does.
 
-Runs inside mitmdump. Bodies are passed on as they arrive, so that a server's stalls and cut-offs reach the initializer;
-the line is written before the last byte of the response leaves.
+It runs inside mitmdump. It streams bodies, so stalls and aborted responses of a server reach the initializer.
+It writes the log line before the last byte of the response is sent.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from scenarios.servers.google_accounts import TOKEN_HOST, Authority
 
 
 class Passage:
-    """What is known of one request so far: whom it is for, bytes of the bodies, the fault that it met."""
+    """The state of one request: its target, the sizes of its bodies, and the injected fault."""
 
-    # No dataclass: mitmproxy loads this file without entering it in sys.modules.
+    # Not a dataclass: mitmproxy loads this file without adding it to sys.modules.
     def __init__(self) -> None:
-        self.began = time.monotonic()  # the clock that no one sets, and that all processes of a machine share
+        self.began = time.monotonic()  # the monotonic clock that all local processes share
         self.server: str | None = None
         self.host = ""
         self.request_bytes = 0
@@ -48,7 +48,7 @@ class Passage:
 
 
 class Addon:
-    """The hooks, in the order mitmproxy calls them."""
+    """The hooks, in the order in which mitmproxy calls them."""
 
     def load(self, loader: Loader) -> None:
         loader.add_option("suite_routes", str, "", "JSON file: a list of server, port, listener, hosts")
@@ -120,7 +120,7 @@ class Addon:
                     self._write(flow)
                     return
             if passage.plan and passage.plan.renaming and passage.plan.renaming.concerns(flow.response):
-                return  # it has to be here as a whole, so `response` shows it
+                return  # its body must be complete, so `response` rewrites it
             if passage.first is not None:
                 return
             stream: faults.Stream = self._count_response(flow, flow.response.headers.get("content-length"))
@@ -219,7 +219,7 @@ class Addon:
 
 
 def _caller(flow: http.HTTPFlow) -> str:
-    """The user that the client gave to the forward proxy; "" for none."""
+    """The user name that the client gave to the forward proxy; "" for none."""
     kind, _, given = flow.request.headers.get("proxy-authorization", "").partition(" ")
     return base64.b64decode(given).decode().partition(":")[0] if kind.lower() == "basic" else ""
 

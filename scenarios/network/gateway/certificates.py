@@ -1,4 +1,4 @@
-"""Certificates that are wrong in one way each, for the listeners that present them."""
+"""Certificates with one fault each, and the listeners that present them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _DAY = timedelta(days=1)
 
 
 class BadCertificates:
-    """Listeners with a bad certificate.
+    """The listeners that present a bad certificate.
 
     listeners  port -> one of `scenarios.network.view.BAD_CERTIFICATES`.
-    confdir    the folder of mitmproxy's authority.
+    confdir    the folder of mitmproxy's CA.
     """
 
     def __init__(self, confdir: Path, listeners: Mapping[str, str]) -> None:
@@ -31,13 +31,13 @@ class BadCertificates:
         self._issue = cache(self._new)
 
     def present(self, data: TlsData) -> None:
-        """Put a wrong certificate in the place of the one that mitmproxy chooses, on a listener that shall."""
+        """On such a listener, replace the certificate that mitmproxy would present by a bad one."""
         wrong = self._listeners.get(str(data.context.client.sockname[1]))
         if wrong is None:
             return
         ctx.master.addons.get("tlsconfig").tls_start_client(data)  # type: ignore[no-untyped-call]
         assert data.ssl_conn, "mitmproxy has just made it"  # noqa: S101
-        # A client names no host that it reaches by its address.
+        # A client that connects to an IP address sends no server name.
         host = data.context.client.sni or str(data.context.client.sockname[0])
         certificate, key = self._issue(wrong, host)
         data.ssl_conn.use_certificate(certificate)

@@ -1,4 +1,4 @@
-"""What tests have planned for their own requests: one JSON file a case, looked up by the name in host and path."""
+"""The fault plans of tests: one JSON file per case. The case name in a request's host and path selects the plan."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from scenarios.network.faults import Fault
 from scenarios.network.gateway.renaming import Renaming
 
-#: The names that the fixture `store` gives: `case-WORKER-NUMBER`.
+#: The case names of the fixture `store`: `case-WORKER-NUMBER`.
 CASE = re.compile(r"case-[a-z0-9]+-\d+")
 
 
 class FaultPlan:
-    """What is planned for one case, and what of it has happened.
+    """The plan of one case, and its progress.
 
-    faults    each with the number of responses that have counted for it.
-    renaming  how a key is rewritten in listings and in requests; None for not at all.
-    entries   how many a page of a listing has at most; None for what the server takes.
+    faults    each with the number of responses counted for it so far.
+    renaming  how to rewrite a key in listings and requests; None for not at all.
+    entries   the maximum number of entries on a page of a listing; None for the server's own limit.
     """
 
     def __init__(self, planned: dict[str, Any]) -> None:
@@ -29,7 +29,7 @@ class FaultPlan:
         self._counted = [0] * len(self.faults)
 
     def strikes(self, fault: Fault) -> bool:
-        """Count one more response for `fault`; whether the fault hits it."""
+        """Count one more response for `fault`. Returns whether to inject the fault into it."""
         number = self.faults.index(fault)
         self._counted[number] += 1
         hit = self._counted[number] - fault.skip
@@ -37,14 +37,14 @@ class FaultPlan:
 
 
 class FaultPlans:
-    """The plans in a folder (`Gateway.plan_faults` writes them). A plan that is replaced starts to count anew."""
+    """The plans in the folder that `Gateway.plan_faults` writes. A replaced plan restarts its counts."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._read: dict[str, tuple[int, FaultPlan]] = {}
 
     def plan(self, place: str) -> FaultPlan | None:
-        """What is planned for a request to `place`, its host and path; None for nothing."""
+        """The plan for a request to `place` (host and path); None for none."""
         found = CASE.search(place)
         if found is None:
             return None

@@ -1,4 +1,4 @@
-"""Faults as mitmproxy can play them: other answers and late ones by its hooks, the rest on the client's connection."""
+"""Inject faults with mitmproxy: replace or delay responses in its hooks, or act on the client's connection."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from scenarios.network.faults import Fault
 from scenarios.network.gateway.fault_plan import FaultPlan
 
 Stream = Callable[[bytes], bytes | Iterable[bytes]]
-#: SO_LINGER: closing sends a reset.
+#: SO_LINGER: close with a reset.
 _AT_ONCE = struct.pack("ii", 1, 0)
-#: Seconds that a client has to take what it is sent before its connection breaks.
+#: Seconds that a client has to receive sent data before its connection breaks.
 _SENT_WITHIN_S = 30.0
 _ENDING: set[asyncio.Task[None]] = set()
 
 
 async def before_body(plan: FaultPlan, flow: http.HTTPFlow) -> Fault | None:
-    """Strike a response whose headers have come: wait, or put another answer in its place. Returns what struck."""
+    """Inject a fault after the response headers: wait, or replace the response. Returns the injected fault."""
     assert flow.response, "the headers have come"  # noqa: S101
     length = _length(flow.request, flow.response)
     for fault in plan.faults:
@@ -39,13 +39,13 @@ async def before_body(plan: FaultPlan, flow: http.HTTPFlow) -> Fault | None:
 
 
 def _length(request: http.Request, response: http.Response) -> float:
-    """Bytes of a body. Git sends its packs, which are asked for by POST, without telling."""
+    """The length of a body in bytes. Git sends packs, the answers to POST, without a length."""
     unknown = math.inf if request.method == "POST" else 0
     return 0 if request.method == "HEAD" else int(response.headers.get("content-length", 0)) or unknown
 
 
 def _replace(flow: http.HTTPFlow, response: http.Response, fault: Fault) -> None:
-    """Another answer; `stream` swallows the body that it comes instead of."""
+    """Replace the response. `stream` discards the body of the original one."""
     bodiless = flow.request.method == "HEAD" or response.headers.get("content-length") == "0"
     text = b"" if bodiless else fault.text.encode()
     pending = [text] if text else []
@@ -59,7 +59,7 @@ def _replace(flow: http.HTTPFlow, response: http.Response, fault: Fault) -> None
 
 
 def in_body(plan: FaultPlan, flow: http.HTTPFlow, passed: Stream, injected_fault: Callable[[Fault], None]) -> Stream:
-    """`passed` until a fault strikes the body; then no more of it, and `injected_fault` is called with the fault."""
+    """Pass on `passed` until a fault hits the body. Then drop the rest and call `injected_fault` with the fault."""
     faults = [fault for fault in plan.faults if fault.kind in {"stall", "reset", "cut"}]
     seen, over = 0, False
 
@@ -81,11 +81,11 @@ def in_body(plan: FaultPlan, flow: http.HTTPFlow, passed: Stream, injected_fault
 
 
 def _end(flow: http.HTTPFlow, fault: Fault) -> None:
-    """Let nothing more reach the client, as the fault says."""
+    """Stop all further data to the client, in the way that the fault defines."""
     servers = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
     writer = servers.connections[flow.client_conn.id].transports[flow.client_conn].writer
     if fault.kind == "stall":
-        # mitmproxy reads on when its writers are drained, and this one never is again.
+        # mitmproxy reads on only after its writers have drained, and this one never drains again.
         writer.transport.set_write_buffer_limits(high=1 << 30)
         writer.transport.get_protocol().pause_writing()
         return
@@ -98,8 +98,8 @@ def _end(flow: http.HTTPFlow, fault: Fault) -> None:
 
 
 async def _once_sent(writer: asyncio.StreamWriter, end: Callable[[], None]) -> None:
-    """End a connection when the client's machine has all that was written: a reset throws the rest away."""
-    await asyncio.sleep(0)  # the last part is written when the hook that called has returned
+    """End a connection after the client's kernel has received all data, because a reset discards what is in flight."""
+    await asyncio.sleep(0)  # the last part is written after the calling hook has returned
     writer.write = lambda data: None  # type: ignore[method-assign]  # noqa: ARG005 -- a body in chunks has an end
     transport = writer.transport
     deadline = time.monotonic() + _SENT_WITHIN_S
@@ -109,7 +109,7 @@ async def _once_sent(writer: asyncio.StreamWriter, end: Callable[[], None]) -> N
 
 
 def _on_the_way(transport: asyncio.WriteTransport) -> int:
-    """Bytes that the kernel has and the client's has not acknowledged; 0 where nobody counts."""
+    """Bytes that the client's kernel has not yet acknowledged. 0 if the platform cannot count them."""
     connection = transport.get_extra_info("socket")
     try:
         (waiting,) = struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)))

@@ -1,9 +1,9 @@
-"""Short pages: a listing comes in parts, as services may answer at any time, without thousands of files.
+"""Short pages: split a small listing into several pages, as services may do at any time.
 
 S3 (`ListObjects`, `max-keys`), Google Cloud Storage (`maxResults`) and Azure (`comp=list`, `maxresults`) all document
-that a page may hold less than was asked for, and that only its marker or token shows whether there is another one.
-The servers of S3 and Azure are asked for less. Not every server of Google's API heeds `maxResults`, so its answers are
-divided here.
+that a page may hold fewer entries than requested, and that only its marker or token shows whether another page follows.
+For S3 and Azure the gateway lowers the limit in the request. Not every server of Google's API respects `maxResults`,
+so the gateway splits its responses.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _OBJECTS_OF_S3 = {"list-type", "prefix", "delimiter", "marker", "max-keys"}
 
 
 def shortened(path: str, entries: int) -> tuple[str, int | None]:
-    """The path, with its query, by which a server is asked for a page of at most `entries`.
+    """The path, with its query, that requests a page of at most `entries`.
 
-    With the first entry that the page is to have, where the answer has to be divided; None for all others.
+    Also returns the index of the page's first entry if the gateway must split the response; else None.
     """
     place, _, query = path.partition("?")
     asked = dict(parse_qsl(query, keep_blank_values=True))
@@ -36,7 +36,7 @@ def shortened(path: str, entries: int) -> tuple[str, int | None]:
 
 
 def divided(answer: bytes, first: int, entries: int) -> bytes:
-    """A page of Google's listing: `entries` of its items from the `first` on, with the token of the next page."""
+    """One page of Google's listing: `entries` items from index `first` on, with the token of the next page."""
     listing = json.loads(answer)
     items = listing.get("items", [])
     listing["items"] = items[first : first + entries]

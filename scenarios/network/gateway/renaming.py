@@ -1,7 +1,8 @@
-"""Other names for what a store holds: listings show a name that no server would take, and requests for it are answered.
+"""Hostile names: show a name in listings that no server accepts, and answer requests for it.
 
-The server keeps a placeholder. JSON and XML that name it pass with the hostile name in its place, escaped as the format
-asks. A request whose path has the mark of the hostile name goes to the placeholder, whatever became of the rest.
+The server stores a placeholder. The gateway replaces the placeholder in JSON and XML responses by the hostile name,
+escaped for the format. It routes a request whose path contains the mark of the hostile name to the placeholder,
+whatever the client did to the rest of the name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from mitmproxy import http
 
-#: Characters that no XML document can hold, or that its readers would take for others.
+#: Characters that XML does not allow, or that XML parsers normalize.
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _PREFIX = re.compile(r"(?<=prefix=)[^&]*")
 _LISTS = re.compile(r"(application|text)/(.*\+)?(json|xml)")
@@ -22,12 +23,12 @@ _LISTS = re.compile(r"(application|text)/(.*\+)?(json|xml)")
 
 @dataclass(frozen=True)
 class Renaming:
-    """What `Gateway.plan_faults` plans.
+    """A renaming, as planned by `Gateway.plan_faults`.
 
-    stored  the name that the server gives in listings.
-    shown   what listings show instead.
-    mark    a part of `shown` that is in nothing else, and survives whatever a client does to dots and slashes.
-    target  the path by which the server gives the content.
+    stored  the name in the server's listings.
+    shown   the name that listings show instead.
+    mark    a part of `shown` that occurs nowhere else. It survives whatever a client does to dots and slashes.
+    target  the path at which the server has the content.
     """
 
     stored: str
@@ -36,12 +37,12 @@ class Renaming:
     target: str
 
     def restored(self, path: str) -> str:
-        """The path, with its query, by which the server knows what was asked for."""
+        """The path, with its query, that the server knows for the requested one."""
         place, _, query = path.partition("?")
-        # A client may list what it was shown once more, by its whole name.
+        # A client may list a shown name again, by its whole key.
         query = _PREFIX.sub(lambda found: quote(self.stored, safe="") if self._bears(found[0]) else found[0], query)
         if self._bears(place):
-            # Google's clients ask for content and for facts at two places.
+            # Google's clients request content and metadata at two different paths.
             before = "/download" if place.startswith("/download/") else ""
             place = f"{before}{self.target}"
         return place + (f"?{query}" if query else "")
@@ -54,7 +55,7 @@ class Renaming:
         return _LISTS.match(response.headers.get("content-type", "")) is not None
 
     def show(self, response: http.Response) -> None:
-        """Put the hostile name into a listing."""
+        """Insert the hostile name into a listing."""
         text = (response.content or b"").decode()
         kind = response.headers["content-type"]
         response.content = (self._in_json(text) if "json" in kind else self._in_xml(text)).encode()
@@ -63,7 +64,7 @@ class Renaming:
         return text.replace(json.dumps(self.stored), json.dumps(self.shown))
 
     def _in_xml(self, text: str) -> str:
-        """As S3 escapes it where the client asks for that and where it does not, and as Azure does."""
+        """Escape it like S3, with and without the client's `encoding-type`, or like Azure."""
         written, mark = escape(self.shown), ""
         if "<EncodingType>url</EncodingType>" in text:
             written = quote(self.shown)
