@@ -88,7 +88,8 @@ class Kind(Provider):
     def _running(self, engine: Engine) -> Cluster | None:
         """Return the kept cluster with this name and recipe if it responds; remove any other cluster of the suite.
 
-        Raises NoCluster if the cluster with this name must not be removed, because another program or run owns it.
+        Raises NoCluster if the cluster with this name belongs to another program or to another run, or if it is a kept
+        cluster and this run does not keep it.
         """
         found = gc.record_of(self.name)
         exists = engine.run("container", "inspect", f"{self.name}-control-plane").returncode == 0

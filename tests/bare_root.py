@@ -106,7 +106,7 @@ class BareRoot:
             os.chown(self.cache, owner, owner)
 
     def run(self, command: str) -> int:
-        """Run a shell command in the checkout as the user; return its exit status."""
+        """Run a shell command as the user, in the checkout; return its exit status."""
         variables = {
             "HOME": self.home,
             "USER": self.user,
@@ -207,7 +207,7 @@ def _say(line: str) -> None:
 
 
 def _files_of_checkout() -> list[str]:
-    """Return git's files and those it would add, so that uncommitted changes take part."""
+    """Return the tracked files, and the untracked ones that git does not ignore, so that uncommitted changes count."""
     listed = _run("git", "-C", HOUSE, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return [name for name in listed.split("\0") if name and (HOUSE / name).is_file()]
 

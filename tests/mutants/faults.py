@@ -78,7 +78,7 @@ def interruption_not_told() -> None:
 
 
 def _in_place() -> None:
-    """Write files directly to the destination, and leave them there after a failure."""
+    """Write files directly to the destination, and leave them there."""
     staging = part("placing").Staging
 
     def init(former: Callable[..., None], self: Any, destination: str) -> None:  # noqa: ANN401
