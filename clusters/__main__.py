@@ -1,4 +1,4 @@
-"""`python -m clusters gc` removes what killed runs left; `prepare` makes ahead what `--cluster kind` needs."""
+"""`python -m clusters gc` removes what killed runs left behind; `prepare` builds what `--cluster kind` needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clusters.base import NoCluster
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit status 1 with one line on stderr if it cannot be done."""
+    """Run one command. Return 1, with one line on stderr, if it fails."""
     parser = argparse.ArgumentParser(prog="python -m clusters", description=__doc__)
     parser.add_argument("what", choices=("gc", "prepare"))
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -1,4 +1,4 @@
-"""A cluster: where pods run. One module a provider brings it up; everything else only knows what stands here."""
+"""The interface of clusters. Each provider is a module that starts a cluster; other code uses only this interface."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from typing import Literal
 import httpx
 import lightkube
 
-#: Where the images of a run come from: their publishers' registries, or this machine (see docs/decisions/).
+#: The source of images: the registries of their publishers, or this machine (see docs/decisions/).
 Source = Literal["published", "assembled"]
 
-#: On every object that the suite makes; the value is the run's id.
+#: Label of every object that the suite creates; its value is the id of the run.
 RUN_LABEL = "conformance.kserve.io/run"
-#: Seconds that one request to the API server may take.
+#: Timeout of one request to the API server, in seconds.
 REQUEST_TIMEOUT_S = 60.0
 
 
 class NoCluster(Exception):
-    """The cluster asked for cannot be had; one line with the reason and the remedy."""
+    """The requested cluster is not available; the message is one line with the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Image:
     """An image for a cluster.
 
-    archive  a file that `docker save` could have written, on this machine; None where the nodes pull the image.
+    archive  a file on this machine in the format of `docker save`; None if the nodes pull the image.
     """
 
     reference: str
@@ -38,11 +38,11 @@ class Image:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster that answers. Plain data, so that it crosses to pytest-xdist workers.
+    """A running cluster. It is plain data, so that pytest-xdist can send it to workers.
 
-    version  of Kubernetes, such as `v1.34.4`.
-    images   where its images come from, and `why` in one sentence, for the report.
-    shared   a folder that this machine and every node see at the same path; None where there is none.
+    version  the version of Kubernetes, such as `v1.34.4`.
+    images   the source of its images; `why` gives the reason in one sentence, for the report.
+    shared   a folder that this machine and every node mount at the same path; None if there is none.
     """
 
     name: str
@@ -60,19 +60,19 @@ class Cluster:
 
 
 class Provider(ABC):
-    """Brings a cluster up, gives it images, and takes it down again."""
+    """Starts a cluster, loads images into it, and removes it."""
 
     @abstractmethod
     def start(self) -> Cluster:
-        """The cluster, ready for pods. Raises NoCluster."""
+        """Start the cluster and return it when pods can run. Raises NoCluster."""
 
     @abstractmethod
     def load(self, images: Sequence[Image]) -> None:
-        """Have `images` on every node; those that it has already cost nothing. Raises NoCluster."""
+        """Load `images` into every node, and skip those that are already there. Raises NoCluster."""
 
     @abstractmethod
     def stop(self) -> None:
-        """Remove what `start` made, unless it shall be kept."""
+        """Remove what `start` created, unless the cluster is to be kept."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The container engine of this machine: docker or podman, whichever really answers."""
+"""The container engine of this machine: docker or podman, the first that responds."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from clusters.toolchain.cache import cache_root
 
 ANSWER_WITHIN_S = 20
 SERVICE_WITHIN_S = 20
-#: What an engine's own client reads from the user's environment.
+#: Environment variables that the client of an engine reads.
 _ITS_VARIABLES = (
     *("HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME"),
     *("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "CONTAINER_HOST"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
 )
-#: Runs its arguments once standard input is at its end: when the process that holds the other end is gone.
+#: Runs its arguments when standard input ends, that is, when the process at the other end of the pipe is gone.
 _REAPER = 'cat >/dev/null; exec "$@" >/dev/null 2>&1'
-#: Podman's own default for both limits.
+#: Podman's default for both limits.
 _USUAL_LIMIT = 1_048_576
 
 
 class NoEngine(Exception):
-    """Neither docker nor podman answers; one line with what each said, and the remedy."""
+    """Neither docker nor podman responds; the message is one line with both errors and the remedy."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine that answered.
+    """A container engine that responded.
 
     program      its command line client, as found on PATH.
-    environment  what a call of it needs beside PATH.
-    ulimits      for `run`, beside a `--ulimit` of the caller's: given any, podman forgets those of its configuration.
+    environment  the variables that a call needs besides PATH.
+    ulimits      options for `run`, needed with any other `--ulimit`: podman then ignores those of its configuration.
     """
 
     name: Literal["docker", "podman"]

@@ -1,4 +1,4 @@
-"""A cluster that is there already: looked at first, and touched in namespaces of the run's own only."""
+"""An existing cluster. The provider checks access first, and the run changes only its own namespaces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lightkube.resources.authorization_v1 import SelfSubjectAccessReview
 
 from clusters.base import Cluster, Image, NoCluster, Provider
 
-#: Verb, API group and resource of what a run does.
+#: Verb, API group and resource of each request that a run needs permission for.
 _RIGHTS = (
     ("create", "", "namespaces"),
     ("delete", "", "namespaces"),
@@ -29,14 +29,14 @@ _RIGHTS = (
 
 
 class Existing(Provider):
-    """The cluster of a kubeconfig file (kubectl's own by default) and context (its current one by default)."""
+    """The cluster of a kubeconfig file (default: that of kubectl) and a context (default: the current one)."""
 
     def __init__(self, kubeconfig: Path | None, context: str | None) -> None:
         self._kubeconfig = kubeconfig
         self._context = context
 
     def start(self) -> Cluster:
-        """Look whether it answers and lets the run in. Raises NoCluster."""
+        """Check that the cluster responds and grants the required permissions. Raises NoCluster."""
         cluster = self._found()
         client = cluster.client()
         try:
@@ -51,12 +51,12 @@ class Existing(Provider):
         return Cluster(**{**cluster.__dict__, "version": version})
 
     def load(self, images: Sequence[Image]) -> None:
-        """Nothing: its nodes pull what they need. Raises NoCluster for an image that only this machine has."""
+        """Do nothing, because the nodes pull the images. Raises NoCluster for an image that only this machine has."""
         if own := [image.reference for image in images if image.archive]:
             raise NoCluster(f"{', '.join(own)} would have to be pushed to a registry that the cluster knows")
 
     def stop(self) -> None:
-        """Nothing: the run's namespaces are removed by those who made them."""
+        """Do nothing, because the code that created the run's namespaces removes them."""
 
     def _found(self) -> Cluster:
         try:

@@ -1,4 +1,4 @@
-"""Which clusters of kind's this machine's runs have made, and how what a killed run left of one is removed."""
+"""Track the kind clusters that runs on this machine created, and remove those that killed runs left behind."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from clusters.base import Source
 from clusters.engine import Engine
 from clusters.toolchain.cache import cache_root
 
-#: $1 engine, $2 cluster, $3 its folder; further arguments end a container at once. It has a network of its own; kind
-#: labels a volume that it makes with podman with the name of the node.
+#: $1 is the engine, $2 the cluster, $3 its folder; further arguments make the engine end a container at once. Each
+#: cluster has its own network. With podman, kind labels the volumes that it creates with the name of the node.
 _REMOVE = """
 engine=$1 cluster=$2 folder=$3
 shift 3
@@ -27,12 +27,14 @@ rm -rf "$folder"
 
 @dataclass(frozen=True)
 class Record:
-    """What a run notes of its cluster before it makes it.
+    """The record that a run writes before it creates a cluster.
 
-    pid, started  the process that made it; `started` tells it from a later one of the same number.
-    kept          it is finished, and shall outlive that process.
-    recipe        digest of its configuration: another one means another cluster.
-    images, why   as in Cluster.
+    pid      the process that created the cluster.
+    started  the start time of that process, to tell it from a later process with the same pid.
+    kept     whether the cluster is finished and outlives that process.
+    recipe   the digest of its configuration; a cluster with another digest is not reused.
+    images   as in Cluster.
+    why      as in Cluster.
     """
 
     name: str
@@ -44,7 +46,7 @@ class Record:
     why: str
 
     def write(self) -> None:
-        """Note it in the cluster's folder."""
+        """Write the record to the cluster's folder."""
         path = folder_of(self.name) / "record.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_suffix(".new")
@@ -53,12 +55,12 @@ class Record:
 
     @property
     def abandoned(self) -> bool:
-        """Whether nobody is there any more who would remove it."""
+        """Return whether the process that should remove the cluster is gone."""
         return not self.kept and started(self.pid) != self.started
 
 
 class CleanupWatchdog:
-    """Removes one cluster as soon as this process is gone, even killed, or when it is told to."""
+    """Removes one cluster on request, or as soon as this process ends, even if it is killed."""
 
     def __init__(self, engine: Engine, name: str) -> None:
         script = f"cat >/dev/null\nexec >/dev/null 2>&1\n{_REMOVE}"
@@ -74,18 +76,18 @@ class CleanupWatchdog:
         self._shell.communicate()
 
     def dismiss(self) -> None:
-        """Leave the cluster alone."""
+        """Stop watching, and keep the cluster."""
         self._shell.kill()
         self._shell.communicate()
 
 
 def folder_of(name: str) -> Path:
-    """Where a cluster's record, kubeconfig and shared folder lie."""
+    """Return the folder of a cluster's record, kubeconfig and shared files."""
     return cache_root() / "clusters" / name
 
 
 def record_of(name: str) -> Record | None:
-    """What the run that made it noted; None for a cluster that is not the suite's."""
+    """Return the record of a cluster; None if the suite did not create it."""
     try:
         return Record(**json.loads((folder_of(name) / "record.json").read_text()))
     except (OSError, ValueError, TypeError):
@@ -93,7 +95,7 @@ def record_of(name: str) -> Record | None:
 
 
 def started(pid: int) -> str:
-    """When a process began, in the kernel's ticks; empty if there is none."""
+    """Return the start time of a process in kernel clock ticks; "" if there is no such process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
@@ -101,12 +103,12 @@ def started(pid: int) -> str:
 
 
 def remove(engine: Engine, name: str) -> None:
-    """Remove a cluster of the suite's with its container, volumes, network and folder, whatever there is of it."""
+    """Remove a cluster of the suite: its container, volumes, network and folder, as far as they exist."""
     CleanupWatchdog(engine, name).remove()
 
 
 def collect(engine: Engine) -> list[str]:
-    """Remove what killed runs left; returns the names of the clusters."""
+    """Remove the clusters that killed runs left behind, and return their names."""
     names = sorted(folder.name for folder in (cache_root() / "clusters").glob("*/"))
     left = [name for name in names if (record := record_of(name)) and record.abandoned]
     for name in left:

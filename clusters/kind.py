@@ -1,4 +1,4 @@
-"""A cluster of kind's, on docker or podman: one node that a run brings up and takes down again."""
+"""A kind cluster with one node, on docker or podman. A run starts and removes it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ log = logging.getLogger("conformance.setup")
 KEPT_NAME = "kserve-conformance"
 READY_WITHIN_S = 120.0
 ANSWERS_WITHIN_S = 5.0
-#: The oldest with what kind asks of them: a private cgroup namespace, networks with DNS.
+#: The oldest versions with the features that kind requires: a private cgroup namespace, and networks with DNS.
 OLDEST = {"docker": (20, 10), "podman": (4, 0)}
 OLDEST_KIND = (0, 24)
 _GIB = 1 << 30
 MEMORY_BYTES = 2 * _GIB
 DISK_BYTES = 6 * _GIB
-#: For many short pods at once; kind's and the kubelet's defaults are made for few long ones.
+#: Settings for many short-lived pods at once; the defaults of kind and the kubelet suit a few long-lived pods.
 _KUBELET = {
     "kind": "KubeletConfiguration",
     "maxPods": 200,
@@ -48,10 +48,10 @@ _KUBELET = {
 
 
 class Kind(Provider):
-    """A cluster that goes with this run, or with `keep` one that stays and that the next run finds.
+    """A cluster that is removed after the run, or with `keep` one that remains for the next run.
 
-    name      of the cluster; by default one that parallel runs do not share, or KEPT_NAME.
-    images    "auto" pulls the published node image where a registry answers, and assembles one elsewhere.
+    name      the name of the cluster; by default KEPT_NAME with `keep`, else a name that no parallel run has.
+    images    "auto" pulls the published node image if a registry responds, and otherwise assembles one.
     """
 
     driver = "kind"
@@ -64,7 +64,7 @@ class Kind(Provider):
         self._reaper: gc.CleanupWatchdog | None = None
 
     def start(self) -> Cluster:
-        """The cluster, ready for pods. Raises NoCluster."""
+        """Start the cluster, or find the kept one, and return it when pods can run. Raises NoCluster."""
         engine = self._engine = usable_engine()
         for name in gc.collect(engine):
             log.info("kind cluster %s: removed, its run was killed", name)
@@ -74,19 +74,23 @@ class Kind(Provider):
             return self._running(engine) or self._created(engine)
 
     def load(self, images: Sequence[Image]) -> None:
-        """Have `images` in the node; those that it has with the same content cost nothing. Raises NoCluster."""
+        """Load `images` into the node, and skip those that it has with the same content. Raises NoCluster."""
         if not self._engine:
             raise NoCluster(f"kind cluster {self.name} is not up")
         self._node(self._engine).load(images)
 
     def stop(self) -> None:
-        """Remove the cluster, unless it shall be kept."""
+        """Remove the cluster, unless it is to be kept."""
         if self._reaper:
             self._reaper.remove()
             self._reaper = None
 
     def _running(self, engine: Engine) -> Cluster | None:
-        """The kept cluster of this name and recipe, if it answers; what is there else makes way."""
+        """Return the kept cluster with this name and recipe if it responds; remove any other cluster of the suite.
+
+        Raises NoCluster if the cluster with this name belongs to another program or to another run, or if it is a kept
+        cluster and this run does not keep it.
+        """
         found = gc.record_of(self.name)
         exists = engine.run("container", "inspect", f"{self.name}-control-plane").returncode == 0
         if exists and not found:
@@ -142,14 +146,14 @@ class Kind(Provider):
 
     def _create(self, engine: Engine, kind: Path, configuration: str) -> None:
         if engine.name == "podman" and os.geteuid() == 0:
-            # kind mounts it, and podman mounts nothing that is not there.
+            # kind mounts this folder, and podman does not mount a missing folder.
             Path("/lib/modules").mkdir(exist_ok=True)
         file = self._folder / "kind.yaml"
         file.write_text(configuration)
         log.info("kind cluster %s: creating", self.name)
         its_own = f"KIND_EXPERIMENTAL_{engine.name.upper()}_NETWORK"
         environment = {**engine.environment, "KIND_EXPERIMENTAL_PROVIDER": engine.name, its_own: self.name}
-        # kind must not go on when this process was killed: nobody would remove what it makes then.
+        # kind must end when this process is killed, because nothing would remove a cluster that it creates later.
         with_parent = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         try:
             self._drive([*with_parent, str(kind)], environment, file, self._folder / "kubeconfig")
@@ -162,7 +166,7 @@ class Kind(Provider):
             ) from None
 
     def _drive(self, kind: Sequence[str], environment: Mapping[str, str], file: Path, kubeconfig: Path) -> None:
-        """Have `kind`, called with `environment`, make the cluster of `file` and write `kubeconfig`.
+        """Run `kind` with `environment` to create the cluster that `file` describes, and write `kubeconfig`.
 
         Raises StepFailed.
         """
@@ -201,12 +205,12 @@ class Kind(Provider):
             "extraMounts": [{"hostPath": str(self._shared), "containerPath": str(self._shared)}],
             "kubeadmConfigPatches": [yaml.safe_dump(_KUBELET)],
         }
-        # An assembled node has its network baked in; kind's own comes as an image.
+        # An assembled node contains its network configuration; kind's own network needs an image.
         networking = {"podSubnet": POD_SUBNET, "disableDefaultCNI": image != node_source.PUBLISHED}
         whole = {
             "kind": "Cluster",
             "apiVersion": "kind.x-k8s.io/v1alpha4",
-            # `oci+native://` becomes an image volume, which the API server drops without a word where this is off.
+            # `oci+native://` uses an image volume; without the feature gate, the API server drops it silently.
             "featureGates": {"ImageVolume": True},
             "networking": networking,
             "nodes": [node],
@@ -215,7 +219,7 @@ class Kind(Provider):
 
 
 def usable_engine() -> Engine:
-    """The engine of this machine, if kind can use it. Raises NoCluster."""
+    """Return the engine of this machine. Raises NoCluster if kind cannot use it."""
     try:
         engine = find_engine()
     except NoEngine as reason:
@@ -228,7 +232,7 @@ def usable_engine() -> Engine:
 
 
 def prepare(images: node_source.Choice = "auto") -> None:
-    """Make or pull ahead what a start needs. Raises NoCluster."""
+    """Pull or build in advance what `start` needs. Raises NoCluster."""
     engine = usable_engine()
     source, why = node_source.choose(engine, images)
     log.info("%s images (%s)", source, why)
@@ -237,7 +241,7 @@ def prepare(images: node_source.Choice = "auto") -> None:
 
 
 def _kind() -> Path:
-    """kind from PATH if it is new enough, else built from its module. Raises NoCluster."""
+    """Return kind from PATH if it is new enough; otherwise build it from its module. Raises NoCluster."""
     if found := shutil.which("kind"):
         with contextlib.suppress(StepFailed):
             numbers = re.search(r"(\d+)\.(\d+)", run([found, "version"]))
@@ -250,11 +254,11 @@ def _kind() -> Path:
 
 
 def _check_room(engine: Engine) -> None:
-    """Raises NoCluster if a node would not fit."""
+    """Raise NoCluster if memory or disk space does not suffice for a node."""
     field = "{{.DockerRootDir}}" if engine.name == "docker" else "{{.Store.GraphRoot}}"
     storage = Path(engine.run("info", "--format", field).stdout.strip())
     for folder in (cache_root(), storage):
-        # The engine may have its storage on another machine.
+        # The storage of the engine can be on another machine.
         if folder.exists() and (free := shutil.disk_usage(folder).free) < DISK_BYTES:
             raise NoCluster(f"{_in_gib(free)} are free at {folder}, a cluster needs {_in_gib(DISK_BYTES)}: make room")
     with contextlib.suppress(OSError):  # not Linux

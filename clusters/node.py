@@ -1,4 +1,4 @@
-"""The one node of a kind cluster: a container in which containerd and the kubelet run."""
+"""The single node of a kind cluster: a container that runs containerd and the kubelet."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Node:
     name: str
 
     def load(self, images: Sequence[Image]) -> None:
-        """Import the archives of `images`, but for those that it has with the same content. Raises NoCluster."""
+        """Import the archives of `images`, except those that the node has with the same content. Raises NoCluster."""
         digests = {image: config_digest(image) for image in images if image.archive}
         present = self._images()
         missing = [image for image, digest in digests.items() if not _has(present, image.reference, digest)]
@@ -45,7 +45,7 @@ class Node:
             list(pool.map(self._import, missing))
 
     def wait_until_ready(self, client: Client, within_s: float) -> str:
-        """Wait for the node and the cluster's DNS; returns the kubelet's version. Raises NoCluster."""
+        """Wait for the node and the cluster's DNS, and return the version of the kubelet. Raises NoCluster."""
         deadline = time.monotonic() + within_s
         while True:
             try:
@@ -62,7 +62,7 @@ class Node:
             time.sleep(_ASK_EVERY_S)
 
     def _images(self) -> set[tuple[str, str]]:
-        """(reference, digest of its configuration) of what it has: containerd lists the digest as a further name."""
+        """Return the node's images as (reference, configuration digest); containerd lists the digest as a name too."""
         rows = [line.split() for line in self._run(*_CTR, "ls").splitlines()[1:]]
         named = [(row[0], row[2]) for row in rows if len(row) > 2]
         return {(name, other) for name, target in named for other, same in named if same == target}
@@ -89,7 +89,10 @@ class Node:
 
 
 def config_digest(image: Image) -> str:
-    """The digest of an archive's image configuration. Raises NoCluster if it holds another image or none."""
+    """Return the digest of the image configuration in an archive.
+
+    Raises NoCluster unless the archive contains this image, and no other.
+    """
     archive = image.archive or Path()
     try:
         with tarfile.open(archive, "r:") as tar:
@@ -107,12 +110,12 @@ def _has(present: set[tuple[str, str]], reference: str, digest: str) -> bool:
 
 
 def _stands_for(name: str, reference: str) -> bool:
-    """Whether a full `name` is that of `reference`, which may leave out the registry that clients default to."""
+    """Return whether a full `name` matches `reference`, which can omit the default registry."""
     return name == reference or name.endswith(f"/{reference}")
 
 
 def _state(client: Client) -> tuple[str, str]:
-    """The kubelet's version, and what is lacking in one sentence, empty if nothing."""
+    """Return the version of the kubelet, and one sentence on what is missing; "" if nothing is missing."""
     (node,) = client.list(NodeObject)
     status = node.status
     ready = next((one for one in (status and status.conditions) or () if one.type == "Ready"), None)

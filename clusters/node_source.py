@@ -1,4 +1,4 @@
-"""Whether a node image is pulled or assembled: decided once a run, because everything else follows it."""
+"""Decide once for each run whether to pull or to assemble the node image; all other images follow this decision."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ log = logging.getLogger("conformance.setup")
 
 Choice = Literal["auto", "published", "assembled"]
 
-#: The node image that kind v0.30.0 was released with; see `kubernetes.VERSION` for why it is not a newer one.
+#: The node image released with kind v0.30.0; `kubernetes.VERSION` explains why it is not a newer one.
 PUBLISHED = "kindest/node:v1.34.0@sha256:7416a61b42b1662ca6ca89f02028ac133a309a2a30ba309614e8ec94d976dc5a"
 ANSWER_WITHIN_S = 8
-#: What docker and podman say of a pull once a registry has given them the manifest.
+#: Output of docker and podman during a pull, after a registry has sent the manifest.
 _ANSWERED = ("Pulling fs layer", "Pulling from", "Getting image source signatures", "Copying ")
 PULL_WITHIN_S = 900
 IMPORT_WITHIN_S = 600
 
 
 def assembled_name() -> str:
-    """The engine's name for the node image of this recipe."""
+    """Return the engine's name for the assembled node image of the present recipe."""
     return f"localhost/kserve-conformance/node:{node.digest()}"
 
 
 def choose(engine: Engine, choice: Choice) -> tuple[Source, str]:
-    """Where images come from, and why. Raises NoCluster if what was asked for cannot be had."""
+    """Return the source of images, and the reason. Raises NoCluster if the requested source is not available."""
     if choice == "assembled":
         return "assembled", "assembled images were asked for"
     name = _short(engine)
@@ -47,7 +47,7 @@ def choose(engine: Engine, choice: Choice) -> tuple[Source, str]:
 
 
 def have(engine: Engine, source: Source) -> str:
-    """The node image's name, present in the engine. Raises NoCluster."""
+    """Make the node image available in the engine, and return its name. Raises NoCluster."""
     if source == "published":
         return PUBLISHED
     name = assembled_name()
@@ -63,13 +63,13 @@ def have(engine: Engine, source: Source) -> str:
 
 
 def _short(engine: Engine) -> str:
-    """The published image as the engine takes it: podman refuses a tag beside a digest."""
+    """Return the published image's name in the form that the engine accepts: podman rejects a tag with a digest."""
     return re.sub(r":[^@]+@", "@", PUBLISHED) if engine.name == "podman" else PUBLISHED
 
 
 def _pull(engine: Engine, name: str) -> str:
-    """Why `name` cannot be pulled, in one line; empty if it now is there."""
-    # Given a transport, podman does not ask back which registry a short name means.
+    """Pull `name`. Return "" if it is there now, else one line with the reason."""
+    # With an explicit transport, podman does not ask which registry a short name refers to.
     pulling = engine.start("pull", f"docker://{name}" if engine.name == "podman" else name)
     answered = threading.Event()
     last = ""
@@ -99,7 +99,7 @@ def _pull(engine: Engine, name: str) -> str:
 
 
 def _call(engine: Engine, arguments: list[str], timeout_s: float) -> str:
-    """Why it failed, in one line; empty if it did not."""
+    """Call the engine. Return "" on success, else one line with the reason."""
     try:
         done = engine.run(*arguments, timeout_s=timeout_s)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""A cluster of kind's that pytest-kind makes: its `KindCluster` calls kind, everything else is the suite's own."""
+"""A kind cluster that pytest-kind creates: its `KindCluster` calls kind, and the suite does everything else."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from clusters.toolchain.cache import StepFailed, telling_line
 
 
 class PytestKind(Kind):
-    """As Kind, which is what removes it, too: pytest-kind's own `delete` is not called by a run that was killed."""
+    """Like Kind, which also removes the cluster, because a killed run would not call pytest-kind's `delete`."""
 
     driver = "pytest-kind"
 
     def start(self) -> Cluster:
-        """The cluster, ready for pods. Raises NoCluster."""
+        """Start the cluster and return it when pods can run. Raises NoCluster."""
         try:
             importlib.import_module("pytest_kind")
         except ImportError as error:
@@ -29,13 +29,16 @@ class PytestKind(Kind):
         return super().start()
 
     def _drive(self, kind: Sequence[str], environment: Mapping[str, str], file: Path, kubeconfig: Path) -> None:
-        """It passes no environment on, and would download a kind of its own were it not given one."""
+        """Give pytest-kind a script that sets `environment` and calls `kind`.
+
+        pytest-kind itself passes no environment to kind, and without a program it would download one.
+        """
         log = file.with_name("kind.log")
         program = file.with_name("kind")
         settings = [f"{name}={value}" for name, value in environment.items()]
         program.write_text(f'#!/bin/sh\nexec {shlex.join(["env", *settings, *kind])} "$@" 2>>{shlex.quote(str(log))}\n')
         program.chmod(0o755)
-        # It makes this folder wherever a program is, for the binaries that it has no need to download here.
+        # pytest-kind always creates this folder for downloads, although it downloads nothing here.
         its_own = Path(".pytest-kind", self.name)
         try:
             cluster = importlib.import_module("pytest_kind").KindCluster(self.name, kubeconfig, kind_path=program)
@@ -45,5 +48,5 @@ class PytestKind(Kind):
             raise StepFailed(telling_line(output) or str(error), output) from error
         finally:
             for folder in (its_own, its_own.parent):
-                with contextlib.suppress(OSError):  # not there, or something of the user's in it
+                with contextlib.suppress(OSError):  # missing, or the user keeps files there
                     folder.rmdir()

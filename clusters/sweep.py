@@ -1,4 +1,4 @@
-"""What runs made in a cluster, removed: namespaces with all that is in them, and objects of the whole cluster."""
+"""Remove what runs created in a cluster: namespaces with their content, and cluster-scoped objects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clusters.kserve.api import of_kind
 
 
 def sweep(cluster: Cluster, run: str | None = None) -> list[str]:
-    """Ask for the removal of everything that `run` made, or any run if None; nothing is waited for.
+    """Request the removal of everything that `run` created, or any run if None, without waiting for it.
 
     Returns `kind name` of each object.
     """

@@ -14,12 +14,17 @@ TROUBLE = (reader.UnreadableReport, reader.CorruptReport, writer.ReportUnwritabl
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; 0 for good news, 1 for bad news about a report, 2 when a file or argument cannot be used."""
+    """Run one command and return its exit status.
+
+    0  the command succeeded and the report holds no bad news
+    1  the report holds bad news
+    2  a file or an argument cannot be used
+    """
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read it has enough, `head` for one
+    except BrokenPipeError:  # the reader closed the pipe, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except TROUBLE as trouble:

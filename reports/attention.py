@@ -1,4 +1,4 @@
-"""What a reader of a report has to do something about, in a few sentences, or that there is nothing."""
+"""Summarise in a few sentences what the reader of a report must act on, or state that nothing needs attention."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from reports.model import Outcome, Report, Result, Verdict
 from reports.overview import Overview
 from reports.verdict import breaks_core, narrowed
 
-#: Names that are given one by one; more of them are counted.
+#: Up to this many names are listed; beyond it, only their number.
 NAMED = 4
 UNISOLATED = "The suite sees no writes outside the initializer's folders."
 
 
 @dataclass(frozen=True)
 class Point:
-    """A sentence after its lead. `anchor` is the place on the page that has more, "" for none.
+    """One sentence that needs attention, and its bold lead.
 
-    outcome  the one whose symbol and colour stand for it.
-    detail   the end of the sentence for those who do not have the table before their eyes.
+    outcome  the outcome that gives the point its symbol and colour.
+    anchor   the place on the HTML page with more detail; "" for none.
+    detail   the end of the sentence for readers who do not see the table.
     """
 
     outcome: Outcome
@@ -31,7 +32,7 @@ class Point:
 
 
 def points(report: Report, table: Overview) -> list[Point]:
-    """What needs attention, the most urgent first; never empty."""
+    """Return the points that need attention, the most urgent first; never an empty list."""
     found = [*_of_the_run(report), *_of_results(report), *_of_the_selection(report), *_of_verdicts(report, table)]
     if not report.results and report.footer.complete:
         found.append(Point(Outcome.NOT_RUN, "No result", "nothing was judged."))
@@ -40,7 +41,10 @@ def points(report: Report, table: Overview) -> list[Point]:
 
 
 def scope(report: Report) -> str:
-    """The selection of a run that tested everything that it names; "" for a whole run and for a partial one."""
+    """Return a sentence on the selection if the run tested all of the selected profiles; "" for other runs.
+
+    Other runs are those of the whole suite, and partial runs, which left out a part of a profile.
+    """
     options = _named(report)
     if not options or _partial(report):
         return ""
@@ -48,7 +52,7 @@ def scope(report: Report) -> str:
 
 
 def where(results: Sequence[Result]) -> str:
-    """Rules and stores of results, or how many there are of them."""
+    """Name the rules and stores of `results`, or count them if there are more than NAMED."""
     rules = sorted({result.rule for result in results})
     stores = sorted({result.store for result in results if result.store})
     return _listed(rules, "rules") + (f" on {_listed(stores, 'stores')}" if stores else "")
@@ -88,7 +92,7 @@ def _of_the_selection(report: Report) -> Iterator[Point]:
 
 
 def _of_verdicts(report: Report, table: Overview) -> Iterator[Point]:
-    """Incomplete ones, unless the points on the selection and the end of the run explain them all."""
+    """Yield a point on incomplete verdicts, unless the selection or the early end of the run explains them all."""
     explained = {Lack.CUT_OFF, *([Lack.LEFT_OUT] if _partial(report) else [])}
     first = next((note for note in table.notes if note.gap.lack not in explained), None)
     if first is None:
@@ -102,13 +106,13 @@ def _of_verdicts(report: Report, table: Overview) -> Iterator[Point]:
 
 
 def _partial(report: Report) -> bool:
-    """Whether the user left out a part of a profile that has a verdict here."""
+    """Return whether the user left out a part of a profile that has a verdict in this report."""
     chosen = report.selection
     return bool(restrictions(chosen)) and any(narrowed(chosen, profile.name) for profile in report.profiles)
 
 
 def _named(report: Report) -> list[str]:
-    """The selection as it is given on a command line; what leaves out whole profiles comes first."""
+    """Return the selection as command line options; those that leave out whole profiles come first."""
     chosen = report.selection
     whole = (("--profile", chosen.profiles), ("--store", chosen.stores))
     return [*(f"{option} {','.join(values)}" for option, values in whole if values), *restrictions(chosen)]

@@ -1,4 +1,4 @@
-"""What changed between two reports, case by case: between two releases for a maintainer, two builds for a vendor."""
+"""Compare two reports case by case: two releases for a maintainer, or two builds for a vendor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BROKEN = {Outcome.FAILED, Outcome.KNOWN_FAILURE}
 
 
 class Change(StrEnum):
-    """What became of a case; a case that was not judged (not run, error, unsupported) counts as absent."""
+    """How a case changed. A case that was not judged (not run, error, unsupported) counts as absent."""
 
     BROKE = "broke"
     FIXED = "fixed"
@@ -24,7 +24,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True)
 class CaseName:
-    """A case that both reports can name, whichever server played."""
+    """The name of a case in both reports. It does not include the server."""
 
     rule: str
     store: str
@@ -35,7 +35,7 @@ class CaseName:
 
 @dataclass(frozen=True)
 class Difference:
-    """One case whose conduct changed; an outcome is None where the report has no such case."""
+    """One case whose result changed. `old` or `new` is None if that report does not have the case."""
 
     change: Change
     case: CaseName
@@ -44,7 +44,10 @@ class Difference:
 
 
 def compare(old: Report, new: Report) -> list[Difference]:
-    """The differences, what broke first, then by rule and store. Failing as listed is failing: only conduct counts."""
+    """Return the differences: first what broke, then fixed, new and gone; each by rule and store.
+
+    A listed known failure counts as a failure, so adding a failing case to the list is no difference.
+    """
     before, after = _outcomes(old), _outcomes(new)
     found = []
     for case in before.keys() | after.keys():
@@ -59,7 +62,7 @@ def compare(old: Report, new: Report) -> list[Difference]:
 
 
 def render(old: Report, new: Report, differences: list[Difference]) -> Iterator[str]:
-    """The comparison as lines of text."""
+    """Yield the comparison as lines of text."""
     yield f"{_title(old)} -> {_title(new)}"
     for name, report in (("OLD", old), ("NEW", new)):
         if not report.footer.complete:
@@ -82,7 +85,7 @@ def render(old: Report, new: Report, differences: list[Difference]) -> Iterator[
 
 
 def _outcomes(report: Report) -> dict[CaseName, Outcome]:
-    """The outcome of each case; the most urgent one where several servers played it."""
+    """Map each case to its outcome; of several servers for the same store, the most urgent outcome counts."""
     found: dict[CaseName, Outcome] = {}
     order = list(Outcome)
     for result in report.results:
@@ -103,7 +106,7 @@ def _change(was: Outcome | None, now: Outcome | None) -> Change | None:
 
 
 def _judgement(outcome: Outcome | None) -> bool | None:
-    """Whether the rule was kept; None where it was not judged."""
+    """Return whether the initializer kept the rule; None if the case was not judged."""
     return True if outcome in _KEPT else False if outcome in _BROKEN else None
 
 

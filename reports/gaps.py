@@ -1,4 +1,4 @@
-"""Why a profile is incomplete: what is missing, by cause, and the remedy for each cause."""
+"""Explain why a profile is incomplete: what is missing, grouped by cause, with the remedy for each cause."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from enum import StrEnum
 from reports.model import Level, Outcome, Report, Selection
 from reports.verdict import EXECUTED, counts_in, members, narrowed
 
-#: Characters of a command line that are repeated; it may have named a hundred tests.
+#: Longest command line to repeat, in characters; a command line can name a hundred tests.
 LONGEST_COMMAND = 160
 
 
 class Lack(StrEnum):
-    """What became of the missing answers."""
+    """Why results are missing."""
 
     CUT_OFF = "the run was cut off"
     LEFT_OUT = "left out"
@@ -25,10 +25,10 @@ class Lack(StrEnum):
 
 @dataclass(frozen=True)
 class Gap:
-    """Missing answers that share a cause.
+    """Missing results that share a cause.
 
-    cause    one line with the remedy.
-    missing  the keys of results, or the pairs of rule and store that were left out; empty where nobody counted.
+    cause    one line that includes the remedy.
+    missing  keys of results, or (rule, store) pairs that the selection left out; empty if nothing counted them.
     """
 
     lack: Lack
@@ -37,7 +37,7 @@ class Gap:
 
     @property
     def sentence(self) -> str:
-        """What is missing, how much of it, and the remedy."""
+        """Return one sentence: what is missing, how many, and the remedy."""
         count = len(self.missing)
         cases = f"{count} required case{'s' if count != 1 else ''}"
         match self.lack:
@@ -56,7 +56,7 @@ class Gap:
 
 
 def gaps(report: Report, profile: str) -> list[Gap]:
-    """The gaps of an incomplete profile, the largest first: its remedy closes most."""
+    """Return the gaps of an incomplete profile, the largest first, because its remedy helps most."""
     found: list[Gap] = []
     results = [result for result in members(report, profile) if result.level is Level.MUST]
     for lack, outcome in ((Lack.NOT_RUN, Outcome.NOT_RUN), (Lack.ERROR, Outcome.ERROR)):
@@ -77,14 +77,14 @@ def gaps(report: Report, profile: str) -> list[Gap]:
 
 
 def restrictions(selection: Selection) -> list[str]:
-    """The options by which the user left out a part of a profile; `--store` and `--profile` leave out whole ones."""
+    """Return the options that leave out a part of a profile; `--store` and `--profile` leave out whole profiles."""
     smoke = ["--smoke"] if selection.smoke else []
     rules = [f"--rule {','.join(selection.rules)}"] if selection.rules else []
     return [*smoke, *rules, *selection.pytest]
 
 
 def command_line(options: Sequence[str]) -> str:
-    """The options in a row, cut where they are too many to read."""
+    """Join the options, and cut the text at LONGEST_COMMAND characters."""
     text = " ".join(options)
     return text if len(text) <= LONGEST_COMMAND else text[: LONGEST_COMMAND - 4] + " ..."
 

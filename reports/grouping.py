@@ -10,7 +10,7 @@ from reports.model import Outcome, Result
 
 @dataclass(frozen=True)
 class Group:
-    """Results that share a cause."""
+    """Results with the same cause."""
 
     cause: str
     reference: str
@@ -18,14 +18,14 @@ class Group:
 
     @property
     def where(self) -> str:
-        """Rules and stores, each once."""
+        """List the rules and stores, each once."""
         rules = ", ".join(sorted({result.rule for result in self.results}))
         stores = ", ".join(sorted({result.store for result in self.results if result.store}))
         return f"{rules} on {stores}" if stores else rules
 
 
 def groups(results: Iterable[Result], outcome: Outcome, cause: Callable[[Result], str]) -> list[Group]:
-    """The results of one outcome by cause and reference, the largest group first."""
+    """Group the results of one outcome by cause and reference, the largest group first."""
     found: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         if result.outcome is outcome:
@@ -34,7 +34,7 @@ def groups(results: Iterable[Result], outcome: Outcome, cause: Callable[[Result]
 
 
 def headline(result: Result) -> str:
-    """One line for what became of a case."""
+    """Summarise the result of a case in one line."""
     first = next((line for line in result.message.splitlines() if line.strip()), "")
     if result.outcome is Outcome.FIXED:
         return f"listed as a known failure, but it passed: take it off the list ({result.reason or result.rule})"

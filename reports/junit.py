@@ -1,4 +1,4 @@
-"""The report as JUnit XML: one suite a store, for the test views of CI systems."""
+"""Write the report as JUnit XML, with one suite for each store, for the test views of CI systems."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reports.grouping import headline
 from reports.model import Outcome, Report, Result
 from reports.redact import printable
 
-#: The element that stands for an outcome; None for a plain pass. `fixed` fails the run, so it is a failure here.
+#: XML element for each outcome; None for a plain pass. `fixed` makes the run fail, so it maps to a failure.
 _ELEMENTS = {
     Outcome.PASSED: None,
     Outcome.FAILED: "failure",
@@ -23,7 +23,7 @@ _ELEMENTS = {
 
 
 def document(report: Report) -> str:
-    """The XML text."""
+    """Return the report as XML text."""
     root = ET.Element("testsuites", {"name": report.suite.name, **_totals(report.results)})
     by_store = sorted(report.results, key=lambda result: result.store)
     for store, group in groupby(by_store, key=lambda result: result.store):

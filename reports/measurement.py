@@ -1,4 +1,4 @@
-"""A measured quantity as the report has it: every sample, what it is held beside, and what was decided."""
+"""A measurement in the report: all samples, the reference samples, and the decision."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one case measured, every sample of it.
+    """What one case measured, with every sample.
 
-    samples      of the initializer, in `unit`; `reference` those beside them, of what `reference_name` says.
-    budget       in words.
-    share        of the budget: the interval in which its median lies with 95 % confidence; 1 is all of it.
-    moved_bytes  in each sample's time, where it is the time of a transfer; else 0.
+    samples      of the initializer, in `unit`.
+    reference    samples of the reference, in `unit`; `reference_name` describes the reference.
+    budget       the limit, in words.
+    share        how much of the budget the median uses, as a 95 % confidence interval; 1 is the whole budget.
+    moved_bytes  bytes that each sample transfers, if samples are transfer times; else 0.
     """
 
     name: str
@@ -30,18 +31,18 @@ class Measurement:
 
     @property
     def sentence(self) -> str:
-        """In one line: what was measured, how it scatters, and what is allowed."""
+        """Return one line: the measured value, its spread, and the budget."""
         beside = f"; {spread(self.reference)} {self.unit}: {self.reference_name}" if self.reference else ""
         share = " to ".join(f"{100 * end:.0f}" for end in self.share)
         return f"{self.name} {spread(self.samples)} {self.unit}, allowed {self.budget}, {share} % of it used{beside}"
 
     def mib_per_s(self, samples: Sequence[float]) -> float:
-        """The median rate of samples that are times of transfers."""
+        """Return the median rate in MiB/s, for samples that are transfer times."""
         return self.moved_bytes / (1 << 20) / median(samples)
 
 
 def spread(samples: Sequence[float]) -> str:
-    """The median of samples with their quartiles and number; a single one as it is."""
+    """Return the median with quartiles and sample count; a single sample is returned as it is."""
     if len(samples) == 1:
         return f"{samples[0]:.4g}"
     low, middle, high = quantiles(samples, n=4, method="inclusive")

@@ -1,4 +1,4 @@
-"""What a run cost, and the least that it could have cost."""
+"""What a run cost, and the lowest cost that was possible."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metrics:
-    """What the run cost, in seconds and bytes. CPU seconds are 0 where an older report does not have them.
+    """What the run cost, in seconds and bytes. Reports of older versions lack CPU seconds; these are 0 then.
 
-    cpu_s           of the whole run: `setup_cpu_s` until the first case, then `initializer_cpu_s` of all calls,
-                    `reference_cpu_s` of the reference clients that are measured beside them, `servers_cpu_s` of
-                    servers and gateway, and `harness_cpu_s` of everything else.
-    cores           that the run was allowed to use; 0 where an older report does not have it.
+    cpu_s           CPU seconds of the whole run: `setup_cpu_s` until the first case, then `initializer_cpu_s` for
+                    all calls of the initializer, `reference_cpu_s` for the reference clients measured next to it,
+                    `servers_cpu_s` for servers and the gateway, and `harness_cpu_s` for everything else.
+    cores           number of cores that the run could use; 0 in reports of older versions.
     utilisation     cpu_s / (wall_s * cores).
-    longest_case_s  the duration of the longest case, without its waiting for a core or for another case.
-    bound_s         max(cpu_s / cores, longest_case_s): no schedule of these cases can end earlier.
+    longest_case_s  duration of the longest case, without the time it waited for a core or for another case.
+    bound_s         max(cpu_s / cores, longest_case_s): no schedule of these cases can finish earlier.
     """
 
     wall_s: float = 0.0
@@ -51,7 +51,7 @@ class Metrics:
         calls: int,
         peak_memory_bytes: int,
     ) -> Metrics:
-        """Metrics of a run; `wall_s` and `cpu_s` are those of the whole run, the other CPU seconds parts of `cpu_s`."""
+        """Return the metrics of a run. `wall_s` and `cpu_s` cover all of it; other CPU seconds are parts of `cpu_s`."""
         harness_cpu_s = max(cpu_s - setup_cpu_s - initializer_cpu_s - reference_cpu_s - servers_cpu_s, 0.0)
         cores, workers = max(cores, 1), max(workers, 1)
         return cls(

@@ -1,4 +1,4 @@
-"""The conformance report: what a run found, as plain frozen data. `schema.json` states its shape for other programs."""
+"""The conformance report as frozen dataclasses. `schema.json` defines its JSON form for other programs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Outcome(StrEnum):
-    """What became of one case. The order is that of urgency: a group of cases is shown as the first one it has."""
+    """The outcome of one case, the most urgent first. A group of cases shows the most urgent outcome in it."""
 
     FAILED = "failed"
     ERROR = "error"
@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a profile's results amount to."""
+    """The conclusion from a profile's results."""
 
     NONCONFORMANT = "nonconformant"
     INCOMPLETE = "incomplete"
@@ -40,7 +40,7 @@ class Verdict(StrEnum):
 
 
 class Level(StrEnum):
-    """How binding a rule is, in the words of RFC 2119."""
+    """The requirement level of a rule, as defined in RFC 2119."""
 
     MUST = "MUST"
     SHOULD = "SHOULD"
@@ -49,7 +49,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Suite:
-    """The program that made the report."""
+    """The program that wrote the report."""
 
     name: str
     version: str
@@ -57,7 +57,7 @@ class Suite:
 
 @dataclass(frozen=True)
 class Spec:
-    """The rules that were applied; `digest` is `sha256:` and hex."""
+    """The rules that the run applied. `digest` is `sha256:` followed by hexadecimal digits."""
 
     version: str
     digest: str
@@ -67,10 +67,10 @@ class Spec:
 class Initializer:
     """The program under test.
 
-    spec       as given to --initializer.
-    digest     of what ran.
+    spec       the value of --initializer.
+    digest     the digest of the program that ran.
     isolation  bubblewrap, unshare, container, cluster or none.
-    python     the release of the interpreter that the suite ran it on; "" where the program brings its own.
+    python     the release of the Python interpreter that the suite used; "" if the program brings its own.
     """
 
     spec: str
@@ -85,7 +85,7 @@ class Initializer:
 
 @dataclass(frozen=True)
 class Server:
-    """A program that played `store`."""
+    """A server program that acted as `store`."""
 
     name: str
     version: str
@@ -95,13 +95,13 @@ class Server:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where pods ran, and the KServe that ran there; all "" for a run without a cluster.
+    """The cluster that ran the pods, and its KServe; all fields are "" for a run without a cluster.
 
     provider    kind, pytest-kind or existing.
-    kubernetes  its version.
-    images      published or assembled; `why` says who decided that.
-    install     how KServe came there: manifests, helm, or found.
-    notes       what was changed in the release's own manifests, and what is peculiar about the installation.
+    kubernetes  the version of Kubernetes.
+    images      published or assembled; `why` gives the reason for this choice.
+    install     how KServe was installed: manifests, helm, or found.
+    notes       changes to the manifests of the release, and peculiarities of the installation.
     """
 
     provider: str = ""
@@ -114,7 +114,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Environment:
-    """Where and when the run took place; `started` is RFC 3339 in UTC (`2026-01-31T12:00:00Z`)."""
+    """Where and when the run took place. `started` is RFC 3339 in UTC (`2026-01-31T12:00:00Z`)."""
 
     platform: str
     python: str
@@ -127,7 +127,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A required (MUST) rule on a store of which the operator's selection left out at least one case."""
+    """A required (MUST) rule and a store for which the selection left out at least one case."""
 
     profile: str
     rule: str
@@ -136,10 +136,11 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Selection:
-    """What the operator asked for: empty lists mean everything.
+    """What the operator selected; an empty list selects everything.
 
-    pytest          pytest's own options and paths that chose among the tests, as they are given on a command line.
-    cases_left_out  how many cases a whole run adds, and `rules_left_out` of how many rules; 0 where nobody counted.
+    pytest          pytest's own options and paths that select tests, as given on the command line.
+    cases_left_out  the number of cases that a whole run adds; 0 if they were not counted.
+    rules_left_out  the number of rules that these cases belong to; 0 if they were not counted.
     """
 
     profiles: tuple[str, ...] = ()
@@ -154,7 +155,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of the spec as the report shows it; breaking a `core` rule is nonconformant, listed or not."""
+    """A rule of the spec as the report shows it. A failed `core` rule makes a profile nonconformant, even if listed."""
 
     id: str
     title: str
@@ -166,17 +167,19 @@ class Rule:
 
 @dataclass(frozen=True)
 class Result:
-    """One case of one test.
+    """The result of one case of one test.
 
-    profile    `download/s3`; without a store (`download`) the result counts in every store's profile of that name.
-    case       the id of the test's row, without store and route; "" for a test of one row.
-    store      "" for a rule that needs none; `server` "" where none plays it.
-    message    the failure in full (failed, known-failure, error).
-    reason     one line: why it did not run, is unsupported, or is listed as a known failure.
+    profile    such as `download/s3`; without a store (`download`), the result counts in the `download/...` profile of
+               every store.
+    case       the id of the test's row without store and route; "" for a test with a single row.
+    store      "" for a rule that needs no store.
+    server     "" if no server acts as the store.
+    message    the full failure (failed, known-failure, error).
+    reason     one line: why the case did not run, is unsupported, or is listed as a known failure.
     reference  where the known failure is tracked.
-    reproduce  a shell command that runs this case alone.
-    evidence   paths of files below the report's directory.
-    measurements  what was measured, for a rule with a budget.
+    reproduce  a shell command that runs only this case.
+    evidence   paths of files, relative to the report's directory.
+    measurements  what the case measured, for a rule with a budget.
     core       whether the rule is a core rule.
     """
 
@@ -200,21 +203,22 @@ class Result:
 
     @property
     def name(self) -> str:
-        """The test with its row, as pytest writes it."""
+        """Return the test and its row, as pytest writes them."""
         return f"{self.test}[{self.case}]" if self.case else self.test
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What tells this result from all others of a run."""
+        """Return a key that is unique among the results of a run."""
         return (self.rule, self.test, self.case, self.store, self.server, self.route)
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The verdict of one profile; `counts` has every outcome.
+    """The verdict of one profile. `counts` has an entry for every outcome.
 
-    required, kept  how many cases of MUST rules there are, those that are `unsupported` left out, and how many passed.
-    broken_core     how many cases of core rules are listed as known failures.
+    required     the number of cases of MUST rules, without `unsupported` ones.
+    kept         how many of these passed.
+    broken_core  the number of cases of core rules that are listed as known failures.
     """
 
     name: str
@@ -227,7 +231,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Footer:
-    """The last thing written. `complete` is False for a run that was cut off; `digest` covers all but the footer."""
+    """The last part of a report. `complete` is False if the run was cut off; `digest` covers all but the footer."""
 
     complete: bool = False
     results: int = 0
@@ -236,9 +240,9 @@ class Footer:
 
 @dataclass(frozen=True)
 class Report:
-    """A run. Before its end it is a draft: its first parts and all rules of the spec, before any result.
+    """A report of a run. Until the run ends it is a draft: the first fields and all rules of the spec, without results.
 
-    stale  entries of the list of known failures that cover no case, where the run left nothing out.
+    stale  entries of the list of known failures that match no case; only set if the run left nothing out.
     """
 
     suite: Suite
@@ -257,22 +261,25 @@ class Report:
     kind: str = KIND
 
     def rule(self, rule_id: str) -> Rule:
-        """The rule of that id; one without a title where the report does not describe it."""
+        """Return the rule with this id; a rule without a title if the report does not describe it."""
         found = (rule for rule in self.rules if rule.id == rule_id)
         return next(found, Rule(rule_id, "", "", Level.MUST, rule_id.partition("-")[0]))
 
     def servers_of(self, store: str) -> list[Server]:
-        """The servers that played a store."""
+        """Return the servers that acted as a store."""
         return [server for server in self.environment.servers if server.store == store]
 
 
 def to_json(value: Report | Result) -> dict[str, Any]:
-    """A report or a result as JSON data: dicts, lists, strings, numbers."""
+    """Convert a report or a result to JSON data: dicts, lists, strings and numbers."""
     return cast("dict[str, Any]", json.loads(json.dumps(asdict(value))))
 
 
 def from_json(cls: type[T], data: Mapping[str, Any]) -> T:
-    """The dataclass `cls` from what `to_json` gave. Raises TypeError, KeyError or ValueError for another shape."""
+    """Convert the output of `to_json` to the dataclass `cls`.
+
+    Raises TypeError, KeyError or ValueError if the data has another shape.
+    """
     hints = get_type_hints(cls)
     names = [f.name for f in fields(cls) if f.name in data]  # type: ignore[arg-type]
     return cls(**{name: _value(hints[name], data[name]) for name in names})
@@ -289,13 +296,13 @@ def _value(hint: object, value: Any) -> object:  # noqa: ANN401 - JSON data
 
 
 def digest(report: Mapping[str, Any]) -> str:
-    """`sha256:` and hex over a report's JSON data without its footer, with sorted keys and no spaces."""
+    """Return `sha256:` and the hexadecimal digest of JSON data without its footer, with sorted keys and no spaces."""
     data = {name: value for name, value in report.items() if name != "footer"}
     canonical = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def seal(report: Report) -> Report:
-    """The report with a footer that fits what it says now; whether it is complete stays."""
+    """Return the report with a new footer that matches its content; the footer's `complete` does not change."""
     footer = Footer(report.footer.complete, len(report.results), digest(to_json(report)))
     return replace(report, footer=footer)

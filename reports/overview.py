@@ -1,4 +1,4 @@
-"""The first screen of a report: a table of stores by profiles, with a verdict and counts in each cell."""
+"""The first screen of a report: a table with a row for each store, and a verdict and counts for each profile."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reports.gaps import Gap, Lack, gaps
 from reports.model import Outcome, Report, Server, Verdict
 
-#: The columns in their order; a profile of another name stands behind them.
+#: The order of the columns; other profiles follow after these.
 FAMILIES = ("download", "faults", "throughput", "security", "injection", "flow")
 
 
@@ -17,12 +17,13 @@ FAMILIES = ("download", "faults", "throughput", "security", "injection", "flow")
 class Cell:
     """A profile on a store.
 
-    profile  `download/s3`, or `download` where all of its rules need no store.
-    verdict  None where every case is unsupported.
-    counts   how many cases have each outcome.
-    gaps     what an incomplete profile lacks, the largest first.
-    note     the number of the note about the first of these; 0 for none.
-    kept, required  of how many cases of MUST rules how many passed.
+    profile   `download/s3`, or `download` if none of its rules needs a store.
+    verdict   None if every case is unsupported.
+    counts    the number of cases with each outcome.
+    gaps      what an incomplete profile lacks, the largest gap first.
+    note      the number of the note on the first gap; 0 for none.
+    kept      how many cases of MUST rules passed.
+    required  the number of cases of MUST rules.
     """
 
     profile: str
@@ -35,13 +36,13 @@ class Cell:
 
     @property
     def left_out(self) -> int:
-        """How many required rules the selection left out."""
+        """Return the number of required (rule, store) pairs that the selection left out."""
         return sum(len(gap.missing) for gap in self.gaps if gap.lack is Lack.LEFT_OUT)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A store, "" for what needs none, with a cell for each family; None where the run has no case of it."""
+    """A row of the table. `store` is "" for rules that need no store; a cell is None if the run has no case for it."""
 
     store: str
     servers: Sequence[Server]
@@ -50,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Note:
-    """The cause that incomplete cells share: for each of them the one that most of its missing answers have."""
+    """A cause that incomplete cells share. For each of these cells, it explains most of the missing results."""
 
     number: int
     gap: Gap
@@ -59,7 +60,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Overview:
-    """The table; `families` are its columns, `notes` the causes of its incomplete cells, the most frequent first."""
+    """The table. `families` are its columns; `notes` are the causes of incomplete cells, the most frequent first."""
 
     families: Sequence[str]
     rows: Sequence[Row]
@@ -67,12 +68,12 @@ class Overview:
 
     @property
     def cells(self) -> list[Cell]:
-        """All cells, row by row."""
+        """Return all cells, row by row."""
         return [cell for row in self.rows for cell in row.cells if cell]
 
 
 def overview(report: Report) -> Overview:
-    """The table of a report."""
+    """Return the table of a report."""
     missing = {one.name: gaps(report, one.name) for one in report.profiles if one.verdict is Verdict.INCOMPLETE}
     notes = _notes(missing)
     numbers = {profile: note.number for note in notes for profile in note.profiles}
@@ -104,7 +105,7 @@ def overview(report: Report) -> Overview:
 
 
 def _notes(missing: Mapping[str, Sequence[Gap]]) -> list[Note]:
-    """The first gaps of all profiles, those of one cause as one."""
+    """Take the first gap of each profile, and merge gaps with the same cause into one note."""
     found: dict[tuple[str, str], list[tuple[str, Gap]]] = {}
     for profile, of_profile in missing.items():
         for gap in of_profile[:1]:
@@ -121,7 +122,7 @@ def _notes(missing: Mapping[str, Sequence[Gap]]) -> list[Note]:
 
 
 def _unsupported(report: Report) -> dict[str, Mapping[str, int]]:
-    """The profiles of which every case is unsupported, so that they have no verdict."""
+    """Return the counts of profiles without a verdict, because all of their cases are unsupported."""
     judged = {profile.name for profile in report.profiles}
     families = {name.partition("/")[0] for name in judged}
     names = Counter(result.profile for result in report.results if result.outcome is Outcome.UNSUPPORTED)

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing from outside, runs no script, and reads in light, dark and print."""
+"""Render the report as one HTML page. It is self-contained, runs no scripts, and supports light, dark and print."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reports.overview import overview
 from reports.redact import printable
 from reports.verdict import members
 
-#: What stands for an outcome beside its colour.
+#: Symbol of each outcome, shown with its colour.
 SYMBOLS = {
     Outcome.PASSED: "✓",
     Outcome.FAILED: "✗",
@@ -28,20 +28,20 @@ SYMBOLS = {
     Outcome.NOT_RUN: "○",
     Outcome.UNSUPPORTED: "⊘",
 }
-#: What stands for a verdict beside its colour.
+#: Symbol of each verdict, shown with its colour.
 VERDICTS = {
     Verdict.CONFORMANT: "✓",
     Verdict.KNOWN_FAILURES: "△",
     Verdict.INCOMPLETE: "○",
     Verdict.NONCONFORMANT: "✗",
 }
-#: Outcomes whose rules are named beside a profile's verdict.
+#: Outcomes whose rules are listed next to a profile's verdict.
 TELLING = (Outcome.FAILED, Outcome.ERROR, Outcome.FIXED, Outcome.KNOWN_FAILURE)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A rule on a store: its most urgent outcome, and how many of its cases (all but unsupported) were kept."""
+    """A rule on a store: its most urgent outcome, and how many of its cases passed, without unsupported ones."""
 
     outcome: Outcome
     text: str
@@ -51,7 +51,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Findings:
-    """A rule with its results, or those of one outcome."""
+    """A rule with all of its results, or with the results of one outcome."""
 
     rule: Rule
     results: Sequence[Result]
@@ -59,14 +59,14 @@ class Findings:
 
 @dataclass(frozen=True)
 class Row(Findings):
-    """All results of a rule, with a cell for each store, None where it has no case."""
+    """A rule with all of its results, and one cell for each store; a cell is None if the store has no case."""
 
     cells: Sequence[Cell | None]
 
 
 @dataclass(frozen=True)
 class Detail:
-    """A profile with who played for it, and its rules by outcome: the id and the place on the page of each."""
+    """A profile with its servers, and its rules by outcome: the id of each rule and its anchor on the page."""
 
     profile: Profile
     servers: Sequence[Server]
@@ -74,7 +74,7 @@ class Detail:
 
 
 def page(report: Report, evidence_root: str = "") -> str:
-    """The HTML text; `evidence_root` is what leads from the page to the folder that holds `evidence/`."""
+    """Return the HTML text. `evidence_root` is the path from the page to the folder that holds `evidence/`."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -137,12 +137,12 @@ def _cell(rule_id: str, store: str, results: Sequence[Result]) -> Cell | None:
 
 
 def anchor(rule_id: str, store: str) -> str:
-    """The id of the place on the page that lists a rule's results on a store."""
+    """Return the HTML id of the place that lists a rule's results on a store."""
     return f"{rule_id}.{store}" if store else rule_id
 
 
 def _only(row: Row, outcome: Outcome) -> Findings | None:
-    """The results of one outcome; None when the rule has none."""
+    """Return the results of one outcome; None if the rule has none."""
     results = [result for result in row.results if result.outcome is outcome]
     return Findings(row.rule, results) if results else None
 

@@ -1,4 +1,4 @@
-"""Reads reports back, and says plainly when one cannot be relied on."""
+"""Read reports, and reject those that cannot be trusted."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("schema.json").read
 
 
 class UnreadableReport(Exception):
-    """There is no report at the path that this release can read; one line says why."""
+    """This release cannot read a report at the path; the message is one line with the reason."""
 
 
 class CorruptReport(Exception):
-    """The file is no whole, unedited report; one line says why."""
+    """The file is not a whole, unedited report; the message is one line with the reason."""
 
 
 def load(path: Path) -> Report:
-    """The report in a file, once its shape and its footer have been found right.
+    """Read a report and verify its shape and its footer.
 
-    A report of an older version is given as the present one has it. Raises UnreadableReport or CorruptReport. A run
-    that was cut off is loaded: its footer says so.
+    Reports of older versions are converted to the present version. A report of a run that was cut off loads as well;
+    its footer has `complete` set to False. Raises UnreadableReport or CorruptReport.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -52,7 +52,7 @@ def load(path: Path) -> Report:
 
 
 def validate(data: object, name: str) -> None:
-    """Raises CorruptReport, naming the place, for data that is no report of this version."""
+    """Validate JSON data against the schema. Raises CorruptReport, with the JSON path of the worst error."""
     problems = jsonschema.Draft202012Validator(SCHEMA).iter_errors(data)
     worst = jsonschema.exceptions.best_match(problems)
     if worst is not None:
@@ -60,7 +60,11 @@ def validate(data: object, name: str) -> None:
 
 
 def check(path: Path) -> Report:
-    """As `load`; a run that was cut off, a case given twice and a verdict that does not follow are corrupt too."""
+    """Load a report like `load`, with stricter checks.
+
+    Raises CorruptReport also if the run was cut off, if a case occurs twice, or if a verdict does not follow from the
+    results.
+    """
     report = load(path)
     if not report.footer.complete:
         raise CorruptReport(f"{path} is of a run that was cut off after {len(report.results)} results")

@@ -1,4 +1,4 @@
-"""Text that may be shown: without secrets, without control characters, valid in UTF-8."""
+"""Make text safe to publish: no secrets, no control characters, valid UTF-8."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 REDACTED = "[redacted]"
 
-#: A shorter value would tear holes into ordinary words.
+#: Shorter values are not redacted, because they occur inside ordinary words.
 SHORTEST_SECRET = 4
-#: Lines of a secret that are long enough to be telling (a PEM key is printed line by line).
+#: A line of a secret that is at least this long is redacted by itself; a PEM key is printed line by line.
 SHORTEST_LINE = 16
-#: Encoded, a shorter value would be found by chance.
+#: The encoded form of a shorter value can occur by chance.
 SHORTEST_ENCODED = 8
 
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
@@ -25,19 +25,19 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def printable(text: str) -> str:
-    """`text` without terminal sequences, with line ends as `\\n`, and with every other control character dropped."""
+    """Remove terminal sequences and control characters from `text`, and convert line ends to `\\n`."""
     return _CONTROL.sub("", _TERMINAL.sub("", text).replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def redact(value: T, secrets: Iterable[str]) -> T:
-    """JSON data with every string printable and free of the secrets in each of their forms."""
+    """Return JSON data in which every string is printable and contains no secret in any form."""
     return cast("T", _redact(value, list(forms_of(secrets))))
 
 
 def forms_of(secrets: Iterable[str]) -> dict[str, str]:
-    """What to look for, the longest first -> how the secret is written there.
+    """Map each text to search for, the longest first, to how it encodes the secret.
 
-    The forms are those of URIs, JSON, headers (base64, alone or as a part of something longer) and hexadecimal dumps.
+    The forms are those of URIs, JSON, headers (base64, alone or inside a longer value) and hexadecimal dumps.
     """
     forms = {form: how for secret in secrets for form, how in _forms(printable(secret)).items()}
     return dict(sorted(forms.items(), key=lambda pair: len(pair[0]), reverse=True))
@@ -72,7 +72,7 @@ def _forms(secret: str) -> dict[str, str]:
 
 
 def _base64(secret: bytes) -> Iterator[str]:
-    """The characters that a secret has in base64 wherever it begins in the encoded text, in both alphabets."""
+    """Yield the base64 forms of a secret at each offset in the encoded text, in both alphabets."""
     for before in range(3):
         whole = base64.b64encode(bytes(before) + secret + bytes(2))
         part = whole[-(-before * 8 // 6) : (before + len(secret)) * 8 // 6].decode()

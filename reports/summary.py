@@ -1,4 +1,4 @@
-"""The lines that close a run in the terminal: the verdicts, what needs an answer, and what did not run."""
+"""The summary at the end of a run in the terminal: verdicts, what needs attention, and what did not run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reports.redact import printable
 from reports.table import table_lines
 from reports.terminal import HEADING, paint, wrapped
 
-#: Lines of a failure's message that are shown; the report has them all.
+#: Number of lines shown of a failure's message; the report has all of them.
 MESSAGE_LINES = 12
 
 _WARNING = "1;33"
@@ -26,9 +26,9 @@ _CALM = "1;32"
 
 
 def summary(report: Report, *, path: Path, colour: bool, width: int, alarms: Sequence[str] = ()) -> list[str]:
-    """The lines, none longer than `width` columns save for commands and paths; `path` is where the report lies.
+    """Yield the lines, at most `width` columns wide except for commands and paths. `path` is the path of the report.
 
-    `alarms` are sentences about what the report itself cannot have, to be shown with what needs attention.
+    alarms  sentences to show with the points that need attention; the report itself cannot contain them.
     """
     lines = [*_failures(report, colour, width)]
     lines += _listed(report, Outcome.FIXED, "FIXED: take these off the list of known failures", colour, width)
@@ -90,7 +90,7 @@ def _message(result: Result, width: int) -> Iterator[str]:
 
 
 def _listed(report: Report, outcome: Outcome, heading: str, colour: bool, width: int) -> Iterator[str]:
-    """The results of one outcome, grouped by cause."""
+    """Yield the results of one outcome, grouped by cause."""
     found = groups(report.results, outcome, lambda result: result.reason or headline(result))
     if not found:
         return
@@ -101,7 +101,7 @@ def _listed(report: Report, outcome: Outcome, heading: str, colour: bool, width:
 
 
 def _measured(report: Report, colour: bool, width: int) -> Iterator[str]:
-    """Rates beside those of the reference clients, and peak memory: a line for each store."""
+    """Yield one line for each store: rates next to those of the reference clients, and peak memory."""
     by_store: dict[str, list[str]] = {}
     for result in report.results:
         for one in result.measurements:
@@ -134,7 +134,7 @@ def _known(report: Report, width: int) -> list[str]:
 
 
 def _cost(report: Report, width: int) -> Iterator[str]:
-    """The time, and where the report has CPU seconds how near it came to the least that was possible."""
+    """Yield the run's time, and if the report has CPU seconds, how close it came to the lowest possible time."""
     cost = report.metrics
     workers = f"{cost.workers} worker{'s' if cost.workers != 1 else ''}"
     calls = f"{cost.calls} calls of the initializer"
@@ -161,7 +161,7 @@ def _place(result: Result) -> str:
 
 
 def _places(results: Iterable[Result]) -> str:
-    """Stores with the number of cases on each."""
+    """List the stores with the number of cases on each."""
     by_store = groupby(results, key=lambda result: result.store or "any store")
     counted = [(store, len(list(group))) for store, group in by_store]
     return ", ".join(f"{store} ({count} cases)" if count > 1 else store for store, count in counted)

@@ -16,7 +16,7 @@ _COLOURS = {
     Verdict.INCOMPLETE: "1;35",
     Verdict.NONCONFORMANT: "1;31",
 }
-#: What is told of a cell's cases beside how many there are.
+#: Word for each outcome that a cell counts.
 _COUNTED = {
     Outcome.FAILED: "failed",
     Outcome.ERROR: "error",
@@ -27,9 +27,9 @@ _COUNTED = {
 
 
 def table_lines(table: Overview, colour: bool, width: int) -> Iterator[str]:
-    """Stores by profiles, two lines or more each; columns that do not fit beside the others stand below them.
+    """Yield the table of stores and profiles, with two or more lines for each store.
 
-    There, a store has a row only where it has a case.
+    Columns that exceed `width` follow in further tables below, which omit stores without a case in these columns.
     """
     heads = [_head(row) for row in table.rows]
     first = max((len(text) for head in heads for text in head), default=0)
@@ -51,7 +51,7 @@ def table_lines(table: Overview, colour: bool, width: int) -> Iterator[str]:
 
 
 def _head(row: Row) -> list[str]:
-    """The store, and how true the servers are that played it."""
+    """Return the store, and the fidelity of its servers."""
     fidelity = ", ".join(dict.fromkeys(server.fidelity for server in row.servers))
     return [row.store or "any store", *([f"  {fidelity}"] if fidelity else [])]
 
@@ -68,7 +68,7 @@ def _row(cells: Sequence[Cell | None], head: Sequence[str], first: int, room: in
 
 
 def _word(cell: Cell) -> str:
-    """The verdict; in capitals where it is none to rest on."""
+    """Return the verdict; in capitals if the profile is incomplete or nonconformant."""
     match cell.verdict:
         case None:
             return Outcome.UNSUPPORTED
@@ -83,7 +83,7 @@ def _word(cell: Cell) -> str:
 
 
 def _counts(cell: Cell) -> list[str]:
-    """`2 failed,` `16 known` `of 89`; `74 passed` where nothing else happened."""
+    """Return the counts, such as `2 failed,` `16 known` `of 89`; or `74 passed` if every case passed."""
     unsupported = cell.counts[Outcome.UNSUPPORTED]
     if cell.verdict is None:
         return [f"{unsupported} case{'s' if unsupported != 1 else ''}"]
@@ -96,7 +96,7 @@ def _counts(cell: Cell) -> list[str]:
 
 
 def _packed(pieces: Sequence[str], room: int) -> list[str]:
-    """The pieces beside each other, in lines of at most `room` columns."""
+    """Join the pieces into lines of at most `room` columns."""
     lines: list[str] = []
     for piece in pieces:
         if lines and len(lines[-1]) + 1 + len(piece) <= room:

@@ -1,4 +1,4 @@
-"""Text for a terminal: wrapped to its width, and in colour where it has any."""
+"""Format text for a terminal: wrapped to its width, and in colour if it supports colours."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from reports.redact import printable
 
-#: The style of a heading; styles are the parameters of the terminal's sequence for them.
+#: Style of a heading. A style holds the parameters of an ANSI escape sequence.
 HEADING = "1"
 
 
 def wrapped(text: str, width: int, indent: str = "", hang: int = 0, style: str = "") -> Sequence[str]:
-    """`text` in lines of at most `width`, those after the first one `hang` columns further in."""
+    """Wrap `text` to at most `width` columns, and indent all lines but the first by `hang` columns."""
     lines = textwrap.wrap(
         printable(text), width, initial_indent=indent, subsequent_indent=indent + " " * hang, break_long_words=False,
         break_on_hyphens=False,
@@ -21,5 +21,5 @@ def wrapped(text: str, width: int, indent: str = "", hang: int = 0, style: str =
 
 
 def paint(text: str, style: str, colour: bool) -> str:
-    """`text` between the sequences that switch a style on and off."""
+    """Enclose `text` in the escape sequences that switch a style on and off."""
     return f"\x1b[{style}m{text}\x1b[0m" if colour and style else text

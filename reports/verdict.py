@@ -1,4 +1,4 @@
-"""What results amount to: the verdict of each profile. Only MUST rules decide; SHOULD and MAY are just counted."""
+"""Derive the verdict of each profile from its results. Only MUST rules decide; SHOULD and MAY rules are counted."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from dataclasses import replace
 from reports.metrics import Metrics
 from reports.model import Footer, Level, Outcome, Profile, Report, Result, Selection, Verdict
 
-#: Outcomes of cases in which the initializer was judged.
+#: Outcomes of cases that judged the initializer.
 EXECUTED = {Outcome.PASSED, Outcome.FIXED, Outcome.FAILED, Outcome.KNOWN_FAILURE}
 UNDECIDED = {Outcome.ERROR, Outcome.NOT_RUN}
 
 
 def verdict(results: Iterable[Result], *, partial: bool) -> Verdict:
-    """The verdict of one profile's results; `partial` when anything that it requires was left out or cut off."""
+    """Return the verdict on the results of one profile.
+
+    partial  whether the selection or an early end of the run left out anything that the profile requires.
+    """
     results = list(results)
     must = {result.outcome for result in results if result.level is Level.MUST}
     if Outcome.FAILED in must or any(map(breaks_core, results)):
@@ -28,12 +31,12 @@ def verdict(results: Iterable[Result], *, partial: bool) -> Verdict:
 
 
 def breaks_core(result: Result) -> bool:
-    """Whether it is a failure that a list may declare, and that is nonconformant all the same."""
+    """Return whether the result is a listed failure of a core rule, which still makes the profile nonconformant."""
     return result.core and result.outcome is Outcome.KNOWN_FAILURE
 
 
 def profiles(results: Iterable[Result], selection: Selection, *, complete: bool) -> tuple[Profile, ...]:
-    """A profile for each name with a result other than `unsupported`; `complete` is False after a cut-off run."""
+    """Return a profile for each name with a result other than `unsupported`. A cut-off run has `complete` False."""
     results = tuple(results)
     names = sorted({result.profile for result in results if result.outcome is not Outcome.UNSUPPORTED})
     stores = [name for name in names if "/" in name]
@@ -42,7 +45,7 @@ def profiles(results: Iterable[Result], selection: Selection, *, complete: bool)
 
 
 def finish(draft: Report, results: Iterable[Result], metrics: Metrics, *, complete: bool = True) -> Report:
-    """The report of a run that has ended: its results by rule, store and test, and what follows from them."""
+    """Return the report of a finished run: sorted results (by rule, store and test), profiles, metrics and footer."""
     ordered = tuple(sorted(results, key=lambda r: (r.rule, r.store, r.test, r.case, r.server, r.route)))
     seen = {result.rule for result in ordered}
     return replace(
@@ -56,17 +59,20 @@ def finish(draft: Report, results: Iterable[Result], metrics: Metrics, *, comple
 
 
 def members(report: Report, profile: str) -> list[Result]:
-    """The results that count in a profile."""
+    """Return the results that count in a profile."""
     return [result for result in report.results if counts_in(result.profile, profile)]
 
 
 def narrowed(selection: Selection, profile: str) -> bool:
-    """Whether the selection left out anything that the profile requires."""
+    """Return whether the selection left out anything that the profile requires."""
     return selection.smoke or any(counts_in(missing.profile, profile) for missing in selection.left_out)
 
 
 def counts_in(own: str, profile: str) -> bool:
-    """A profile named without a store (`download`) stands for what every store's profile (`download/s3`) requires."""
+    """Return whether results of the profile `own` count in `profile`.
+
+    `download` names no store, so its results count in the profile of every store, such as `download/s3`.
+    """
     return profile == own or profile.startswith(f"{own}/")
 
 

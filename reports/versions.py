@@ -1,4 +1,4 @@
-"""Reports of older versions as the present version has them: whatever was once written stays readable."""
+"""Convert reports of older versions to the present version, so that every written report stays readable."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _OLDER = {f"{_GROUP}/{version}" for version in ("v1alpha1", "v1alpha2", "v1alpha
 
 
 def unknown(data: object) -> str:
-    """The version of a report that only another release of the suite can read; "" for everything else."""
+    """Return the version of a report that only another release of the suite can read; "" for all other data."""
     version = data.get("apiVersion") if isinstance(data, dict) else None
     known = not isinstance(version, str) or version in {API_VERSION, *_OLDER} or not version.startswith(f"{_GROUP}/")
     return "" if known else str(version)
 
 
 def upgraded(data: Any) -> Any:  # noqa: ANN401 - JSON data of any shape
-    """A copy of an older report, or of an older draft, in the present version; everything else as it is.
+    """Return an older report, or draft, as a copy in the present version; return all other data unchanged.
 
-    Only what the version lacked is added, and only what it had beyond the present one is dropped: the schema still
-    refuses a file that was no report of its own version.
+    The conversion adds only fields that the older version lacked, and drops only fields that the present version lacks.
+    A file that was not valid in its own version therefore still fails the schema.
     """
     if not isinstance(data, dict) or data.get("apiVersion") not in _OLDER:
         return data
@@ -49,7 +49,7 @@ def upgraded(data: Any) -> Any:  # noqa: ANN401 - JSON data of any shape
 
 
 def _shares(profile: Any, results: Any) -> dict[str, int]:  # noqa: ANN401 - JSON data of any shape
-    """How many cases a profile requires, and how many of them passed; nothing where the data has another shape."""
+    """Count the cases that a profile requires, and how many passed; {} if the data has another shape."""
     try:
         own = [one for one in results if one["level"] == Level.MUST and counts_in(one["profile"], profile["name"])]
         outcomes = [one["outcome"] for one in own if one["outcome"] != Outcome.UNSUPPORTED]

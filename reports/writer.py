@@ -1,4 +1,4 @@
-"""Writes what a run leaves: a journal while it lasts, evidence, then report.json, junit.xml and report.html."""
+"""Write the files of a run: a journal and evidence during the run, then report.json, junit.xml and report.html."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _EVIDENCE_FILE = re.compile(r"[A-Za-z0-9._-]+\.[0-9a-f]{8}\.txt")
 
 
 class ReportUnwritable(Exception):
-    """The report's directory cannot be made, written or taken over; one line with the remedy."""
+    """The suite cannot create, write or reuse the report's directory; the message is one line with the remedy."""
 
 
 def prepare(directory: Path) -> None:
-    """Make the directory ready before the run: it exists, can be written, and holds nothing of a former run.
+    """Prepare the directory before the run: create it, check that it is writable, and remove files of an earlier run.
 
-    Only files that this module writes are removed. Raises ReportUnwritable, also where another program's files have
-    these names.
+    It removes only files that this module writes. Raises ReportUnwritable, also if files of another program have these
+    names.
     """
     with _writing(directory):
         directory.mkdir(parents=True, exist_ok=True)
@@ -52,24 +52,24 @@ def prepare(directory: Path) -> None:
 
 
 class Journal:
-    """Results as they arrive, a line each, so that a killed run keeps them. Each process writes a file of its own."""
+    """A journal of results, one line each, so that a killed run keeps them. Each process writes its own file."""
 
     def __init__(self, directory: Path, worker: str = "") -> None:
-        """`worker` is pytest-xdist's id (`gw0`), "" in the controlling process."""
+        """`worker` is the id of the pytest-xdist worker (`gw0`); "" in the controlling process."""
         self.directory = directory
         with _writing(directory):
             self._file = (directory / (f"results-{worker}.jsonl" if worker else JOURNAL)).open("a", encoding="utf-8")
 
     def begin(self, draft: Report, secrets: Iterable[str] = ()) -> None:
-        """Note whose results follow; to be called again when more is known (a server was started)."""
+        """Record which run the next results belong to. Call it again when more is known, such as a started server."""
         self._append({"kind": KIND, "draft": to_json(draft)}, secrets)
 
     def add(self, result: Result, secrets: Iterable[str] = ()) -> None:
-        """Note one result."""
+        """Record one result."""
         self._append({"result": to_json(result)}, secrets)
 
     def close(self) -> None:
-        """Close the file; it stays until the report is written."""
+        """Close the file. It stays on disk until `write` has written the report."""
         self._file.close()
 
     def _append(self, entry: dict[str, Any], secrets: Iterable[str]) -> None:
@@ -79,7 +79,7 @@ class Journal:
 
 
 def save_evidence(directory: Path, name: str, text: str, secrets: Iterable[str] = ()) -> str:
-    """Write `text` to a file named after `name` and its content; returns what belongs into `Result.evidence`."""
+    """Write `text` to a file named after `name` and its content. Return the path for `Result.evidence`."""
     text = redact(text, secrets)
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", redact(name, secrets)).strip("-.")[:80] or "evidence"
     mark = hashlib.sha256(text.encode()).hexdigest()[:8]
@@ -90,9 +90,9 @@ def save_evidence(directory: Path, name: str, text: str, secrets: Iterable[str] 
 
 
 def write(report: Report, directory: Path, secrets: Iterable[str] = ()) -> Report:
-    """Write the report in its three forms and drop the journal; returns it as written: redacted and with its footer.
+    """Write the report in its three forms and delete the journal. Return the report as written: redacted, with footer.
 
-    Raises ReportUnwritable, and CorruptReport for a report that the schema refuses (a bug of the caller).
+    Raises ReportUnwritable, and CorruptReport if the schema rejects the report (a bug in the caller).
     """
     report = seal(from_json(Report, redact(to_json(report), secrets)))
     validate(to_json(report), REPORT)
@@ -107,17 +107,17 @@ def write(report: Report, directory: Path, secrets: Iterable[str] = ()) -> Repor
 
 
 def leaking(directory: Path, secrets: Iterable[str]) -> list[str]:
-    """The files of the report in which one of the secrets stands, by their names below `directory`."""
+    """Return the files of the report that contain one of the secrets, as paths relative to `directory`."""
     forms = forms_of(secrets)
     texts = ((path, path.read_text(encoding="utf-8", errors="replace")) for path in _known_files(directory))
     return sorted(str(path.relative_to(directory)) for path, text in texts if any(form in text for form in forms))
 
 
 def render(report: Report, directory: Path, evidence_root: str = "", *, option: str = "--report-dir") -> None:
-    """Write only what is derived from a report: junit.xml and report.html.
+    """Write junit.xml and report.html, the files derived from a report.
 
-    `evidence_root` leads from `directory` to the one that holds `evidence/`, with a slash at its end; `option` is the
-    one that chose `directory`.
+    evidence_root  the path from `directory` to the folder that holds `evidence/`, with a trailing slash.
+    option         the command line option that chose `directory`, for error messages.
     """
     with _writing(directory, option):
         directory.mkdir(parents=True, exist_ok=True)
@@ -126,9 +126,10 @@ def render(report: Report, directory: Path, evidence_root: str = "", *, option: 
 
 
 def recover(directory: Path) -> Report:
-    """The report of a killed run, from its journals; its footer is not `complete`, so no profile is conformant.
+    """Rebuild the report of a killed run from its journals.
 
-    Raises UnreadableReport without a journal, CorruptReport for one that does not say whose results it holds.
+    Its footer is not `complete`, so no profile is conformant. Raises UnreadableReport if there is no journal, and
+    CorruptReport if a journal is damaged or does not name the run of its results.
     """
     journals = sorted(path for path in directory.glob("results*.jsonl") if _JOURNALS.fullmatch(path.name))
     if not journals:
@@ -150,7 +151,7 @@ def recover(directory: Path) -> Report:
 
 
 def _entries(journal: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines of a journal; what was being written when the run was killed is left out."""
+    """Yield the complete lines of a journal; skip a last line that the killed run did not finish."""
     with journal.open(encoding="utf-8") as stream:
         for line in stream:
             if line.endswith("\n"):
@@ -158,7 +159,7 @@ def _entries(journal: Path) -> Iterator[dict[str, Any]]:
 
 
 def _known_files(directory: Path) -> list[Path]:
-    """Files in the directory that carry the names this module gives."""
+    """Return the files in the directory that have a name this module uses."""
     top = [path for path in directory.iterdir() if path.name in {REPORT, JUNIT, PAGE} or _JOURNALS.fullmatch(path.name)]
     folder = directory / EVIDENCE
     below = [] if folder.is_symlink() or not folder.is_dir() else folder.iterdir()
@@ -166,7 +167,7 @@ def _known_files(directory: Path) -> list[Path]:
 
 
 def _is_ours(directory: Path) -> bool:
-    """Whether a report or a journal in the directory was written by this suite."""
+    """Return whether this suite wrote a report or a journal in the directory."""
     for name in (REPORT, JOURNAL):
         try:
             with (directory / name).open(encoding="utf-8") as stream:
@@ -179,7 +180,7 @@ def _is_ours(directory: Path) -> bool:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put `text` at `path` in one step: a reader finds the old file or the new one, never a part."""
+    """Write `text` to `path` atomically: a reader finds the old file or the new file, never a partial one."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:

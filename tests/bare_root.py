@@ -1,10 +1,10 @@
-"""README.md's commands on a machine that has next to nothing.
+"""Run README.md's commands on a minimal machine.
 
-`python -m tests.bare_root` makes a root file system of Debian 12 with `python3`, `python3-venv`, `git`,
-`ca-certificates` and nothing else. It copies this checkout into it, and there types what README.md has a newcomer type.
-Nothing of this machine's /usr is visible inside. It needs root, mmdebstrap and util-linux.
+`python -m tests.bare_root` creates a root file system of Debian 12 with `python3`, `python3-venv`, `git`,
+`ca-certificates` and nothing else. It copies this checkout into it, and runs the commands that README.md tells a new
+user to run. Nothing of this machine's /usr is visible inside. It needs root, mmdebstrap and util-linux.
 
-Exit status: that of the first command that failed, else 0; 2 where the root file system cannot be made.
+Exit status: that of the first command that failed, else 0; 2 if the root file system cannot be created.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _VARIABLES = re.compile(r"(?i:PIP_\w+|UV_\w+|NPM_CONFIG_\w+|\w+_PROXY)|GO(PROXY|
 _CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "PIP_CERT")
 _FILES = ("/etc/resolv.conf", "/etc/pip.conf", "/etc/uv/uv.toml", "/etc/ssl/certs/ca-certificates.crt")
 
-#: Makes the folder $1 the root of this mount namespace, shows the folder $2 as $3 there, and runs what follows $4.
-#: Where $4 is `chroot`, the root directory changes without the namespace, and the kernel refuses user namespaces.
+#: Makes the folder $1 the root of this mount namespace, mounts the folder $2 at $3, and runs the arguments after $4.
+#: If $4 is `chroot`, it changes the root directory without a namespace, and the kernel refuses user namespaces inside.
 _ENTER = """
 root=$1 cache=$2 at=$3 how=$4
 shift 4
@@ -71,7 +71,7 @@ fi
 class BareRoot:
     """The root file system in `folder`, and its user.
 
-    cache: the folder of this machine that is the user's ~/.cache there, None for an empty one.
+    cache: the folder of this machine to use as the user's ~/.cache; None for an empty one.
     refuses_namespaces: whether the kernel refuses user namespaces inside.
     """
 
@@ -85,9 +85,9 @@ class BareRoot:
         return "/root" if self.user == "root" else f"/home/{self.user}"
 
     def prepare_rootfs(self) -> None:
-        """Fill the folder: Debian, the user, this checkout, the way to package registries.
+        """Fill the folder with Debian, the user, this checkout, and the settings for package registries.
 
-        Raises ToolFailed, or CalledProcessError for a user name that Debian refuses.
+        Raises ToolFailed, or CalledProcessError for a user name that Debian rejects.
         """
         _run("tar", "--extract", "--numeric-owner", "--file", root_file_system(PACKAGES), "--directory", self.folder)
         for name in {*_FILES, *(os.environ[name] for name in _CERTIFICATES if name in os.environ)}:
@@ -106,7 +106,7 @@ class BareRoot:
             os.chown(self.cache, owner, owner)
 
     def run(self, command: str) -> int:
-        """The exit status of a shell command that the user types in the checkout."""
+        """Run a shell command as the user, in the checkout; return its exit status."""
         variables = {
             "HOME": self.home,
             "USER": self.user,
@@ -125,7 +125,7 @@ class BareRoot:
         user = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--init-groups", "--"]
         how = "chroot" if self.refuses_namespaces else "pivot_root"
         script = ["bash", "-euc", _ENTER, "enter", str(self.folder), str(self.cache or ""), f"{self.home}/.cache", how]
-        # The end of this process, whatever its cause, is the end of the namespaces: of processes and mounts inside.
+        # When this process ends for any reason, the namespaces end too, with all processes and mounts inside.
         enter = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child"]
         with subprocess.Popen([*enter, *script, *clean, *user, "sh", "-c", command]) as inside:
             try:
@@ -134,7 +134,7 @@ class BareRoot:
                 inside.kill()
 
     def used_mb(self) -> int:
-        """How much the home directory and its cache occupy."""
+        """Return the size of the home directory and its cache in MB."""
         folders = [self._inside(self.home), *([self.cache] if self.cache else [])]
         return int(_run("du", "--summarize", "--total", "--block-size=1M", *folders).splitlines()[-1].split()[0])
 
@@ -142,15 +142,15 @@ class BareRoot:
         return self.folder / path.lstrip("/")
 
     def _passes(self, name: str, value: str) -> bool:
-        """Whether a variable is about package registries, and names no path that is missing inside."""
+        """Return whether a variable configures package registries and does not name a path that is missing inside."""
         about = name in _CERTIFICATES or _VARIABLES.fullmatch(name)
         return bool(about) and not (value.startswith("/") and not self._inside(value).exists())
 
 
 def commands(readme: str) -> list[str]:
-    """The two commands that README.md has a newcomer type, without their comments.
+    """Return the two commands that README.md tells a new user to run, without their comments.
 
-    Raises ValueError where README.md has more of them, or fewer.
+    Raises ValueError if README.md has more or fewer of them.
     """
     typed = re.findall(r"^\$ (.*tox -e (?:conformance|tests)) +#", readme, re.M)
     if len(typed) != 2:
@@ -159,7 +159,7 @@ def commands(readme: str) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the commands; see the module."""
+    """Run the commands; see the module's docstring."""
     options = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     first, second = commands((HOUSE / "README.md").read_text())
@@ -170,7 +170,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if os.geteuid():
         sys.stderr.write("only root can enter a root file system: run this with sudo\n")
         return 2
-    # /tmp may be memory.
+    # /tmp can be a file system in memory.
     with tempfile.TemporaryDirectory(prefix="bare-root-", dir="/var/tmp") as folder:
         bare = BareRoot(Path(folder), options.user, cache, options.refuse_namespaces)
         try:
@@ -196,7 +196,7 @@ def _timed(bare: BareRoot, command: str) -> int:
 
 
 def _received_mb() -> float:
-    """What all programs of this machine have received from others, in MB."""
+    """Return how much data this machine has received from other machines, in MB."""
     lines = [line.split() for line in Path("/proc/net/dev").read_text().splitlines()[2:]]
     return sum(int(received) for name, received, *_ in lines if name != "lo:") / 1e6
 
@@ -207,7 +207,7 @@ def _say(line: str) -> None:
 
 
 def _files_of_checkout() -> list[str]:
-    """What git has of this checkout and what it would take, so that changes count before they are committed."""
+    """Return the tracked files, and the untracked ones that git does not ignore, so that uncommitted changes count."""
     listed = _run("git", "-C", HOUSE, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return [name for name in listed.split("\0") if name and (HOUSE / name).is_file()]
 

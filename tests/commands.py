@@ -1,4 +1,4 @@
-"""What the commands in tests/ have in common: how many processes, and their words."""
+"""Shared code of the commands in tests/: the number of processes, and output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from conformance.harness.schedule import processes
 
 
 def add_processes(parser: argparse.ArgumentParser) -> None:
-    """Declare `-n N`."""
+    """Add the option `-n N` to the parser."""
     parser.add_argument(
         "-n",
         "--numprocesses",
@@ -21,5 +21,5 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
 
 
 def say(line: str) -> None:
-    """A line on standard error, at once."""
+    """Print a line to standard error and flush it."""
     print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command's words

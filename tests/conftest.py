@@ -1,4 +1,4 @@
-"""What tests of several topics stand on."""
+"""Fixtures that tests of several topics share."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from clusters.engine import Engine, NoEngine, find_engine
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    """The container engine of this machine; without one the test is skipped, with the reason."""
+    """Return the container engine of this machine; skip the test, with the reason, if there is none."""
     try:
         return find_engine()
     except NoEngine as reason:

@@ -1,4 +1,4 @@
-"""The storage initializer of the Kubeflow model registry, a vendor's program to try the suite on.
+"""The storage initializer of the Kubeflow model registry: a program of another vendor to run the suite on.
 
 `python -m tests.hub_initializer` builds it into the cache (three minutes the first time) and prints its path.
 """
@@ -10,9 +10,9 @@ from pathlib import Path
 from clusters.toolchain.go import go_programs
 
 MODULE = "github.com/kubeflow/model-registry"
-#: The newest release that the checksum database knows; its cmd/csi and internal/csi are those of v0.3.0 as well.
+#: The newest release in the checksum database; its cmd/csi and internal/csi equal those of v0.3.0.
 VERSION = "v0.2.22"
-#: The release of the module's own API package, which its go.mod takes from beside it; there is only this one.
+#: The only release of the module's own API package, which its go.mod replaces by a local folder.
 OPENAPI = "v0.3.2"
 
 

@@ -1,4 +1,4 @@
-"""Parametrisation by what isolates a call: each tool that works on this machine, and none."""
+"""Parameters for tests of isolation: each tool that works on this machine, and none."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _FLAWS = {name: flaw(name) for name in TOOLS}
 _MARKS = {name: pytest.mark.skipif(bool(text), reason=f"{name}: {text}") for name, text in _FLAWS.items()}
 _PARAMS = [pytest.param(name, marks=mark) for name, mark in _MARKS.items()]
 
-#: A test of bubblewrap itself.
+#: Mark for a test that needs bubblewrap.
 bubblewrap = _MARKS["bubblewrap"]
-#: A test in every sandbox, as its argument `isolation`.
+#: Mark that runs a test in every sandbox, with the argument `isolation`.
 in_a_sandbox = pytest.mark.parametrize("isolation", _PARAMS)
-#: And without one.
+#: The same, and also without a sandbox.
 anyhow = pytest.mark.parametrize("isolation", [*_PARAMS, "none"])
-#: Those that work here, the best first, and "none".
+#: The isolations that work on this machine, the best first, with "none".
 WORKING: list[Isolation] = [name for name in get_args(Isolation) if not _FLAWS.get(name)]

@@ -1,4 +1,4 @@
-"""What runs on this machine, and waiting for it to start or to end."""
+"""List the processes of this machine, and wait for them to start or end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def command_lines() -> list[list[str]]:
-    """The arguments of each process of this machine but this one, its program first."""
+    """Return the arguments of every other process of this machine, with the program first."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         if folder.name != str(os.getpid()):
@@ -20,7 +20,7 @@ def command_lines() -> list[list[str]]:
 
 
 def wait_until(condition: Callable[[], object], what: str, within_s: float = 120) -> None:
-    """Until `condition()` holds; fails after `within_s` seconds with `what` was awaited."""
+    """Wait until `condition()` is true; fail after `within_s` seconds, with `what` in the message."""
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"waited {within_s} s for {what}"
@@ -28,11 +28,11 @@ def wait_until(condition: Callable[[], object], what: str, within_s: float = 120
 
 
 def after(seconds: float) -> Callable[[], bool]:
-    """Whether that many seconds have passed since this call."""
+    """Return a function that returns whether `seconds` have passed since this call."""
     over = time.monotonic() + seconds
     return lambda: time.monotonic() >= over
 
 
 def ended(word: str) -> None:
-    """Waits until no process is left with `word` among its arguments."""
+    """Wait until no process has `word` in its arguments; fail after 5 seconds."""
     wait_until(lambda: not any(word in argv for argv in command_lines()), f"{word} to end", 5)

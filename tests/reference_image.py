@@ -1,7 +1,7 @@
 """The reference initializer as an image, for the routes `container` and `pod`.
 
-`python -m tests.reference_image` assembles it in the cache, has podman or docker load it, and prints its reference. It
-is the image of reference/README.md where no registry has one to build from.
+`python -m tests.reference_image` assembles it in the cache, loads it into podman or docker, and prints its reference.
+It replaces the image of reference/README.md if no registry provides the base image.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ def image() -> Image:
 
 
 def load() -> str:
-    """Have the engine of this machine load it; its reference. Raises ToolFailed, NoEngine, or OSError."""
+    """Load the image into the engine of this machine, and return its reference.
+
+    Raises ToolFailed, NoEngine, or OSError.
+    """
     made, engine = image(), find_engine()
     loaded = engine.run("load", "--input", str(made.archive), timeout_s=300)
     if loaded.returncode:

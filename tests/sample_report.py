@@ -1,4 +1,4 @@
-"""A small report with one result of every outcome, for the tests of reports."""
+"""A small report with one result of every outcome, for tests of reports."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ METRICS = Metrics.measured(
 
 
 def result(outcome: Outcome = PASSED, rule: str = "PLACE-001", store: str = "s3", **changes: Any) -> Result:  # noqa: ANN401
-    """A result of a rule of the sample report."""
+    """Return a result of a rule in the sample report."""
     level = next(r.level for r in RULES if r.id == rule)
     server = {"s3": "moto", "azure-files": "files"}.get(store, "")
     base = Result(rule, level, f"download/{store}" if store else "download", "test_a", "", store, server, "process",
@@ -71,7 +71,7 @@ def result(outcome: Outcome = PASSED, rule: str = "PLACE-001", store: str = "s3"
 
 
 def report_of(*results: Result, complete: bool = True, **changes: Any) -> Report:  # noqa: ANN401
-    """A finished report of the results."""
+    """Return a finished report with these results."""
     return verdict.finish(replace(DRAFT, **changes), results, METRICS, complete=complete)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Says nothing of its requests: tests look at the answers."""
+    """A request handler that logs nothing, because tests check the answers."""
 
     def log_message(self, *_: object) -> None:
         pass
@@ -21,14 +21,14 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 -- the types there
-        """A client that hangs up is no error of the server's, and a page of it hides what has failed."""
+        """Ignore clients that disconnect: the server is not at fault, and a traceback would hide the real failure."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
-    """The port, for as long as the server runs."""
+    """Run the server, and yield its port."""
     with _Server(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield server.server_port

@@ -1,4 +1,4 @@
-"""A copy of the suite's code in another folder, for tests that add to it, and runs of that copy."""
+"""Copy the suite's code to another folder, for tests that change it, and run the copy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACKAGES = ("conformance", "scenarios", "clusters", "reports")
 
 
 def copy_suite(folder: Path) -> Path:
-    """Copy the packages and pytest's configuration; the folder that holds them."""
+    """Copy the packages and pytest's configuration to `folder`, and return it."""
     for package in PACKAGES:
         shutil.copytree(HOUSE / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(HOUSE / "pyproject.toml", folder)
@@ -20,7 +20,7 @@ def copy_suite(folder: Path) -> Path:
 
 
 def add_line(file: Path, line: str, after: str) -> None:
-    """Insert `line` below the line that begins with `after`, as deep as that one."""
+    """Insert `line` below the first line that begins with `after`, with the same indentation."""
     lines = file.read_text().splitlines()
     at = next(number for number, one in enumerate(lines) if one.lstrip().startswith(after))
     depth = len(lines[at]) - len(lines[at].lstrip())
@@ -29,7 +29,7 @@ def add_line(file: Path, line: str, after: str) -> None:
 
 
 def run_copy(suite: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """`pytest conformance/` of the copy, in a process of its own."""
-    # The folder in which Python starts comes before the installed suite.
+    """Run `pytest conformance/` of the copy in a new process."""
+    # Python imports from the working directory before the installed suite.
     command = [sys.executable, "-m", "pytest", "conformance/", "-p", "no:cacheprovider", *options]
     return subprocess.run(command, cwd=suite, capture_output=True, text=True, timeout=120, check=False)

@@ -1,1 +1,1 @@
-"""Generators of the pages in docs/."""
+"""Generators for pages in docs/."""

@@ -1,4 +1,4 @@
-"""docs/coverage.md: every field report with the rules that cover it."""
+"""Generate docs/coverage.md: every field report with the rules that cover it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ State = Literal["covered", "in part", "later"]
 
 @dataclass(frozen=True)
 class Coverage:
-    """Which rules cover which field report."""
+    """Which rules cover each field report."""
 
     spec: Spec
     reports: FieldReports
 
     @cached_property
     def covering(self) -> Mapping[str, Sequence[Rule]]:
-        """Field report -> the rules that name it. Raises PagesError for what does not fit together."""
+        """Map each field report to the rules that reference it. Raises PagesError if rules and reports disagree."""
         rules: dict[str, list[Rule]] = {report.id: [] for report in self.reports}
         for rule in self.spec:
             for reference in rule.references:
@@ -39,13 +39,13 @@ class Coverage:
         return rules
 
     def state(self, report: FieldReport) -> State:
-        """Whether rules cover the report, cover some of it, or a later part will."""
+        """Return whether rules cover the report, cover it in part, or will cover it in a later part of the suite."""
         if not self.covering[report.id]:
             return "later"
         return "in part" if report.later else "covered"
 
     def page(self) -> Iterator[str]:
-        """The lines of the page. Raises PagesError for what does not fit together."""
+        """Yield the lines of the page. Raises PagesError if rules and field reports contradict each other."""
         covering = self.covering
         states = Counter(self.state(report) for report in self.reports)
         later = Counter(report.later for report in self.reports if report.later)

@@ -1,4 +1,4 @@
-"""docs/decisions/index.md: every decision with its date and status, read from the head of its page."""
+"""Generate docs/decisions/index.md: every decision with its date and status, read from the head of its page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEAD = re.compile(
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision. `by`: the number of the decision that took its place, or 0."""
+    """One decision. `by` is the number of the decision that supersedes it, or 0."""
 
     file: str
     number: int
@@ -31,7 +31,7 @@ class Decision:
 
     @classmethod
     def read(cls, path: Path) -> Decision:
-        """Raises PagesError for a page without the head that all decisions have."""
+        """Read the head of a decision's page. Raises PagesError if the page lacks the head that all decisions have."""
         head = _HEAD.match(path.read_text())
         if head is None or not path.name.startswith(f"{int(head['number']):04}-"):
             raise PagesError(
@@ -42,7 +42,7 @@ class Decision:
 
 
 def page(folder: Path = FOLDER) -> Iterator[str]:
-    """The lines of the page. Raises PagesError for a decision that is superseded by one that is not there."""
+    """Yield the lines of the page. Raises PagesError if the decision that supersedes another does not exist."""
     decisions = [Decision.read(path) for path in sorted(folder.glob("0*.md"))]
     if lost := [each.file for each in decisions if each.by and each.by not in {other.number for other in decisions}]:
         raise PagesError(f"superseded by a decision that is not there: {', '.join(lost)}")

@@ -1,4 +1,4 @@
-"""The field reports of docs/field-reports.yaml: what users of storage initializers ran into."""
+"""Read docs/field-reports.yaml: the problems that users of storage initializers reported."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _ISSUE = re.compile(r"[\w.-]+/[\w.-]+#\d+")
 
 
 class PagesError(Exception):
-    """Rules, tests, field reports and decisions contradict each other; the text names the id and the remedy."""
+    """Rules, tests, field reports or decisions contradict each other; the message names the id and the remedy."""
 
 
 @dataclass(frozen=True)
 class FieldReport:
-    """What a user reported.
+    """A problem that a user reported.
 
-    issue  the public issue or pull request behind it, `owner/name#number`; "" where none is known.
-    later  the part to come that it, or the `rest` of it, belongs to; "" for none.
+    issue  the public issue or pull request, as `owner/name#number`; "" if none is known.
+    later  the later part of the suite that will cover the report, or its `rest`; "" for none.
     """
 
     id: str
@@ -35,14 +35,14 @@ class FieldReport:
 
 @dataclass(frozen=True)
 class FieldReports:
-    """All field reports. `parts`: name of a part to come -> its title; `groups`: title -> reports."""
+    """All field reports. `parts` maps each later part to its title; `groups` maps each title to its reports."""
 
     parts: Mapping[str, str]
     groups: Mapping[str, Sequence[FieldReport]]
 
     @classmethod
     def load(cls, path: Path = PATH) -> FieldReports:
-        """Raises PagesError for an id that is used twice, an unknown part and an issue in another form."""
+        """Read the file. Raises PagesError for a duplicate id, an unknown part, or an issue in another form."""
         data = yaml.load(path.read_text(), yaml.CSafeLoader)
         groups = {
             group["title"]: [FieldReport(name, **fields) for name, fields in group["reports"].items()]

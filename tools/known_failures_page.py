@@ -1,4 +1,4 @@
-"""docs/known-failures-kserve.md: every entry of KServe's list once, with the releases that it is about."""
+"""Generate docs/known-failures-kserve.md: every entry of KServe's list once, with the releases that it applies to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ suite expects these failures. A run that finds more, or fewer, fails. [How the l
 
 @dataclass(frozen=True)
 class KnownFailuresPage:
-    """What the page is made of. `issues`: field report -> the issue behind it, or ""."""
+    """The data of the page. `issues` maps each field report to its issue, or ""."""
 
     path: Path
     spec: Spec
@@ -31,12 +31,12 @@ class KnownFailuresPage:
 
     @cached_property
     def releases(self) -> Sequence[str]:
-        """All releases, oldest first."""
+        """Return all releases, the oldest first."""
         return list(known_releases())
 
     @cached_property
     def entries(self) -> Mapping[KnownFailure, Sequence[str]]:
-        """Each entry -> the releases that it is about, by rule and first release."""
+        """Map each entry to the releases that it applies to, sorted by rule and first release."""
         found: dict[KnownFailure, list[str]] = {}
         for release in self.releases:
             for entry in known_failures.load(self.path, self.spec, release):
@@ -44,7 +44,7 @@ class KnownFailuresPage:
         return dict(sorted(found.items(), key=lambda item: (item[0].rule, self.releases.index(item[1][0]))))
 
     def lines(self) -> Iterator[str]:
-        """The lines of the page."""
+        """Yield the lines of the page."""
         yield from _HEAD.splitlines()
         yield from ("", "## Releases", "")
         yield from self._counts()
@@ -94,7 +94,7 @@ class KnownFailuresPage:
         )
 
     def range(self, about: Sequence[str]) -> str:
-        """`all`, or the releases as ranges."""
+        """Return `all`, or the releases as ranges."""
         if len(about) == len(self.releases):
             return "all"
         runs: list[list[str]] = []
@@ -108,7 +108,7 @@ class KnownFailuresPage:
 
 
 def _only(entry: KnownFailure) -> Iterator[str]:
-    """What narrows the entry, beside stores and releases."""
+    """Yield the conditions of the entry other than stores and releases."""
     named = {
         "cases": entry.cases,
         "tests": sorted(entry.tests),

@@ -1,35 +1,36 @@
-"""Links between the pages, and from references to what they refer to."""
+"""Links between the pages, and from references to their targets."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-#: Repositories that references name in short.
+#: Repositories that references abbreviate.
 _REPOSITORIES = {"": "kserve/kserve", "kserve": "kserve/kserve", "cpython": "python/cpython"}
 
 
 def cell(text: str) -> str:
-    """`text` in a cell of a table."""
+    """Escape `text` for a cell of a Markdown table."""
     return text.replace("|", "\\|")
 
 
 def rule(rule_id: str, folder: str = "spec/") -> str:
-    """A link to a rule, from a page that has the pages of the spec in `folder`."""
+    """Link to a rule. `folder` is the path from the linking page to the pages of the spec."""
     area = rule_id.rpartition("-")[0]
     return f"[{rule_id}]({folder}{area.lower()}.md#{rule_id.lower()})"
 
 
 def issue(name: str) -> str:
-    """A link to `#1`, `kserve#1`, `cpython#1` or `owner/name#1`. GitHub leads from an issue to a pull request."""
+    """Link to `#1`, `kserve#1`, `cpython#1` or `owner/name#1`. GitHub redirects from an issue to a pull request."""
     repository, _, number = name.partition("#")
     return f"[{name}](https://github.com/{_REPOSITORIES.get(repository, repository)}/issues/{number})"
 
 
 def reference(text: str, issues: Mapping[str, str], folder: str = "") -> str:
-    """`text` as a link, from a page that has docs/ in `folder`; text that refers to nothing public stays as it is.
+    """Turn `text` into a link; return it unchanged if it refers to nothing public.
 
-    issues  field report -> the issue behind it, or "".
+    folder  the path from the linking page to docs/.
+    issues  maps each field report to its issue, or "".
     """
     report = text.removeprefix("field report ")
     if report in issues:

@@ -1,4 +1,4 @@
-"""docs/options.md: the options of `pytest conformance/`, as `conformance/harness/options.py` declares them."""
+"""Generate docs/options.md: the options of `pytest conformance/`, declared in `conformance/harness/options.py`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ failure) and `-n N` (the number of worker processes; tox gives `-n auto`).
 
 
 def page() -> Iterator[str]:
-    """The lines of the page."""
+    """Yield the lines of the page."""
     parser = pytest.Parser(_ispytest=True)
     options.add(parser)
     yield from _HEAD.splitlines()
@@ -44,6 +44,6 @@ def page() -> Iterator[str]:
 
 
 def _marked(text: str) -> str:
-    """Markdown for a help text: options, and the values that it explains, as code."""
+    """Convert a help text to Markdown, with options and the values that it explains as code."""
     text = re.sub(r"(--[a-z][a-z-]+)", r"`\1`", text)
     return re.sub(r"\b([a-z]+:[A-Z]+)\b|(?<=\. )([a-z][a-z-]*)(?=: )", r"`\g<0>`", text)

@@ -1,5 +1,7 @@
-"""The pages that are made of code and data: every rule with its tests, what became of every field report, what each
-release is known to break, every option, every decision.
+"""Generate the pages in docs/ that derive from code and data.
+
+They list every rule with its tests, the coverage of every field report, the known failures of each release, every
+option and every decision.
 
 `python -m tools.pages` writes spec/, coverage.md, known-failures-kserve.md, options.md and decisions/index.md in docs/.
 With `--check` it only prints the names of those that are out of date.
@@ -30,11 +32,11 @@ MADE = "<!-- Made by `python -m tools.pages`; do not edit. -->"
 
 @dataclass(frozen=True)
 class Pages:
-    """The pages, and what they are made of.
+    """The pages, and their data.
 
-    tests     rule id -> `test_file.py::test_name`.
+    tests     maps each rule id to its tests, as `test_file.py::test_name`.
     known     KServe's list of known failures.
-    meanings  group of stores -> its meaning.
+    meanings  maps each group of stores to its meaning.
     """
 
     spec: Spec
@@ -44,7 +46,7 @@ class Pages:
     meanings: Mapping[str, str] = field(default_factory=dict)
 
     def files(self) -> dict[str, str]:
-        """File name -> text. Raises PagesError for what does not fit together."""
+        """Map each file name to its text. Raises PagesError if the data is inconsistent."""
         if unknown := self.tests.keys() - self.spec.rules.keys():
             raise PagesError(f"a test checks a rule that the spec does not have: {', '.join(sorted(unknown))}")
         issues = {report.id: report.issue for report in self.reports}
@@ -59,13 +61,13 @@ class Pages:
 
 
 def _marked(page: Iterable[str]) -> Iterator[str]:
-    """The page with the mark below its title: MkDocs takes a title from the first line alone."""
+    """Insert the mark below the title, because MkDocs reads a title only from the first line."""
     title, *rest = page
     yield from (title, "", MADE, *rest)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write or check the pages; 0 when they are up to date, 1 when they are not, 2 when they cannot be made."""
+    """Write or check the pages. Return 0 if they are up to date, 1 if they are not, 2 if they cannot be generated."""
     parser = argparse.ArgumentParser(prog="python -m tools.pages", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page is out of date")
     parser.add_argument("--out", type=Path, default=DOCS, metavar="DIR", help="where the pages lie; default: docs/")
@@ -77,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     stale = [name for name, text in files.items() if not _is(options.out / name, text)]
-    # A page of an area that the spec no longer has.
+    # The page of an area that the spec no longer has.
     extra = [path for path in (options.out / "spec").glob("*.md") if f"spec/{path.name}" not in files]
     if options.check:
         names = [*stale, *(f"spec/{path.name}" for path in extra)]

@@ -1,4 +1,4 @@
-"""A hook of MkDocs: the site has docs/ alone, so a link that leaves it becomes the path of a file of the repository."""
+"""MkDocs hook. The site contains only docs/, so the hook replaces each link to a file outside it by the file's path."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Page(Protocol):
 
 
 def on_page_markdown(markdown: str, page: _Page, **_: object) -> str:
-    """What MkDocs calls for each page, before it looks at the links."""
+    """Handle one page; MkDocs calls this hook before it resolves links."""
     return _LEAVING.sub(partial(_shown, posixpath.dirname(page.file.src_uri)), markdown)
 
 

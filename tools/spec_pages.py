@@ -1,4 +1,4 @@
-"""docs/spec/: an index of the spec, and a page for each area with its rules."""
+"""Generate docs/spec/: an index of the spec, and a page for each area with its rules."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _LEVELS: Mapping[Level, str] = {
 
 @dataclass(frozen=True)
 class SpecPages:
-    """What the pages are made of.
+    """The data of the pages.
 
-    tests     rule id -> `FOLDER/test_file.py::test_name`.
-    issues    field report -> the issue behind it, or "".
-    meanings  group of stores -> its meaning in a sentence.
+    tests     maps each rule id to its tests, as `FOLDER/test_file.py::test_name`.
+    issues    maps each field report to its issue, or "".
+    meanings  maps each group of stores to its meaning, in one sentence.
     """
 
     spec: Spec
@@ -34,7 +34,7 @@ class SpecPages:
     meanings: Mapping[str, str]
 
     def files(self) -> dict[str, Iterator[str]]:
-        """File name -> lines."""
+        """Map each file name to its lines."""
         pages = {f"spec/{area.lower()}.md": self._area(area, title) for area, title in self.spec.areas.items()}
         return {"spec/index.md": self._index(), **pages}
 
@@ -123,14 +123,14 @@ def _message(message: Message) -> Iterator[str]:
     scope = [*sorted(message.stores), *sorted(message.cases)]
     if str(message.kserve):
         scope.append(f"KServe {message.kserve}")
-    # Four spaces for each level: Python-Markdown takes no less, and GitHub takes these too.
+    # Four spaces for each level: Python-Markdown requires them, and GitHub accepts them.
     yield from (f"    - {', '.join(scope) or 'everywhere'}:", "", "        ```text")
     yield from (f"        {line}" for line in message.text.splitlines())
     yield from ("        ```", "")
 
 
 def read_tests(folder: Path) -> dict[str, list[str]]:
-    """Rule id -> the tests that bear `@rule("ID")`, read from the source of `test_*.py`."""
+    """Map each rule id to the tests with `@rule("ID")`, read from the source of `test_*.py`."""
     found: dict[str, list[str]] = {}
     for path in sorted(folder.rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(), str(path))):

@@ -1,1 +1,1 @@
-"""Images that no registry is asked for: assembled on this machine from packages and modules, and kept in the cache."""
+"""Images that come from no registry. The suite assembles and caches them, from packages and modules."""

@@ -1,4 +1,4 @@
-"""Image archives as `docker save` writes them, made from layers without an engine."""
+"""Write image archives in the format of `docker save`, from layers and without a container engine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-#: Go's name of this machine's architecture, as image configurations have it.
+#: Go's name for the architecture of this machine, as image configurations use it.
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 _CHUNK = 1 << 20
 

@@ -1,4 +1,4 @@
-"""Kubernetes, built from its modules: the programs of a node, and the images that kubeadm asks for."""
+"""Build Kubernetes from its modules: the programs of a node, and the images that kubeadm requires."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ON_THE_NODE = ("kubeadm", "kubelet", "kubectl")
 _PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PAUSE = Path(__file__).parent / "pause"
 _TABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
-#: The node chooses a variant of iptables when it starts, and its kubelet leaves a mark there.
+#: The node selects a variant of iptables at start, and its kubelet creates chains that reveal the choice.
 _KUBE_PROXY = """#!/bin/sh
 case $(xtables-nft-multi iptables-save -t mangle 2>/dev/null) in
 *KUBE-IPTABLES-HINT* | *KUBE-KUBELET-CANARY*) variant=nft ;;

@@ -1,4 +1,4 @@
-"""KServe's controller manager as an image: built from the release's own Go module."""
+"""Build the image of KServe's controller manager from the Go module of the release."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clusters.toolchain.cache import once
 from clusters.toolchain.go import go_programs
 
 MODULE = "github.com/kserve/kserve"
-#: Numeric, because the manager's pod says runAsNonRoot.
+#: A numeric id, because the manager's pod sets runAsNonRoot.
 USER = 1000
 
 

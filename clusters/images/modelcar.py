@@ -1,4 +1,4 @@
-"""An image with a model in it, as KServe's modelcars are: a shell that makes the link, and the model in /models."""
+"""Build an image with a model, like KServe's modelcars: a shell that creates the link, and the model in /models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clusters.images.archive import layer, write
 from clusters.toolchain.cache import once
 from clusters.toolchain.debian import root_file_system
 
-#: What the command calls that KServe gives to a modelcar.
+#: The programs that KServe's command for a modelcar runs.
 _CALLED = ("sh", "ln", "sleep", "echo")
 
 

@@ -1,6 +1,6 @@
-"""A kind node image that no registry is asked for, from Debian's packages and Go modules.
+"""Assemble a kind node image without a registry, from Debian packages and Go modules.
 
-What kind expects in it is read from kind's own module (`images/base`): entrypoint, units, containerd's configuration.
+The entrypoint, the systemd units and containerd's configuration come from kind's own module (`images/base`).
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ log = logging.getLogger("conformance.setup")
 
 KIND_MODULE = "sigs.k8s.io/kind"
 KIND_VERSION = "v0.33.0"
-#: kind's default; the CNI configuration hands out addresses of it.
+#: kind's default; the CNI configuration assigns addresses from it.
 POD_SUBNET = "10.244.0.0/16"
-#: Those of kind's Dockerfile but for network storage, and Debian's own containerd, runc and CNI plugins.
+#: The packages of kind's Dockerfile without network storage, plus Debian's containerd, runc and CNI plugins.
 PACKAGES = (
     *("systemd", "systemd-sysv", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "util-linux", "mount"),
     *("kmod", "libseccomp2", "pigz", "bash", "ca-certificates", "curl", "jq", "procps", "hostname"),
     *("containerd", "runc", "containernetworking-plugins"),
 )
-#: Changes of an image's configuration, as `import` takes them; kind's Dockerfile says why.
+#: Changes to the image configuration, in the syntax of `import`; kind's Dockerfile gives the reasons.
 CHANGES = (
     'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]',
     "ENV container=docker",
     "STOPSIGNAL SIGRTMIN+3",
 )
-#: Units that kind's Dockerfile removes, and those that it enables.
+#: Units that kind's Dockerfile removes, and units that it enables.
 _NO_UNITS = (
     "lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service",
     "lib/systemd/system/multi-user.target.wants/*",
@@ -46,7 +46,7 @@ _NO_UNITS = (
     "lib/systemd/system/basic.target.wants/*",
 )
 _UNITS = ("kubelet.service", "containerd.service", "undo-mount-hacks.service")
-#: Where kind's units and containerd look -> where Debian has it.
+#: Maps each path that kind's units and containerd use to Debian's path.
 _LINKS = {
     "usr/local/bin/containerd": "/usr/bin/containerd",
     "usr/local/bin/ctr": "/usr/bin/ctr",
@@ -55,8 +55,8 @@ _LINKS = {
     "opt/cni/bin": "/usr/lib/cni",
     "etc/systemd/system/systemd-binfmt.service": "/dev/null",
 }
-#: kindnet's way without its daemon, which is not in kind's module. Routed, not bridged: replies of a Service between
-#: pods of one bridge need the kernel's br_netfilter.
+#: Replaces kindnet, whose daemon is not in kind's module. The network is routed, not bridged: on a bridge, replies of
+#: a Service between two pods need the kernel's br_netfilter.
 _NETWORK = {
     "cniVersion": "0.4.0",
     "name": "pods",
@@ -69,7 +69,7 @@ _NETWORK = {
         {"type": "portmap", "capabilities": {"portMappings": True}},
     ],
 }
-#: kind applies it; nothing provisions volumes here.
+#: kind applies this manifest; no provisioner creates volumes here.
 _STORAGE = """apiVersion: storage.k8s.io/v1
 kind: StorageClass
 metadata:
@@ -78,7 +78,7 @@ metadata:
 provisioner: kubernetes.io/no-provisioner
 volumeBindingMode: WaitForFirstConsumer
 """
-#: $1 the root, $2 a folder for its /mnt, $3 the script.
+#: $1 is the root, $2 the folder for its /mnt, $3 the script.
 _ENTER = """
 mount --bind "$2" "$1/mnt"
 mount --rbind /dev "$1/dev"

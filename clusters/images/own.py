@@ -1,4 +1,4 @@
-"""Images of the suite's own programs: each a static Go program (clusters/programs/NAME/main.go) in an empty root."""
+"""Build images of the suite's own programs: a static Go program (clusters/programs/NAME/main.go) in an empty root."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clusters.images.archive import layer, write
 from clusters.toolchain.cache import once
 from clusters.toolchain.go import go_source
 
-#: Nobody else's, as with most model servers; numeric, for pods that say runAsNonRoot.
+#: A user id that no other program has, as with most model servers; numeric, for pods that set runAsNonRoot.
 USER = 65532
 _PROGRAMS = Path(__file__).parents[1] / "programs"
 

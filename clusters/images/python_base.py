@@ -1,4 +1,4 @@
-"""Debian with Python: the lowest layer of every image that runs Python programs, and environments on top of it."""
+"""Build Debian with Python, the lowest layer of all images with Python programs, and the environments on top of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clusters.toolchain.cache import StepFailed
 from clusters.toolchain.debian import root_file_system
 from clusters.toolchain.venv import version_of
 
-#: The version of that Debian's Python.
+#: The Python version of this Debian release.
 PYTHON = "3.11"
 
 

@@ -1,4 +1,4 @@
-"""Images of Python programs whose packages lie in a virtual environment, as those of KServe do."""
+"""Build images of Python programs that have their packages in a virtual environment, like the images of KServe."""
 
 from __future__ import annotations
 

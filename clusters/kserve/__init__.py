@@ -1,4 +1,4 @@
-"""KServe in a cluster: any release of releases.yaml, from its manifests or its chart, and its removal."""
+"""Install KServe in a cluster, and remove it: any release of releases.yaml, from its manifests or its Helm chart."""
 
 from clusters.kserve.install import install
 from clusters.kserve.installation import Installation, installed

@@ -1,4 +1,4 @@
-"""All that the suite changes in the manifests of a release, each with its reason; the rest is as upstream ships it."""
+"""All changes that the suite makes to the manifests of a release, each with its reason. The rest stays as published."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 from clusters.kserve.certificate import SECRET, Certificate
 from clusters.kserve.releases import Release
 
-#: A Kubernetes object as JSON has it.
+#: A Kubernetes object as JSON data.
 Object = dict[str, Any]
 
 NAMESPACE = "kserve"
 MANAGER = "kserve-controller-manager"
-#: On every object of an installation by the suite; the value is the release.
+#: Label of every object that the suite installs; its value is the release.
 LABEL = "conformance.kserve.io/kserve"
 HOW_LABEL = "conformance.kserve.io/install"
 WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
@@ -28,10 +28,10 @@ _OTHER_CONTROLLERS = re.compile("llmisvc|localmodel")
 
 @dataclass(frozen=True)
 class Adaptation:
-    """One change.
+    """One change to the manifests.
 
-    reason  what is changed and why, in one sentence for the report.
-    change  an object -> the object to apply, or None to leave it out.
+    reason  what changes and why, in one sentence for the report.
+    change  maps an object to the object to apply, or to None to omit it.
     """
 
     reason: str
@@ -115,7 +115,7 @@ ADAPTATIONS = (
 
 
 def adapt(objects: Iterable[Object], release: Release) -> tuple[list[Object], list[str]]:
-    """The objects to apply, and the reasons of the changes that touched any of them. What it gets stays as it is."""
+    """Return the objects to apply, and the reasons of the changes that applied. The input objects remain unchanged."""
     adapted, notes = list(objects), []
     for adaptation in ADAPTATIONS:
         changed = [adaptation.change(one, release) for one in adapted]
@@ -126,7 +126,7 @@ def adapt(objects: Iterable[Object], release: Release) -> tuple[list[Object], li
 
 
 def certified(objects: Iterable[Object], certificate: Certificate) -> list[Object]:
-    """The same with the certificate's Secret beside, and its authority in each webhook."""
+    """Return the objects with the certificate's Secret added, and with its CA in each webhook."""
     data = {"tls.crt": certificate.certificate, "tls.key": certificate.key}
     metadata = {"name": SECRET, "namespace": NAMESPACE}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/tls", "data": data}
@@ -141,7 +141,7 @@ def _trusting(one: Object, authority: str) -> Object:
 
 
 def manager_reference(objects: Iterable[Object]) -> str:
-    """The image that the manager's Deployment names."""
+    """Return the image in the manager's Deployment."""
     return str(next(container["image"] for one in objects for container in _manager_containers(one)))
 
 

@@ -1,4 +1,4 @@
-"""Objects of any kind, as manifests have them, at the API server."""
+"""Read and write Kubernetes objects of any kind through the API server, as plain manifests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from clusters.kserve.releases import NoKServe
 #: lightkube's class for the objects of one kind.
 Kind: TypeAlias = Any
 
-#: Kind -> API group, version, plural, whether it lies in a namespace: all that the installations of KServe have.
+#: Kind -> API group, version, plural, namespaced; every kind that an installation of KServe contains.
 _KINDS = {
     "ClusterRole": ("rbac.authorization.k8s.io", "v1", "clusterroles", False),
     "ClusterRoleBinding": ("rbac.authorization.k8s.io", "v1", "clusterrolebindings", False),
@@ -46,18 +46,21 @@ _LISTED_WITHIN_S = 30
 
 @cache
 def resource(group: str, version: str, kind: str, plural: str, namespaced: bool) -> Kind:
-    """lightkube's class for such objects, with all their fields; not registered, so that its own stay what they are."""
+    """Return a lightkube class for a kind, with all fields. It is not registered, so it replaces no other class."""
     base = GenericNamespacedResource if namespaced else GenericGlobalResource
     return type(kind, (base,), {"_api_info": create_api_info(group, version, kind, plural)})
 
 
 def of_kind(kind: str) -> Kind:
-    """lightkube's class for objects of one of the kinds that an installation has."""
+    """Return the lightkube class for a kind that an installation contains."""
     return resource(kind=kind, **dict(zip(("group", "version", "plural", "namespaced"), _KINDS[kind], strict=True)))
 
 
 def objects_of(client: Client, definition: Object) -> tuple[Kind, list[Object]]:
-    """The kind that a CustomResourceDefinition defines, and its objects. Raises HTTPStatusError where it is unknown."""
+    """Return the kind that a CustomResourceDefinition defines, and its objects.
+
+    Raises HTTPStatusError if the API server does not serve the kind.
+    """
     spec = definition["spec"]
     version = next(one["name"] for one in spec["versions"] if one["storage"])
     kind = resource(
@@ -69,7 +72,7 @@ def objects_of(client: Client, definition: Object) -> tuple[Kind, list[Object]]:
         try:
             found[:] = client.list(kind, namespace="*" if spec["scope"] == "Namespaced" else None)
         except ApiError as refusal:
-            # "storage is (re)initializing": a kind whose definition has just changed.
+            # "storage is (re)initializing": the definition of the kind has just changed.
             if refusal.status.code != httpx.codes.TOO_MANY_REQUESTS:
                 raise
             return str(refusal.status.message)
@@ -80,7 +83,7 @@ def objects_of(client: Client, definition: Object) -> tuple[Kind, list[Object]]:
 
 
 def apply(client: Client, objects: Iterable[Object]) -> None:
-    """Apply them, several at a time. The server does it: the largest CRDs do not fit into an annotation."""
+    """Apply the objects in parallel, on the server: the largest CRDs exceed the annotation of client-side apply."""
 
     def one(wanted: Object) -> None:
         kind = of_kind(wanted["kind"])
@@ -92,16 +95,16 @@ def apply(client: Client, objects: Iterable[Object]) -> None:
 
 
 def remove(client: Client, kind: Kind, found: Iterable[Object]) -> None:
-    """Delete them, several at a time, without the finalizers that nobody would serve."""
+    """Delete the objects in parallel, and remove their finalizers, because no controller is left to handle them."""
 
     def one(object_: Object) -> None:
         metadata = object_["metadata"]
         name, namespace = metadata["name"], metadata.get("namespace")
         with absent_is_fine():
-            # A namespace refuses a second time.
+            # The API server rejects a second deletion of a namespace.
             if not metadata.get("deletionTimestamp"):
                 client.delete(kind, name, namespace=namespace)
-            # After the deletion, for a controller that is still there puts its own back until then.
+            # After the deletion, because a controller that still runs adds its finalizer again until then.
             if metadata.get("finalizers") and kind is not of_kind("CustomResourceDefinition"):
                 none = {"metadata": {"finalizers": None}}
                 client.patch(kind, name, none, namespace=namespace, patch_type=PatchType.MERGE)
@@ -110,21 +113,21 @@ def remove(client: Client, kind: Kind, found: Iterable[Object]) -> None:
 
 
 def in_parallel(work: Callable[[Object], None], objects: Iterable[Object]) -> None:
-    """Do it to each of them, several at a time; raises the first failure."""
+    """Call `work` with each object in parallel; raise the first failure."""
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         for done in [threads.submit(work, one) for one in objects]:
             done.result()
 
 
 def conditions(one: Object, status: str) -> dict[str, str]:
-    """Its conditions with this status: type -> message."""
+    """Return the conditions that have this status, as a map from type to message."""
     found = one.get("status", {}).get("conditions") or []
     return {each["type"]: each.get("message", "") for each in found if each["status"] == status}
 
 
 @contextlib.contextmanager
 def absent_is_fine() -> Iterator[None]:
-    """Go on where an object, or a whole kind, is not there. Of a kind the API server says so in plain text."""
+    """Ignore a missing object or kind. For a missing kind, the API server answers in plain text."""
     try:
         yield
     except httpx.HTTPStatusError as refusal:
@@ -133,7 +136,10 @@ def absent_is_fine() -> Iterator[None]:
 
 
 def until(state: Callable[[], str], within_s: float, what: str, explain: Callable[[], str] = str) -> None:
-    """Ask for `state` until it is empty; after `within_s` raise NoKServe with the last one and what `explain` adds."""
+    """Call `state` until it returns "".
+
+    After `within_s` seconds, raise NoKServe with the last state and the result of `explain`.
+    """
     deadline = time.monotonic() + within_s
     while missing := state():
         if time.monotonic() > deadline:
@@ -144,7 +150,7 @@ def until(state: Callable[[], str], within_s: float, what: str, explain: Callabl
 
 @contextlib.contextmanager
 def explained(doing: str) -> Iterator[None]:
-    """What the API server refuses, as NoKServe with a remedy."""
+    """Raise errors of the API server as NoKServe, with a remedy."""
     try:
         yield
     except ApiError as refusal:

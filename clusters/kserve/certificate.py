@@ -1,4 +1,4 @@
-"""The certificate of KServe's webhook, which cert-manager makes elsewhere."""
+"""The certificate of KServe's webhook. In other installations, cert-manager creates it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import trustme
 
-#: What the manager mounts, in every release.
+#: The Secret that the manager mounts, in every release.
 SECRET = "kserve-webhook-server-cert"  # noqa: S105 - the name of a Secret
 SERVICE = "kserve-webhook-server-service"
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A server certificate with its key, and the authority to trust it by: PEM in base64, as manifests have it."""
+    """A server certificate with its key, and the CA that signed it: PEM in base64, as in manifests."""
 
     certificate: str
     key: str
@@ -22,7 +22,7 @@ class Certificate:
 
 
 def webhook_certificate(namespace: str) -> Certificate:
-    """A new one for the webhook's Service in `namespace`."""
+    """Create a certificate for the webhook's Service in `namespace`."""
     authority = trustme.CA(organization_name="KServe conformance")
     name = f"{SERVICE}.{namespace}"
     issued = authority.issue_cert(f"{name}.svc", f"{name}.svc.cluster.local")

@@ -1,4 +1,4 @@
-"""KServe's own Helm charts, rendered."""
+"""Render KServe's own Helm charts."""
 
 from __future__ import annotations
 

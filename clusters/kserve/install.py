@@ -1,4 +1,4 @@
-"""A KServe release put into a cluster: until its webhook really answers."""
+"""Install a KServe release in a cluster, and wait until its webhook responds."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LOG_LINES = 5
 _ENDED_TOO_OFTEN = 2
 _DEFINITION = "CustomResourceDefinition"
 
-#: A pod as KServe's controller makes them; it is only ever created as a dry run.
+#: A pod like those of KServe's controller; the suite creates it only as a dry run.
 _PROBE = {
     "metadata": {
         "name": "kserve-conformance-probe",
@@ -56,12 +56,12 @@ _PROBE = {
 def install(
     cluster: Cluster, provider: Provider, release: str, how: How = "manifests", values: Mapping[str, Any] | None = None
 ) -> Installation:
-    """Install `release` in the place of any other that the suite installed, and wait until it injects.
+    """Install `release` instead of any other release that the suite installed, and wait until the webhook injects.
 
-    values  what a user of that way would set: for `helm` by the names that `--set` takes; for `manifests` fields of
-            the ConfigMap `inferenceservice-config` as `section.field`.
-    A release whose module has no manifests is installed from its chart, and the notes say so.
-    Raises NoKServe, and NoCluster and ToolFailed for what it stands on.
+    values  what a user would set. For `helm`: the names that `--set` takes. For `manifests`: fields of the ConfigMap
+            `inferenceservice-config`, as `section.field`.
+    If the module of a release has no manifests, its Helm chart is used instead, and the notes mention it.
+    Raises NoKServe, and NoCluster and ToolFailed from the layers below.
     """
     entry = find(release)
     if how not in WAYS:
@@ -87,7 +87,7 @@ def install(
 
 
 def _put(client: Client, objects: list[Object], image_loaded: Callable[[], None]) -> None:
-    """Apply `objects` in an order in which each finds what it needs, and wait until the pod webhook answers."""
+    """Apply `objects` in the order of their dependencies, and wait until the pod webhook responds."""
     definitions = _of(objects, _DEFINITION)
     hooks = _of(objects, *WEBHOOKS)
     customs = [one for one in objects if one["apiVersion"].startswith("serving.kserve.io/")]
@@ -114,7 +114,7 @@ def _labelled(one: Object, release: Release, how: How) -> Object:
 
 
 def _refuse_foreign(cluster: Cluster) -> None:
-    """What somebody else installed is neither replaced nor mixed with."""
+    """Raise NoKServe if the cluster has a KServe that the suite did not install; never replace it or mix with it."""
     found = installed(cluster)
     if found and not found.by_suite:
         raise NoKServe(
@@ -129,7 +129,7 @@ def _refuse_foreign(cluster: Cluster) -> None:
 
 
 def _undefined(client: Client, definitions: list[Object]) -> str:
-    """The first of `definitions` whose objects the API server does not serve yet."""
+    """Return a message on the first of `definitions` that the API server does not serve yet; "" if there is none."""
     for one in definitions:
         with absent_is_fine():
             objects_of(client, one)
@@ -139,7 +139,7 @@ def _undefined(client: Client, definitions: list[Object]) -> str:
 
 
 def _manager_state(client: Client) -> str:
-    """Empty when it is ready. Raises NoKServe when it never will be."""
+    """Return "" if the manager is ready, else its state. Raises NoKServe if it will never be ready."""
     for pod in _pods(client):
         for status in pod["status"].get("containerStatuses", []):
             if status["ready"]:

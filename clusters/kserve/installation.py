@@ -1,4 +1,4 @@
-"""The KServe that is in a cluster, whoever installed it: read from the cluster."""
+"""Read from a cluster which KServe is installed there, regardless of who installed it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _POD_WEBHOOK = "inferenceservice.kserve-webhook-server.pod-mutator"
 
 @dataclass(frozen=True)
 class Installation:
-    """An installed KServe. Plain data, so that it crosses to pytest-xdist workers.
+    """An installed KServe. It is plain data, so that pytest-xdist can send it to workers.
 
-    release                   without `v`; empty where nothing tells it.
-    how                       "manifests", "helm", or "" where somebody else installed it.
-    control_plane_label       the value of its namespace's label `control-plane`; None without one.
-    pod_webhook_has_selector  whether its pod webhook leaves labelled namespaces alone: not with charts before 0.17.
-    deployment_mode           the default one, as the release calls it.
+    release                   without `v`; "" if the cluster does not reveal it.
+    how                       "manifests" or "helm"; "" if the suite did not install it.
+    control_plane_label       the value of the label `control-plane` of its namespace; None without the label.
+    pod_webhook_has_selector  whether its pod webhook skips labelled namespaces; charts before 0.17 lack this.
+    deployment_mode           the default deployment mode, in the words of the release.
     by_suite                  whether the suite installed it, and may remove it.
-    notes                     what was changed in upstream's manifests, each with its reason.
+    notes                     changes to the published manifests, each with its reason.
     """
 
     release: str
@@ -42,7 +42,7 @@ class Installation:
 
 
 def installed(cluster: Cluster) -> Installation | None:
-    """The KServe of `cluster`; None without a manager. Raises NoKServe where this may not be asked."""
+    """Return the KServe in `cluster`; None if there is no manager. Raises NoKServe if the user lacks permission."""
     client = cluster.client()
     with explained("cannot look for KServe"):
         found = client.list(of_kind("Deployment"), namespace="*", labels={"control-plane": MANAGER})
@@ -63,7 +63,7 @@ def installed(cluster: Cluster) -> Installation | None:
 
 
 def _release(manager: Object) -> str:
-    """From the label of the suite, the image's tag, or the labels that Helm leaves."""
+    """Return the release from the suite's label, the image's tag, or the labels that Helm sets."""
     labels = manager["metadata"]["labels"]
     containers = manager["spec"]["template"]["spec"]["containers"]
     images = [container["image"] for container in containers if container["name"] == "manager"]
@@ -88,7 +88,10 @@ def _pod_webhook_has_selector(client: Client) -> bool:
 
 
 def _deployment_mode(client: Client, namespace: str) -> str:
-    """As the ConfigMap says; "" where it is absent, empty or broken: somebody else's KServe is looked at as it is."""
+    """Return the default deployment mode of the ConfigMap; "" if the ConfigMap is missing, empty or invalid.
+
+    An invalid ConfigMap is no error, because the suite must also describe a KServe that it did not install.
+    """
     with absent_is_fine():
         data = client.get(of_kind("ConfigMap"), "inferenceservice-config", namespace=namespace).get("data") or {}
         with suppress(ValueError):

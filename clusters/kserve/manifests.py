@@ -1,4 +1,4 @@
-"""What a release's own manifests, or its chart, would have applied."""
+"""Read the objects that a release's own manifests, or its Helm chart, would apply."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from clusters.toolchain.module_files import module_files
 How = Literal["manifests", "helm"]
 WAYS: tuple[How, ...] = ("manifests", "helm")
 
-#: Helm's values beside the caller's. Until 0.14 the chart installs ModelMesh too, unless it is told not to.
+#: Helm values besides those of the caller. Until 0.14 the chart also installs ModelMesh by default.
 _VALUES = {"kserve.modelmesh.enabled": False}
 
 

@@ -1,4 +1,4 @@
-"""The releases that can be installed, read from releases.yaml."""
+"""The releases of KServe that the suite can install, read from releases.yaml."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 
 
 class NoKServe(Exception):
-    """KServe cannot be installed or removed as asked; one line with the reason and the remedy."""
+    """KServe cannot be installed or removed as requested; the message is one line with the reason and the remedy."""
 
 
 @dataclass(frozen=True)

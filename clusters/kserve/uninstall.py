@@ -1,4 +1,4 @@
-"""Removal of a KServe that the suite installed, whole or cut off half-way."""
+"""Remove a KServe that the suite installed, even if its installation was interrupted."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _REST = ("Namespace", "ClusterRoleBinding", "ClusterRole")
 
 
 def uninstall(cluster: Cluster, kept: Collection[str] = ()) -> None:
-    """Remove every object of an installation by the suite, and every object of KServe's kinds. Raises NoKServe.
+    """Remove every object that the suite installed, and every object of KServe's kinds. Raises NoKServe.
 
-    kept  names of CustomResourceDefinitions that the next release has too: they stay, without objects, for it to
-          replace all of their content. The API server takes seconds to forget the largest and as long to learn it.
+    kept  names of CustomResourceDefinitions that the next release also has. They remain, without objects, and the next
+          release replaces their content. The API server takes seconds to delete the largest, and as long to create it.
     """
     client, started = cluster.client(), time.monotonic()
     with explained("cannot remove KServe"):
-        # Webhooks first: nobody would answer them any more, and they would refuse every later step.
+        # Webhooks first: without a manager, they would reject every later step.
         for kind in WEBHOOKS:
             remove(client, of_kind(kind), _ours(client, kind))
         definitions = _ours(client, _DEFINITION)
         _remove_custom_objects(client, definitions)
         going = [one for one in definitions if one["metadata"]["name"] not in kept]
         remove(client, of_kind(_DEFINITION), going)
-        # Ahead of its namespace, whose removal is twice as long where pods are met.
+        # Before its namespace, because deleting a namespace takes twice as long while it contains pods.
         managers = client.list(of_kind("Deployment"), namespace="*", labels={LABEL: exists()})
         remove(client, of_kind("Deployment"), managers)
         for kind in _REST:
@@ -53,7 +53,7 @@ def _ours(client: Client, kind: str) -> list[Any]:
 
 
 def _remove_custom_objects(client: Client, definitions: list[Any]) -> None:
-    """InferenceServices and the like, in every namespace: their controller goes, and their finalizers would stay."""
+    """Remove all custom objects, in every namespace: without a controller, their finalizers would block deletion."""
     for definition in definitions:
         until(partial(_emptied, client, definition), REMOVED_WITHIN_S, "the objects of KServe's kinds are removed")
 
@@ -62,13 +62,13 @@ def _emptied(client: Client, definition: Object) -> str:
     with absent_is_fine():
         kind, found = objects_of(client, definition)
         remove(client, kind, found)
-        # Again until none is met: the controller may have put a finalizer on one since it was listed.
+        # Repeat until none is left: the controller can add a finalizer after the objects were listed.
         return f"{kind.__name__} {found[0]['metadata']['name']} is still there" if found else ""
     return ""
 
 
 def _left(client: Client, definitions: list[Any]) -> str:
-    """What is still there of them and of the rest, with what the API server says stands in its way."""
+    """Describe the first object that is left, and the API server's reason for it; "" if none is left."""
     rest = [(kind, one) for kind in (*WEBHOOKS, *_REST) for one in _ours(client, kind)]
     for definition in () if rest else definitions:
         with absent_is_fine():

@@ -1,4 +1,4 @@
-"""The cache: programs that a run needs, made once a machine and kept outside the checkout."""
+"""The cache of programs that a run needs. The suite builds each of them once per machine, outside the checkout."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from clusters.toolchain.recipe import recipe
 
 log = logging.getLogger("conformance.setup")
 
-#: Written last, so that a folder without it is the leftover of a build that was killed; it holds the recipe.
+#: Written last, and holds the recipe; a folder without it is the remainder of a killed build.
 COMPLETE = ".complete"
 
 
 class ToolFailed(Exception):
-    """A program could not be made; one line with the remedy, and the file with the full output."""
+    """The suite could not build a program; the message is one line with the remedy and the file of the full output."""
 
 
 class StepFailed(Exception):
-    """A command of a build failed; the first argument is a line for people, `output` the rest."""
+    """A command of a build failed; the first argument is one readable line, `output` is the full output."""
 
     def __init__(self, line: str, output: str) -> None:
         super().__init__(line)
@@ -37,7 +37,7 @@ class StepFailed(Exception):
 
 
 def cache_root() -> Path:
-    """$KSERVE_CONFORMANCE_CACHE, else `kserve-conformance` in the user's cache folder."""
+    """Return $KSERVE_CONFORMANCE_CACHE, or `kserve-conformance` in the user's cache folder."""
     if chosen := os.environ.get("KSERVE_CONFORMANCE_CACHE"):
         return Path(chosen).absolute()
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -50,11 +50,11 @@ def once(
     what: str,
     remedy: str = "check the network, or the registry that this machine is configured to use",
 ) -> Path:
-    """The folder `NAME-DIGEST` (such as `go/minio-v1.2.3-0123456789`), filled by `build` if no earlier run has done so.
+    """Return the folder `NAME-DIGEST` (such as `go/minio-v1.2.3-0123456789`). If it is missing, `build` fills it first.
 
     The digest is that of the recipe of `build` (see clusters/toolchain/recipe.py).
-    `build` gets the folder under its final name, because virtual environments keep their own path in them.
-    Other processes wait for it. Raises ToolFailed, which names `what` and the `remedy`.
+    `build` gets the folder under its final name, because a virtual environment contains its own path.
+    Other processes wait for the build. Raises ToolFailed, with `what` and the `remedy` in its message.
     """
     key = f"{name}-{digest_of(build)}"
     folder = cache_root() / key
@@ -81,7 +81,7 @@ def once(
 
 
 def digest_of(build: Callable[..., object]) -> str:
-    """Ten hexadecimal digits that change with the recipe of `build`."""
+    """Return ten hexadecimal digits that change with the recipe of `build`."""
     return hashlib.sha256(recipe(build, cache_root()).encode()).hexdigest()[:10]
 
 
@@ -92,9 +92,9 @@ def run(
     *,
     timeout_s: float | None = None,
 ) -> str:
-    """Run one command of a build with the user's environment plus `environment`; returns its stdout.
+    """Run one command of a build with the user's environment plus `environment`, and return its stdout.
 
-    Raises StepFailed with the line of its output that names the error, or when it runs longer than `timeout_s`.
+    Raises StepFailed with the line of the output that names the error, or if it runs longer than `timeout_s` seconds.
     """
     command = f"$ {' '.join(map(str, argv))}"
     try:
@@ -118,9 +118,9 @@ def run(
 
 
 def telling_line(output: str) -> str:
-    """The line that names the error: the first that says so, with its cause where one follows; else the last."""
+    """Return the line that names the error: the first error line, with its cause if one follows; else the last line."""
     lines = [stripped for line in output.splitlines() if (stripped := line.strip())]
-    # npm's first line has an error's code only, its next the sentence.
+    # The first line of npm has only the code of an error; its next line explains it.
     words = r"^(?!npm \S+ (code|errno|syscall)\b).*(error|fail|cannot|could not|not found|no solution)"
     telling = [line for line in lines if re.search(words, line, re.I)]
     line = (telling or lines[-1:] or [""])[0]
@@ -130,7 +130,7 @@ def telling_line(output: str) -> str:
 
 @contextmanager
 def _locked(key: str, what: str) -> Iterator[None]:
-    """Hold the lock of a folder. Raises ToolFailed where the cache cannot be written."""
+    """Hold the lock of a folder. Raises ToolFailed if the cache is not writable."""
     try:
         held = FileLock(_beside("locks", key)).acquire()
     except OSError as error:

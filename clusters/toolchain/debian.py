@@ -1,4 +1,4 @@
-"""Debian root file systems, made by mmdebstrap."""
+"""Create Debian root file systems with mmdebstrap."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from clusters.toolchain.cache import StepFailed, once, run
 
 SUITE = "bookworm"
-#: Nothing that a container reads.
+#: Files that no container reads.
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 _REMEDY = "check the network and the Debian mirror"
 

@@ -1,4 +1,4 @@
-"""Go programs, built from their modules."""
+"""Build Go programs from their modules."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 from clusters.toolchain.cache import StepFailed, once, run
 from clusters.toolchain.venv import virtual_environment
 
-#: Since 1.21 an older Go fetches the toolchain that a module asks for.
+#: Since 1.21, Go downloads the newer toolchain that a module requires.
 OLDEST_GO = (1, 21)
-#: One setting for all programs: packages built with cgo are compiled again without it; static files fit empty images.
+#: One setting for all programs: without cgo, Go compiles shared packages once, and static files fit in empty images.
 _STATIC = {"CGO_ENABLED": "0"}
 _REMEDY = "check the network and GOPROXY, or put its version right"
 

@@ -1,4 +1,4 @@
-"""Single files of Go modules, without the rest: a release of KServe is 60 MB, its entrypoint 2 kB."""
+"""Download single files of Go modules instead of whole modules: a KServe release has 60 MB, its entrypoint 2 kB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Node packages, installed by npm."""
+"""Install Node packages with npm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A CPython of one minor release and new enough: of this machine, downloaded by uv, or out of a Go module."""
+"""Find or install a recent CPython of one minor release: from this machine, downloaded by uv, or from a Go module."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from packaging.version import Version
 from clusters.toolchain.cache import StepFailed, ToolFailed, once, run
 from clusters.toolchain.go import go
 
-#: Seconds for a download of about 100 MB.
+#: Timeout of a download of about 100 MB, in seconds.
 _DOWNLOAD_S = 600.0
-#: A Go module with the CPython of python-build-standalone (docs/decisions/0020-interpreter.md).
+#: A Go module that contains the CPython of python-build-standalone (docs/decisions/0020-interpreter.md).
 _MODULE = "github.com/kluctl/go-embed-python"
 #: Minor release -> release, version of that module, and the module's checksum as in go.sum.
 _PACKAGED = {
     "3.11": ("3.11.11", "v0.0.0-3.11.11-20241219-1", "h1:yVXFTxa6cvhLC6TwkDEHmNaiWlDyaFEGiXd1DQdoeOU="),
 }
 _PLATFORMS = {"x86_64": "linux-amd64", "aarch64": "linux-arm64"}
-#: The bit of Go's `fs.FileMode` that marks a folder.
+#: The bit of Go's `fs.FileMode` for a folder.
 _GO_FOLDER = 1 << 31
 
 

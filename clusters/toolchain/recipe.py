@@ -1,7 +1,8 @@
-"""The key of a cache entry, read off the code that makes it, so that nobody can leave an option out of it.
+"""Derive the key of a cache entry from the code that builds it, so that no option can be missing from the key.
 
-A build is a function. Its recipe is its source, the source of every function and class of this project that it refers
-to, and the values of all names in them: versions, options, lists of packages. Comments and docstrings do not count.
+A build is a function. Its recipe consists of its source, the source of every function and class of this project that
+it refers to, and the values of all names in them: versions, options, lists of packages. Comments and docstrings are
+excluded.
 """
 
 from __future__ import annotations
@@ -21,31 +22,31 @@ from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 
 _OWN = frozenset({"clusters", "scenarios", "conformance", "tests"})
-#: They start commands and keep entries; they shape none.
+#: These modules run commands and store entries; they do not change the content of an entry.
 _NOT_PART = frozenset({"clusters.toolchain.cache", __name__})
 _PROJECT = Path(__file__).parents[2]
 _PLAIN = (str, bytes, int, float, bool, type(None))
 
 
 def recipe(build: Callable[..., object], root: Path) -> str:
-    """Sources and values as text, each once.
+    """Return all sources and values as text, each once.
 
-    root  the cache. A path in it stands for itself, because its name has the digest of that entry. Of other files, and
-          of the project's own folders, the content counts.
-    Raises TypeError for a value of a type that has no text.
+    root  the folder of the cache. A path in it counts by its name, which contains the digest of that entry. Other
+          files, and folders of the project, count by their content.
+    Raises TypeError for a value of a type that has no text form.
     """
     return "\n".join(_Walk(root).lines("build", build))
 
 
 class _Walk:
-    """One walk through everything that a build refers to."""
+    """A traversal of everything that a build refers to."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._seen: set[object] = set()
 
     def lines(self, name: str, value: object) -> Iterator[str]:
-        """The text of `name` and of what it leads to."""
+        """Yield the text of `name`, and of everything it refers to."""
         value = inspect.unwrap(value) if callable(value) else value
         if isinstance(value, _PLAIN):
             yield f"{name} = {value!r}"
@@ -88,7 +89,7 @@ class _Walk:
             yield _source(code)
             members = vars(code).values() if isinstance(code, type) else [code]
             for function in (member for member in members if isinstance(member, FunctionType)):
-                if function.__code__.co_filename == inspect.getfile(code):  # not one that `dataclass` has written
+                if function.__code__.co_filename == inspect.getfile(code):  # skip functions that `dataclass` generated
                     yield from self._names(function)
 
     def _names(self, function: FunctionType) -> Iterator[str]:
@@ -112,11 +113,11 @@ def _is_own(module: str) -> bool:
 
 @cache
 def _source(code: FunctionType | type) -> str:
-    """The source without comments, docstrings and empty lines; of a lambda, which has no lines of its own, as it is."""
+    """Return the source without comments, docstrings and empty lines. The source of a lambda remains unchanged."""
     lines = textwrap.dedent(inspect.getsource(code))
     if code.__name__ == "<lambda>":
         return lines
-    # Cut out of the text: `ast.unparse` writes the same tree in other ways on other releases of Python.
+    # Edit the text, because `ast.unparse` formats the same tree differently on other Python releases.
     rows: list[str] = ["", *lines.splitlines()]
     for token in tokenize.generate_tokens(io.StringIO(lines).readline):
         if token.type == tokenize.COMMENT:
@@ -129,6 +130,6 @@ def _source(code: FunctionType | type) -> str:
 
 
 def _names_in(code: CodeType) -> set[str]:
-    """Every name in a function's code, and in the functions within it."""
+    """Return every name in the code of a function, and of the functions inside it."""
     inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
     return {*code.co_names, *(name for one in inner for name in _names_in(one))}

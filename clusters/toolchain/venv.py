@@ -1,4 +1,4 @@
-"""Virtual environments in the cache, made by uv."""
+"""Create virtual environments in the cache with uv."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference initializer with one mutant applied, or with none for the name `-`.
+"""Run the reference initializer with one mutant applied; the name `-` applies none.
 
 `python tests/mutants reference NAME SRC DEST [SRC DEST ...]`
 """
@@ -11,7 +11,7 @@ if __name__ == "__main__":
     _, reference, name, *arguments = sys.argv
     sys.path[0:1] = [str(Path(__file__).parents[2]), reference]
 
-    from tests.mutants import registry  # where it lies is known only now
+    from tests.mutants import registry  # importable only after the change of sys.path
 
     program = registry.part("program")
     program.unexpected = registry.stumbled

@@ -1,4 +1,4 @@
-"""Mutants that unpack too much, too little, or out of the destination."""
+"""Mutants that unpack too much, too little, or outside the destination."""
 
 from __future__ import annotations
 

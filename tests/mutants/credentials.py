@@ -1,4 +1,4 @@
-"""Mutants that ignore, mix up or give away credentials and settings."""
+"""Mutants that ignore, confuse or disclose credentials and settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.mutants.registry import mutant, part, wrap
 
 
 def _environment(change: Callable[[dict[str, str]], object]) -> None:
-    """Something is done to the environment before any scheme reads it."""
+    """Change the environment before any scheme reads it."""
 
     def prepared(former: Callable[[], dict[str, str]]) -> dict[str, str]:
         environment = former()
@@ -23,7 +23,7 @@ def _environment(change: Callable[[dict[str, str]], object]) -> None:
 
 
 def _without(*names: str) -> None:
-    """Variables are ignored, by the SDKs too."""
+    """Remove variables from the environment, so that SDKs ignore them too."""
     for name in names:
         os.environ.pop(name, None)
 

@@ -1,4 +1,4 @@
-"""Mutants that fail in silence, in the wrong words, or not at all."""
+"""Mutants that fail silently, with the wrong message, or not at all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.mutants.registry import mutant, part, wrap
 
 
 def _told_as(status: int, cause: str) -> None:
-    """What an HTTP status means is said in other words."""
+    """Report `cause` for an HTTP status, instead of its real meaning."""
     failure = part("failure")
 
     def of_status(former: Callable[..., Any], given: int, resource: str, remedy: str, *rest: object) -> Any:  # noqa: ANN401

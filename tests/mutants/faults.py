@@ -1,4 +1,4 @@
-"""Mutants that cannot cope with faults of the network, the store and the machine."""
+"""Mutants that do not handle faults of the network, the store and the machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.mutants.registry import mutant, part, wrap
 
 
 def _limits(**changed: float) -> None:
-    """Other limits, whatever the environment says."""
+    """Override the limits that the environment sets."""
     wrap(part("limits"), "of", lambda former, *given: replace(former(*given), **changed))
 
 
@@ -30,7 +30,7 @@ def goes_on_at_the_wrong_byte() -> None:
         read = lambda start, stop: piece.file.read(0, stop and stop - start)  # noqa: E731
         former(replace(piece, file=replace(piece.file, read=read)), limits)
 
-    part("transfer").CHUNK = 1 << 14  # what came before the break is written, however late a busy machine reads it
+    part("transfer").CHUNK = 1 << 14  # small, to write all that came before the break even on a busy machine
     wrap(part("transfer"), "fetch_piece", fetch_piece)
 
 
@@ -78,7 +78,7 @@ def interruption_not_told() -> None:
 
 
 def _in_place() -> None:
-    """Files are written where they belong, and stay there."""
+    """Write files directly to the destination, and leave them there."""
     staging = part("placing").Staging
 
     def init(former: Callable[..., None], self: Any, destination: str) -> None:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""The pytest plugin of a run over mutants: one collection and one set of servers for all, a process for each mutant."""
+"""The pytest plugin of a run over mutants. It collects and starts servers once, and forks a process for each mutant."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from tests.mutants.verdict import Verdict, judge
 HERE = Path(__file__).parent
 REFERENCE = HERE.parent / "reference"
 SUITE = HERE.parents[1] / "conformance"
-#: Seconds that the cases of one mutant may take altogether.
+#: Time limit for all cases of one mutant, in seconds.
 WITHIN_S = 400.0
 
 
 def command(mutant: str) -> str:
-    """What follows `command:` to run the reference with that mutant applied; `-` applies none."""
+    """Return the text after `command:` that runs the reference with this mutant applied; `-` applies none."""
     return shlex.join([sys.executable, str(HERE), str(REFERENCE), mutant])
 
 
 def session(program: str, reports: str, asked: Sequence[Mutant] = ()) -> list[str]:
-    """The command line of a pytest session for `Killing`: it begins with `program` (see `command`).
+    """Return the command line of a pytest session for `Killing`, on the initializer `program` (see `command`).
 
-    With `asked`, only their rules are collected, on their stores.
+    With `asked`, pytest collects only the rules of these mutants, on their stores.
     """
     quiet = ["-q", "--no-header", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
     line = [str(SUITE), *quiet, "-o", "tmp_path_retention_policy=none"]
@@ -53,7 +53,7 @@ def session(program: str, reports: str, asked: Sequence[Mutant] = ()) -> list[st
 
 @dataclass(frozen=True)
 class Task:
-    """Cases for a process of its own, on a mutant or (None) the reference. `id` is its own in this run."""
+    """Cases that run in a process of their own, on a mutant or (None) the reference. `id` is unique in this run."""
 
     id: str
     mutant: Mutant | None
@@ -61,17 +61,22 @@ class Task:
 
     @property
     def measured(self) -> bool:
-        """Whether it measures time or memory. Most of these wait for each other anyway."""
+        """Return whether a case measures time or memory. Most of these cases wait for each other in any event."""
         return any(rule_of(item).profile == "throughput" for item in self.items)
 
     @property
     def slow(self) -> bool:
-        """Whether it waits for time limits."""
+        """Return whether a case waits for time limits."""
         return any(waits(rule_of(item)) for item in self.items)
 
 
 def tasks(mutants: Sequence[Mutant], items: Sequence[pytest.Item], *, whole: bool) -> list[Task]:
-    """Each mutant with the cases that concern it; the reference with all of these, or the `whole`. Slow ones first."""
+    """Return a task for each mutant with its cases, and one for each case of the reference.
+
+    Tasks that measure come first, then tasks that wait for time limits.
+
+    whole  run all cases on the reference, instead of only those that a mutant needs.
+    """
     asked = [[item for item in items if concerns(mutant, item)] for mutant in mutants]
     wanted = items if whole else list(dict.fromkeys(item for some in asked for item in some))
     found = [
@@ -82,17 +87,17 @@ def tasks(mutants: Sequence[Mutant], items: Sequence[pytest.Item], *, whole: boo
 
 
 def concerns(mutant: Mutant, item: pytest.Item) -> bool:
-    """Whether the item can tell the mutant from the reference."""
+    """Return whether the case can tell the mutant from the reference."""
     return mutant.concerns(rule_of(item), store_of(item) or "", case_of(item))
 
 
 class Killing:
-    """Runs tasks instead of what was collected.
+    """Runs tasks instead of the collected cases.
 
-    program  what follows `command:` to run the mutant of that name, or the reference for `-`.
+    program  returns the text after `command:` that runs the mutant of that name, or the reference for `-`.
     verdict  judges a mutant by its results.
 
-    What became of the reference goes into the session's own report; `verdicts` and `reference` keep both.
+    The session's own report contains the results of the reference. `verdicts` and `reference` keep the results of both.
     """
 
     def __init__(
@@ -109,18 +114,18 @@ class Killing:
         self._verdict = verdict
         self._at_a_time = at_a_time
         self._whole = whole
-        self._sent: list[dict[str, Any]] = []  # in the process of a task: what it answers
+        self._sent: list[dict[str, Any]] = []  # in the process of a task: the reports to send
         self._task: Task | None = None
         self.verdicts: list[Verdict] = []
         self.reference: list[Result] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Every task in a fork of this process, so that none imports and collects once more."""
+        """Run every task in a fork of this process, so that no task imports and collects again."""
         terminal = session.config.pluginmanager.getplugin("terminalreporter")
         todo = {task.id: task for task in tasks(self._mutants, session.items, whole=self._whole)}
         terminal.write_line(f"{len(self._mutants)} mutants, {len(todo)} tasks")
-        # What a whole run of the reference has to judge, so that its report knows whether it was cut off.
+        # The number of cases for the reference, from which its report derives whether the run was cut off.
         session.testscollected = sum(len(task.items) for task in todo.values() if task.mutant is None)
         work = partial(self._perform, session)
         few = attrgetter("measured")
@@ -140,7 +145,7 @@ class Killing:
         return True
 
     def _perform(self, session: pytest.Session, task: Task) -> list[dict[str, Any]]:
-        """The reports of the task's items; in the fork."""
+        """Run the items of the task, and return their reports. Runs in the fork."""
         config = session.config
         self._task, Controller.active = task, None
         config.pluginmanager.unregister(name="terminalreporter")
@@ -150,7 +155,7 @@ class Killing:
         os.environ |= {"PYTEST_XDIST_WORKER": task.id, "PYTEST_DEBUG_TEMPROOT": str(folder)}
         program = Command(self._program(task.mutant.name if task.mutant else "-"))
         mine = replace(run, initializer=program, options=replace(run.options, initializer=program))
-        if task.mutant:  # its evidence and measurements are nobody else's
+        if task.mutant:  # keep evidence and measurements of a mutant out of the report
             mine.options, mine.fleet = replace(mine.options, report_dir=folder), replace(run.fleet, folder=folder)
         config.stash[RUN] = mine
         for item, following in zip(task.items, [*task.items[1:], None], strict=True):
@@ -159,14 +164,14 @@ class Killing:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """In the fork, keep what the item came to."""
+        """Keep the report of an item, in the fork."""
         if self._task is not None:
             config = self._task.items[0].config
             self._sent.append(config.hook.pytest_report_to_serializable(config=config, report=report))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """No dots: mutants have a line each."""
+        """Print no dots, because each mutant has a line of its own."""
         return ("passed" if report.when == "call" else "", "", "") if report.passed else None
 
 
@@ -176,7 +181,7 @@ def _received(config: pytest.Config, answer: object) -> list[pytest.TestReport]:
 
 
 def _died(task: Task, answer: Died) -> pytest.TestReport:
-    """A report that no case made: an error of the harness."""
+    """Return a report for a task that died: an error of the harness, not of a case."""
     item = task.items[0]
     return pytest.TestReport(item.nodeid, item.location, {}, "failed", f"{task.id}: {answer.why}", "call")
 
@@ -187,7 +192,7 @@ def _result(report: pytest.TestReport) -> Result | None:
 
 
 def _tell(terminal: pytest.TerminalReporter, verdict: Verdict) -> None:
-    """A line for a mutant that is over, and one for each reason why it is a survivor."""
+    """Print one line for a finished mutant, and one for each reason why it survived."""
     rules = ", ".join(dict.fromkeys(kill.rule for kill in verdict.kills))
     word = "SURVIVED" if not verdict.killed else "killed" if verdict.kills else "unnoticed"
     terminal.write_line(f"{word}  {verdict.mutant.name}  {rules}")

@@ -1,4 +1,4 @@
-"""Mutants that take the keys of a bucket for more, or less, than the path that was asked for."""
+"""Mutants that select too many or too few keys of a bucket for the requested path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/mutants.md: which rule noticed which mutant. Written by a run over all mutants, never by hand."""
+"""Generate docs/mutants.md: which rule noticed which mutant. Only a run over all mutants writes it; do not edit it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Pairs = set[tuple[str, str]]
 
 
 def page(verdicts: Iterable[Verdict], spec: Spec) -> str:
-    """The page on a run over all mutants."""
+    """Return the page for a run over all mutants."""
     known = sorted(verdicts, key=lambda verdict: verdict.mutant.name)
     rules = [rule for rule in spec if any(rule.id in verdict.mutant.rules for verdict in known)]
     lines = [HEAD, f"{len(known)} mutants, {len(rules)} rules.\n", "## Which rule notices which mutant"]
@@ -38,7 +38,7 @@ def page(verdicts: Iterable[Verdict], spec: Spec) -> str:
 
 
 def _rows(rule: Rule, verdicts: Sequence[Verdict]) -> list[str]:
-    """A row for each mutant that the rule noticed."""
+    """Return a row for each mutant that the rule noticed."""
     seen = [(verdict, [kill for kill in verdict.kills if kill.rule == rule.id]) for verdict in verdicts]
     return [
         f"| {rule.id} | {rule.level} | `{verdict.mutant.name}` | {', '.join(map(str, kills))} |"
@@ -48,12 +48,12 @@ def _rows(rule: Rule, verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def pairs_on(text: str) -> Pairs:
-    """(rule, mutant) of every row of the matrix."""
+    """Return the (rule, mutant) pairs in the matrix of a page."""
     return set(re.findall(r"^\| ([A-Z]+-\d+) \| \w+ \| `(\w+)` \|", text, re.M))
 
 
 def stale(text: str, registry: Registry) -> list[str]:
-    """What the committed page says otherwise than the registry, a line each."""
+    """Return the differences between the committed page and the registry, one line each."""
     now: Pairs = {(rule, one.name) for one in registry for rule in one.rules}
     on_page = pairs_on(text)
     return [f"{rule} x {name} is not on the page" for rule, name in sorted(now - on_page)] + [

@@ -1,4 +1,4 @@
-"""Mutants that choose the wrong files by STORAGE_ALLOW_PATTERNS and STORAGE_IGNORE_PATTERNS."""
+"""Mutants that select the wrong files for STORAGE_ALLOW_PATTERNS and STORAGE_IGNORE_PATTERNS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mutants that put files in the wrong place, or wrong files in a place."""
+"""Mutants that write files to the wrong path, or the wrong files to a path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Entries = Iterable[tuple[str, Any]]
 
 
 def _renamed(new_path: Callable[[str], str]) -> None:
-    """Every file of a model gets another path."""
+    """Change the path of every file of a model."""
     wrap(
         part("remote"),
         "chosen",
@@ -27,12 +27,12 @@ def _renamed(new_path: Callable[[str], str]) -> None:
 
 
 def _left(keep: Callable[[list[Any]], list[Any]]) -> None:
-    """Only some files of a model are delivered."""
+    """Deliver only the files of a model that `keep` returns."""
     wrap(part("remote"), "chosen", lambda former, *given: keep(former(*given)))
 
 
 def _arrived(change: Callable[[Path], object]) -> None:
-    """Something happens to each file after it was checked."""
+    """Change each file after the check of its content."""
 
     def check(former: Callable[..., None], file: object, place: Path) -> None:
         former(file, place)

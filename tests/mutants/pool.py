@@ -1,4 +1,4 @@
-"""Work in processes of its own: forked when its turn comes, so many at a time, and gone with this process."""
+"""Run work in forked processes, a limited number at a time. They end when this process ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FORK = multiprocessing.get_context("fork")
 
 @dataclass(frozen=True)
 class Died:
-    """A process ended without an answer."""
+    """A process ended without a result."""
 
     why: str
 
@@ -42,11 +42,13 @@ def each(
     within_s: float,
     few: Callable[[Key], bool] = lambda _: False,
 ) -> Iterator[tuple[Key, object]]:
-    """`(key, work(key))` as they come, each computed in a fork of this process; Died for one that gave no answer.
+    """Yield `(key, work(key))` in order of completion. Each runs in a fork of this process.
 
-    at_a_time  processes that run side by side.
-    within_s   seconds that one may take before it is killed.
-    few        keys of which no more than FEW run side by side.
+    The result is Died if the process gave no result.
+
+    at_a_time  number of processes that run at once.
+    within_s   time limit of one process, in seconds; then it is killed.
+    few        selects the keys of which at most FEW run at once.
     """
     waiting = list(keys)
     working: dict[Connection, _Working[Key]] = {}
@@ -73,7 +75,7 @@ def each(
 
 
 def _next(waiting: Sequence[Key], working: Collection[_Working[Key]], few: Callable[[Key], bool]) -> int | None:
-    """Which of those that wait may begin."""
+    """Return the index of the next key that may start; None if none may."""
     full = sum(few(one.key) for one in working) >= FEW
     return next((number for number, key in enumerate(waiting) if not (full and few(key))), None)
 
@@ -89,7 +91,7 @@ def _begin(key: Key, work: Callable[[Key], object], within_s: float) -> _Working
 def _work(key: Key, work: Callable[[Key], object], answer: Connection, parent: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == parent:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
         answer.send(work(key))
 
 

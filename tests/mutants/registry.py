@@ -1,4 +1,4 @@
-"""The mutants by name: what each breaks, and the rules that must notice."""
+"""The registry of mutants: what each breaks, and which rules must notice it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NoReturn
 
-if TYPE_CHECKING:  # the program that runs one mutant starts without the suite
+if TYPE_CHECKING:  # running one mutant does not import the suite
     from conformance.spec import Rule, Spec
 
 #: The modules that declare mutants.
@@ -18,29 +18,29 @@ AREAS = (
     "placement", "listings", "archives", "contract", "errors", "credentials", "patterns", "faults", "security",
     "throughput",
 )  # fmt: skip
-#: Levels and profiles of the rules that need a mutant. Rules on injection have mutants of another kind of program.
+#: The levels and profiles of rules that need a mutant. For rules on injection, see tests/webhook_mutants.
 LEVELS = ("MUST", "SHOULD")
 PROFILES = ("download", "faults", "throughput", "security")
-#: The route on which mutants run.
+#: The route that mutants run on.
 ROUTE = "process"
-#: The stores that the reference serves, the cheapest first: a mutant that names none runs on the first of its rule.
+#: The stores of the reference, the cheapest first. A mutant without stores runs on the first store that its rule has.
 QUICKEST = ("local", "http", "s3", "azure-blob", "webhdfs", "gcs", "hf", "oci", "git", "azure-files", "pvc")
-#: What a mutant prints last that stumbled over itself: that is no defect that a rule could notice.
+#: The last line of output of a mutant that crashed by itself. Such a crash is not a defect that a rule can notice.
 CRASHED = "the mutant crashed"
 
 
 class RegistryError(Exception):
-    """The mutants contradict the spec or each other; the text names the mutant or the rule."""
+    """The mutants contradict the spec or each other; the message names the mutant or the rule."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """An initializer that is broken in one way.
+    """An initializer with one defect.
 
     breaks  applies the defect to the reference, in the process that runs it.
-    rules   each of them must notice.
-    stores  where each of these rules must notice, as far as it applies there; none: on its quickest store.
-    cases   patterns of the cases that run; none: all.
+    rules   the rules that must notice the defect.
+    stores  the stores on which each of these rules must notice, if it applies there; empty for its cheapest store.
+    cases   patterns of the cases that run; empty for all cases.
     """
 
     name: str
@@ -51,21 +51,21 @@ class Mutant:
 
     @property
     def area(self) -> str:
-        """The module that it stands in."""
+        """The name of the module that declares the mutant."""
         return self.breaks.__module__.rsplit(".", 1)[-1]
 
     @property
     def says(self) -> str:
-        """What it does, in one paragraph."""
+        """What the mutant does, in one paragraph: the docstring of its function."""
         return " ".join(inspect.cleandoc(self.breaks.__doc__ or "").split())
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """The rules whose cases it has to face."""
+        """The rules whose cases run on the mutant."""
         return self.rules
 
     def stores_of(self, rule: Rule) -> tuple[str, ...]:
-        """Where `rule` must notice; "" for a rule that needs no store."""
+        """Return the stores on which `rule` must notice; ("",) for a rule that needs no store."""
         if not rule.stores:
             return ("",)
         if self.stores:
@@ -73,7 +73,7 @@ class Mutant:
         return tuple(store for store in QUICKEST if store in rule.stores)[:1]
 
     def concerns(self, rule: Rule, store: str, case: str) -> bool:
-        """Whether a case of the suite can tell this mutant from the reference."""
+        """Return whether a case of the suite can tell this mutant from the reference."""
         return (
             rule.id in self.asked
             and store in self.stores_of(rule)
@@ -83,7 +83,7 @@ class Mutant:
 
 @dataclass
 class Registry:
-    """Mutants as they are declared."""
+    """The declared mutants."""
 
     mutants: dict[str, Mutant] = field(default_factory=dict)
 
@@ -93,7 +93,7 @@ class Registry:
     def mutant(
         self, *rules: str, stores: Sequence[str] = (), cases: Sequence[str] = ()
     ) -> Callable[[Callable[[], object]], Callable[[], object]]:
-        """Declare the decorated function as a mutant that `rules` must notice; see `Mutant` for the rest."""
+        """Declare the decorated function as a mutant that `rules` must notice; see `Mutant` for the other arguments."""
 
         def declare(breaks: Callable[[], object]) -> Callable[[], object]:
             name = breaks.__name__
@@ -105,7 +105,7 @@ class Registry:
         return declare
 
     def check(self, spec: Spec) -> None:
-        """Raise RegistryError for a mutant that no rule of the spec can notice, or that does not say what it is."""
+        """Raise RegistryError for a mutant that no rule of the spec can notice, or that has no docstring."""
         for one in self:
             if not one.rules or not one.says:
                 raise RegistryError(f"{one.name}: a mutant has a docstring and names the rules that must notice")
@@ -116,12 +116,12 @@ class Registry:
                     raise RegistryError(f"{one.name}: {rule} does not apply to {', '.join(one.stores)}")
 
     def without_mutant(self, spec: Spec, release: str) -> list[str]:
-        """The rules in force for KServe `release` that need a mutant and have none."""
+        """Return the rules in force for KServe `release` that need a mutant and have none."""
         named = {rule for one in self for rule in one.rules}
         return [rule.id for rule in spec if needs_mutant(rule, release) and rule.id not in named]
 
     def by_rule(self) -> Mapping[str, list[Mutant]]:
-        """Rule id -> the mutants that it must notice."""
+        """Map each rule id to the mutants that the rule must notice."""
         found: dict[str, list[Mutant]] = {}
         for one in self:
             for rule in one.rules:
@@ -130,7 +130,7 @@ class Registry:
 
 
 def needs_mutant(rule: Rule, release: str) -> bool:
-    """Whether it has to be shown that the rule notices; not for stores that the reference does not serve."""
+    """Return whether the rule needs a mutant. Rules on stores that the reference does not support need none."""
     observed = ROUTE in rule.routes and (not rule.stores or not set(rule.stores).isdisjoint(QUICKEST))
     return rule.level in LEVELS and rule.profile in PROFILES and observed and rule.in_force(release)
 
@@ -140,12 +140,12 @@ mutant = ALL.mutant
 
 
 def part(name: str) -> Any:  # noqa: ANN401 - what is broken in it fits no type
-    """A module of the reference. It is imported with the mutant that breaks it: some bring an SDK along."""
+    """Import a module of the reference. The import waits until a mutant needs the module, because some load an SDK."""
     return importlib.import_module(f"initializer.{name}")
 
 
 def wrap(owner: object, name: str, new: Callable[..., object]) -> None:
-    """Put `new` in the place of a function or method; it is given the former one as its first argument."""
+    """Replace a function or method by `new`, which gets the original as its first argument."""
     former = getattr(owner, name)
 
     @functools.wraps(former)
@@ -156,12 +156,12 @@ def wrap(owner: object, name: str, new: Callable[..., object]) -> None:
 
 
 def stumbled(error: Exception) -> NoReturn:
-    """What the reference does not expect is an error of the mutant: no message makes a defect of it."""
+    """Raise the error again, so that a crash of the mutant does not become a message of the initializer."""
     raise error
 
 
 def load() -> Registry:
-    """All mutants."""
+    """Load all mutants."""
     for area in AREAS:
         importlib.import_module(f"tests.mutants.{area}")
     return ALL

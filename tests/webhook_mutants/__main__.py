@@ -1,4 +1,4 @@
-"""`python -m tests.webhook_mutants`: whether the rules on injection and flow notice what they are there to notice."""
+"""`python -m tests.webhook_mutants` checks that the rules on injection and flow notice the defects they should."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROVEN, UNPROVEN, USAGE = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the command line says; returns the exit status."""
+    """Parse the command line and run; return the exit status."""
     asked = _parser().parse_args(arguments)
     spec, known = current(), load()
     try:
@@ -98,16 +98,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _chosen(known: Registry, names: Sequence[str], rules: Sequence[str]) -> list[Mutant]:
-    """The mutants asked for, with the rules asked for."""
+    """Return the mutants that the command line selects, with the selected rules."""
     found = [one for one in known if not names or any(fnmatchcase(one.name, name) for name in names)]
     return [some for one in found if (some := one.within(rules)).rules]
 
 
 def _session(asked: argparse.Namespace, chosen: Sequence[Mutant], reports: str) -> list[str]:
-    """The command line of the pytest session in which all of it runs."""
+    """Return the command line of the pytest session that runs everything."""
     suite = str(matrix.PAGE.parents[1] / "conformance")
     line = [suite, "-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "tests.webhook_mutants.plugin"]
-    line += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # the suite's plugins are imported by this program
+    line += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # this program has already imported the suite's plugins
     line += ["--cluster=kind", f"--kserve={asked.kserve}", "--known-failures=none", f"--report-dir={reports}"]
     line += ["-n", asked.numprocesses, *(f"--mutant={one.name}" for one in chosen)]
     if asked.keep_cluster:
@@ -118,7 +118,7 @@ def _session(asked: argparse.Namespace, chosen: Sequence[Mutant], reports: str) 
 
 
 def _write(verdicts: Sequence[Verdict], known: Registry, spec: Spec, release: str) -> list[str]:
-    """Bring the page up to date; what no release has shown yet, a line each."""
+    """Update the page. Return one line for each pair that no release has shown yet."""
     before = matrix.read(matrix.PAGE.read_text()) if matrix.PAGE.exists() else {}
     pairs = matrix.merged(before, verdicts, release, known)
     matrix.PAGE.write_text(matrix.page(pairs, known, spec))

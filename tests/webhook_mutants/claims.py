@@ -1,4 +1,4 @@
-"""Mutants of volume claims, and of the cache that lies on one."""
+"""Mutants of persistent volume claims, and of the cache on a claim."""
 
 from __future__ import annotations
 

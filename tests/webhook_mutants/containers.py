@@ -1,4 +1,4 @@
-"""Mutants of the containers that the webhook adds, and of those that it finds."""
+"""Mutants of the containers that the webhook adds, and of existing containers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mutants of credentials: what of Secrets, ServiceAccounts and storage configs reaches whom."""
+"""Mutants of credentials: which data of Secrets, ServiceAccounts and storage configs reaches which container."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.webhook_mutants.parts import (
 from tests.webhook_mutants.seams import namings, pods
 
 REGION, URL = "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"
-#: What the tests' Secrets hold under keys that are given by reference; each has one of these.
+#: Values in the tests' Secrets for variables that refer to a key; each such Secret has one of these.
 KNOWN = {
     "AWS_ACCESS_KEY_ID": "canary-id",
     "AZURE_CLIENT_ID": "canary-client",

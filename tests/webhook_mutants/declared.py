@@ -1,4 +1,4 @@
-"""Mutants of what storage containers and the ConfigMap declare: the initializer's image, requests and limits."""
+"""Mutants of the settings in storage containers and the ConfigMap: the initializer's image, requests and limits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from scenarios.cluster.kubernetes import Object
 from tests.webhook_mutants.parts import containers, initializers
 from tests.webhook_mutants.seams import pods
 
-#: The image of the storage containers that the tests make.
+#: The image of the storage containers that the tests create.
 IMAGE = "registry.example/team/initializer:2"
 
 
@@ -51,7 +51,7 @@ def a_change_is_seen_late(pod: Object) -> None:
 
 
 class _Sticky:
-    """Keeps an image that was seen once."""
+    """Keeps using an image after it occurred once."""
 
     def __init__(self, image: str) -> None:
         self._image = image

@@ -1,4 +1,4 @@
-"""Mutants of services that really run: what became of a pod, and what its model server sees."""
+"""Mutants of services that run in a cluster: the result of the pod, and what its model server sees."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Tree = Mapping[str, Entry]
 
 
 def _seeing(served: Served, tree: Tree) -> Served:
-    """The same pod, whose model server sees `tree`."""
+    """Return the pod with a model server that sees `tree`."""
     if served.inspection is None:
         return served
     return replace(served, inspection=replace(served.inspection, trees={DEST: tree}))
@@ -33,7 +33,7 @@ def _files(tree: Tree) -> list[str]:
 
 
 def _writing(served: Served, answer: str) -> Served:
-    """The same pod, whose model server was answered this when it wrote."""
+    """Return the pod with a model server whose writes all returned `answer`."""
     if served.inspection is None:
         return served
     writes = {mount: dict.fromkeys(files, answer) for mount, files in served.inspection.writes.items()}
@@ -41,7 +41,7 @@ def _writing(served: Served, answer: str) -> Served:
 
 
 def _with_image(served: Served, image: str) -> Served:
-    """The same pod with another image of the initializer."""
+    """Return the pod with another image of the initializer."""
     pod = deepcopy(served.pod)
     for one in (pod and pod.spec and pod.spec.initContainers) or ():
         if one.name == INITIALIZER:
@@ -141,7 +141,7 @@ def an_empty_folder_is_served(served: Served) -> Served:
     return replace(served, stands_still="", initializer=None, inspection=_NOTHING)
 
 
-#: What a model server sees that was given an empty folder.
+#: The view of a model server with an empty folder.
 _NOTHING = Inspection(trees={DEST: {}}, errors={}, writes={DEST: {}}, uid=0, environment={})
 
 

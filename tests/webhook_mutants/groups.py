@@ -1,4 +1,4 @@
-"""The modules that declare mutants, one for each kind of thing that they alter."""
+"""The modules that declare mutants, one for each kind of change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 
 from tests.webhook_mutants.registry import ALL, Registry
 
-#: Module -> what its mutants alter, as the page says it.
+#: Module -> what its mutants change, as a heading of the page.
 GROUPS = {
     "containers": "Containers",
     "declared": "Images and resources",
@@ -22,7 +22,7 @@ GROUPS = {
 
 
 def load() -> Registry:
-    """All mutants of the webhook."""
+    """Load all mutants of the webhook."""
     for group in GROUPS:
         importlib.import_module(f"tests.webhook_mutants.{group}")
     return ALL

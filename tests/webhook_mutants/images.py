@@ -1,4 +1,4 @@
-"""Mutants of models in images: modelcars, and image volumes."""
+"""Mutants of models in OCI images: modelcars, and image volumes."""
 
 from __future__ import annotations
 

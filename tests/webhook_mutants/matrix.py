@@ -1,4 +1,4 @@
-"""docs/webhook-mutants.md: which rule noticed which mutant, and on which release. Written by one run a release."""
+"""Generate docs/webhook-mutants.md: which rule noticed which mutant, on which release. Each run adds one release."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SHOWN = (What.NOTICED, What.BROKEN)
 
 
 def read(text: str) -> Pairs:
-    """What a page says."""
+    """Read the pairs from the text of a page."""
     return {
         (rule, name): {what: set(re.findall(r"[\d.]+", cell)) for what, cell in zip(_SHOWN, cells, strict=True)}
         for rule, name, *cells in _ROW.findall(text)
@@ -42,7 +42,7 @@ def read(text: str) -> Pairs:
 
 
 def merged(before: Pairs, verdicts: Iterable[Verdict], release: str, registry: Registry) -> Pairs:
-    """The page's pairs with what `release` has just shown in place of what it showed before."""
+    """Return the page's pairs, with the results of this run in place of earlier results for `release`."""
     now: Pairs = {}
     for pair in _declared(registry):
         old = before.get(pair, {})
@@ -58,7 +58,7 @@ def _declared(registry: Registry) -> list[tuple[str, str]]:
 
 
 def page(pairs: Pairs, registry: Registry, spec: Spec) -> str:
-    """The page."""
+    """Return the page."""
     rules = [rule for rule in spec if registry.of_rule(rule.id)]
     lines = [HEAD, f"{len(registry.mutants)} mutants, {len(rules)} rules.\n", "## Which rule notices which mutant"]
     for area in dict.fromkeys(rule.area for rule in rules):
@@ -82,7 +82,7 @@ def _row(rule: Rule, mutant: Mutant, pairs: Pairs) -> str:
 
 
 def gaps(pairs: Pairs, registry: Registry) -> list[str]:
-    """Pairs that no release of the page has shown, a line each."""
+    """Return the pairs that no release on the page has shown, one line each."""
     return [
         f"{rule} on {name} was shown on no release"
         for rule, name in _declared(registry)
@@ -91,7 +91,7 @@ def gaps(pairs: Pairs, registry: Registry) -> list[str]:
 
 
 def stale(text: str, registry: Registry) -> list[str]:
-    """What a page says otherwise than the registry, a line each."""
+    """Return the differences between a page and the registry, one line each."""
     now, before = set(_declared(registry)), set(read(text))
     return [f"{rule} on {name} is not on the page" for rule, name in sorted(now - before)] + [
         f"{rule} on {name} is on the page, but is no more" for rule, name in sorted(before - now)

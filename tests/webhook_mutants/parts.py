@@ -11,7 +11,7 @@ MODELCAR, TRANSFORMER, WORKER = "modelcar", "transformer-container", "worker-con
 
 
 def init_containers(pod: Object) -> list[Object]:
-    """The init containers, as a list that can be changed."""
+    """Return the init containers as a list that callers can change."""
     found: list[Object] = pod["spec"].setdefault("initContainers", [])
     return found
 
@@ -22,13 +22,13 @@ def containers(pod: Object) -> list[Object]:
 
 
 def volumes(pod: Object) -> list[Object]:
-    """The volumes, as a list that can be changed."""
+    """Return the volumes as a list that callers can change."""
     found: list[Object] = pod["spec"].setdefault("volumes", [])
     return found
 
 
 def initializers(pod: Object) -> list[Object]:
-    """Init containers that download: by name, or because a storage container was given another name."""
+    """Return the init containers that download. A storage container can add a prefix to the usual name."""
     return [one for one in init_containers(pod) if one["name"].endswith(INITIALIZER)]
 
 
@@ -37,7 +37,7 @@ def named(pod: Object, *names: str) -> list[Object]:
 
 
 def servers(pod: Object) -> list[Object]:
-    """The containers that serve the model, whichever are there."""
+    """Return the containers that use the model: model server, transformer and worker, as far as they exist."""
     return named(pod, MODEL_SERVER, TRANSFORMER, WORKER)
 
 
@@ -46,7 +46,7 @@ def cars(pod: Object) -> list[Object]:
 
 
 def mounts(container: Object, kept: Callable[[Object], bool] = lambda _: True) -> Iterator[Object]:
-    """The mounts of a container that anybody asked for, without Kubernetes' own."""
+    """Yield the mounts of a container, without those that Kubernetes adds."""
     for one in container.get("volumeMounts") or ():
         if not one["name"].startswith("kube-api-access-") and kept(one):
             yield one
@@ -57,13 +57,13 @@ def remove_mounts(container: Object, which: Callable[[Object], bool]) -> None:
 
 
 def env(container: Object) -> list[Object]:
-    """The variables, as a list that can be changed."""
+    """Return the environment variables as a list that callers can change."""
     found: list[Object] = container.setdefault("env", [])
     return found
 
 
 def variables(pod: Object, *names: str) -> Iterator[Object]:
-    """The initializer's variables of these names; all without any."""
+    """Yield the initializer's variables with these names; all variables if no name is given."""
     for container in initializers(pod):
         for one in env(container):
             if not names or one["name"] in names:
@@ -75,7 +75,7 @@ def keep_variables(container: Object, which: Callable[[Object], bool]) -> None:
 
 
 def references(pod: Object) -> Iterator[Object]:
-    """The secretKeyRefs of the initializer."""
+    """Yield the secretKeyRefs of the initializer."""
     for one in variables(pod):
         if found := (one.get("valueFrom") or {}).get("secretKeyRef"):
             yield found
@@ -86,7 +86,7 @@ def by_reference(name: str, secret: str, key: str) -> Object:
 
 
 def security(container: Object) -> dict[str, Any]:
-    """The securityContext, as a mapping that can be changed."""
+    """Return the securityContext as a mapping that callers can change."""
     found: dict[str, Any] = container.setdefault("securityContext", {})
     return found
 
@@ -97,28 +97,28 @@ def annotation(pod: Object, key: str) -> str | None:
 
 
 def source(pod: Object) -> str:
-    """The URI that the pod was sent with; "" for none."""
+    """Return the source URI of the submitted pod; "" for none."""
     return annotation(pod, SOURCE_URI) or ""
 
 
 def label(pod: Object) -> str | None:
-    """The value of the label of an InferenceService; None without it."""
+    """Return the value of the InferenceService label; None without the label."""
     found: str | None = (pod["metadata"].get("labels") or {}).get(SERVICE_LABEL)
     return found
 
 
 def download(pod: Object) -> Object:
-    """An init container as the webhook adds it."""
+    """Return an init container like those that the webhook adds."""
     mount = {"name": "kserve-provision-location", "mountPath": "/mnt/models"}
     return {"name": INITIALIZER, "image": NEVER_RUN, "args": [source(pod), "/mnt/models"], "volumeMounts": [mount]}
 
 
 def inject(pod: Object) -> None:
-    """Add an init container that downloads, where there is none."""
+    """Add an init container that downloads, unless the pod has one."""
     if not initializers(pod):
         init_containers(pod).append(download(pod))
 
 
 def strip(pod: Object) -> None:
-    """Take away what the webhook added for a download."""
+    """Remove the init containers that the webhook added for a download."""
     pod["spec"]["initContainers"] = [one for one in init_containers(pod) if one not in initializers(pod)]

@@ -1,4 +1,4 @@
-"""The pytest plugin, in the controlling process and in each worker: a row for each mutant beside the unaltered one."""
+"""The pytest plugin of the controlling process and each worker: it adds a row for each mutant to the unaltered row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from conformance.harness.items import case_of, rule_id, rule_of
 from tests.webhook_mutants.groups import load
 from tests.webhook_mutants.registry import Mutant
 
-#: Name of the entry of a report's `user_properties` that says which mutant the case ran on; none: unaltered.
+#: The entry in a report's `user_properties` that names the mutant of the case; missing for an unaltered case.
 PROPERTY = "mutant"
 
 
@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The last parameter of a test: unaltered, or a mutant that its rule must notice."""
+    """Add a last parameter to the test: None (unaltered), or a mutant that its rule must notice."""
     rule = next((mark.args[0] for mark in metafunc.definition.iter_markers("rule")), "")
     known = load()
     asked = [known.mutants[name] for name in metafunc.config.getoption("mutant")]
@@ -34,9 +34,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a mutant's own cases, and let nothing but this plugin see the row's last parameter."""
+    """Keep the cases that a mutant concerns, and hide the last parameter from other code."""
     items[:] = [item for item in items if _unaltered(item) or _claimed(item)]
-    # Who needs the cluster alone goes first, so that nobody waits for the others behind him; then what takes longest.
+    # First the cases that need the cluster alone, so that no other case waits behind them; then the slowest cases.
     items.sort(key=lambda item: ("kserve_config" not in _fixtures(item), rule_of(item).profile != "flow"))
 
 
@@ -56,7 +56,7 @@ def _unaltered(item: pytest.Item) -> bool:
 
 
 def _claimed(item: Any) -> bool:  # noqa: ANN401 - an item of a function
-    """Whether the mutant concerns this case; the item then has the id of its case, and says which mutant it is on."""
+    """Return whether the mutant concerns this case. Restore the case's id, and record the mutant in its properties."""
     mutant = _of(item)
     assert mutant is not None
     item.callspec = replace(item.callspec, _idlist=item.callspec._idlist[:-1])
@@ -66,7 +66,7 @@ def _claimed(item: Any) -> bool:  # noqa: ANN401 - an item of a function
 
 @pytest.fixture(autouse=True)
 def mutant(request: pytest.FixtureRequest) -> Iterator[None]:
-    """KServe's answers as this row's mutant has them."""
+    """Apply the mutant of this row to KServe's answers."""
     found: Mutant | None = getattr(request, "param", None)
     if found is None:
         yield

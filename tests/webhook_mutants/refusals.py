@@ -1,4 +1,4 @@
-"""Mutants of refusals: who is refused, and in which words."""
+"""Mutants of refusals: which requests the webhook rejects, and with which message."""
 
 from __future__ import annotations
 

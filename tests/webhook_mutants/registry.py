@@ -1,4 +1,4 @@
-"""The mutants of the webhook by name: what each alters of KServe's answers, and the rules that must notice."""
+"""The registry of webhook mutants: how each changes KServe's answers, and which rules must notice it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from unittest.mock import patch
 
 from conformance.spec import Rule, Spec
 
-#: Levels and profiles of the rules that need a mutant of this kind.
+#: The levels and profiles of the rules that need a mutant of this kind.
 LEVELS = ("MUST", "SHOULD")
 PROFILES = ("injection", "flow")
 
-#: A method of the suite that tells a test what KServe answered: its class and its name.
+#: A method of the suite that returns an answer of KServe to a test: its class and its name.
 Seam = tuple[type, str]
-#: What a method returned -> what the test gets instead.
+#: Maps the return value of such a method to the value that the test gets instead.
 Alteration = Callable[[Any], Any]
 
 
 class RegistryError(Exception):
-    """The mutants contradict the spec or each other; the text names the mutant or the rule."""
+    """The mutants contradict the spec or each other; the message names the mutant or the rule."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A KServe that is broken in one way.
+    """A KServe with one defect.
 
-    rules  rule -> patterns of the cases that run on it; each rule must notice, in one case at least.
+    rules  maps each rule to patterns of its cases that run on the mutant; each rule must notice in at least one case.
     """
 
     name: str
@@ -41,17 +41,17 @@ class Mutant:
     rules: Mapping[str, tuple[str, ...]]
 
     def concerns(self, rule: str, case: str) -> bool:
-        """Whether a case of the suite runs on it."""
+        """Return whether a case of the suite runs on this mutant."""
         return any(fnmatchcase(case, pattern) for pattern in self.rules.get(rule, ()))
 
     def within(self, patterns: Sequence[str]) -> Mutant:
-        """The same, for rules like these only; for all without any."""
+        """Return the mutant with only the rules that match `patterns`; with all rules if there are no patterns."""
         kept = {rule: cases for rule, cases in self.rules.items() if any(fnmatchcase(rule, one) for one in patterns)}
         return replace(self, rules=kept) if patterns else self
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """The suite's methods as KServe with this defect would have them answer."""
+        """Patch the suite's methods, so that they return what KServe with this defect would return."""
         with ExitStack() as patches:
             for owner, method in self.seams:
                 patches.enter_context(patch.object(owner, method, self._altered(getattr(owner, method))))
@@ -66,7 +66,7 @@ class Mutant:
 
 @dataclass
 class Registry:
-    """Mutants as they are declared."""
+    """The declared mutants."""
 
     mutants: dict[str, Mutant] = field(default_factory=dict)
 
@@ -76,7 +76,7 @@ class Registry:
     def declare(
         self, function: Callable[..., Any], rules: Sequence[str], seams: Sequence[Seam], alter: Alteration
     ) -> None:
-        """Keep a mutant. `rules` are ids, or `ID[CASES]` with a pattern of the cases that run."""
+        """Declare a mutant. `rules` are ids, or `ID[CASES]` with a pattern of the cases that run."""
         name = function.__name__
         if name in self.mutants:
             raise RegistryError(f"{name}: two mutants have this name")
@@ -85,7 +85,7 @@ class Registry:
         self.mutants[name] = Mutant(name, says, group, seams, alter, _cases(rules))
 
     def check(self, spec: Spec) -> None:
-        """Raise RegistryError for a mutant that no rule can notice or that does not say what it is."""
+        """Raise RegistryError for a mutant that no rule can notice, or that has no docstring."""
         for one in self:
             if not one.rules or not one.says:
                 raise RegistryError(f"{one.name}: a mutant has a docstring and names the rules that must notice")
@@ -95,17 +95,17 @@ class Registry:
                     raise RegistryError(f"{one.name}: the profiles {', '.join(PROFILES)} have no rule {name}")
 
     def without_mutant(self, spec: Spec) -> list[str]:
-        """The rules that need a mutant and have none."""
+        """Return the rules that need a mutant and have none."""
         named = {rule for one in self for rule in one.rules}
         return [rule.id for rule in spec if needs_mutant(rule) and rule.id not in named]
 
     def of_rule(self, rule: str) -> list[Mutant]:
-        """The mutants that a rule must notice."""
+        """Return the mutants that a rule must notice."""
         return [one for one in self if rule in one.rules]
 
 
 def _cases(rules: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Rule -> patterns of cases."""
+    """Map each rule to the patterns of its cases."""
     found: dict[str, tuple[str, ...]] = {}
     for text in rules:
         rule, bracket, cases = text.removesuffix("]").partition("[")
@@ -114,7 +114,7 @@ def _cases(rules: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def needs_mutant(rule: Rule) -> bool:
-    """Whether it has to be shown that the rule notices."""
+    """Return whether the rule needs a mutant."""
     return rule.level in LEVELS and rule.profile in PROFILES
 
 

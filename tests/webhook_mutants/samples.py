@@ -1,4 +1,4 @@
-"""Pods as the webhook leaves them, with something of everything that mutants change. They never were in a cluster."""
+"""Sample pods, as the webhook returns them, with every part that mutants change. They come from no cluster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.webhook_mutants.parts import by_reference, download
 
 
 def _pod(uri: str | None, **parts: Any) -> Object:  # noqa: ANN401 - fields of a pod
-    """A pod as the webhook leaves it, for a namespace that is called like KServe's."""
+    """Return a pod as the webhook returns it, in a namespace with a name like KServe's."""
     made = kubernetes.pod(uri, namespace="kserve-x", labels=None, annotations=parts.pop("annotations", {}), **parts)
     for one in made["spec"]["containers"]:
         one.setdefault("volumeMounts", [{"name": "model", "mountPath": "/mnt/models", "readOnly": True}])
@@ -19,7 +19,7 @@ def _pod(uri: str | None, **parts: Any) -> Object:  # noqa: ANN401 - fields of a
 
 
 def downloading() -> Object:
-    """An initializer with something of everything beside a transformer, a worker, and a server that asks for much."""
+    """Return a pod with a download, a transformer, a worker, and a model server with many settings."""
     names = ("kserve-container", "transformer-container", "worker-container")
     server = {
         "args": ["x"],
@@ -73,7 +73,7 @@ def _car(number: int) -> Object:
 
 
 def from_images() -> Object:
-    """Two modelcars, an init container that waits for their image, and an image as a volume."""
+    """Return a pod with two modelcars, an init container that waits for their image, and an image volume."""
     mounts = [{"name": f"car{number}", "mountPath": f"/mnt/{number}"} for number in (1, 2)]
     env = {"MODEL_INIT_MODE": "async"}
     server = kubernetes.container(volumeMounts=mounts, env=env, securityContext={"runAsUser": 5, "privileged": False})
@@ -85,7 +85,7 @@ def from_images() -> Object:
 
 
 def on_a_claim() -> Object:
-    """A claim with a path, and the annotation of a source, but no download."""
+    """Return a pod with a path on a claim and the annotation of its source, but without a download."""
     mounts = [{"name": "claim", "mountPath": "/mnt/models", "subPath": "a/b", "readOnly": False}]
     pod = _pod("pvc://claim/a/b", containers=[kubernetes.container(volumeMounts=mounts)])
     pod["spec"]["volumes"] = [{"name": "claim", "persistentVolumeClaim": {"claimName": "claim"}}]
@@ -93,7 +93,7 @@ def on_a_claim() -> Object:
 
 
 def with_another_label() -> Object:
-    """A pod whose service has another name than most, with a download in a mesh, and a misspelt annotation."""
+    """Return a pod of a service with another name, with a download, a service mesh, and a misspelt annotation."""
     server = kubernetes.container(env={"STORAGE_URI": ""})
     annotations = {"storage.kserve.io/readyonly": "false", "sidecar.istio.io/status": "{}"}
     pod = _pod("s3://b/m", containers=[server], annotations=annotations)

@@ -1,4 +1,4 @@
-"""Where a mutant may stand: between KServe's answer and the test that asked. Each seam declares one kind of mutant."""
+"""The points between KServe's answer and the test where a mutant can act. Each declares one kind of mutant."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _as_it_is(alter: Alteration) -> Alteration:
 
 
 def pods(*rules: str) -> Callable[[Callable[[Object], None]], Callable[[Object], None]]:
-    """Every pod that was admitted is changed in its place."""
+    """Change every admitted pod in place."""
 
     def lift(alter: Callable[[Object], None]) -> Alteration:
         def change(answer: Answer) -> Answer:
@@ -53,22 +53,22 @@ def pods(*rules: str) -> Callable[[Callable[[Object], None]], Callable[[Object],
 
 
 def answers(*rules: str) -> Callable[[Callable[[Answer], Answer]], Callable[[Answer], Answer]]:
-    """Every answer to a pod is replaced."""
+    """Replace every answer to a pod."""
     return _declare(rules, [_SUBMIT], _as_it_is)
 
 
 def services(*rules: str) -> Callable[[Callable[[Answer], Answer]], Callable[[Answer], Answer]]:
-    """Every answer to an InferenceService is replaced."""
+    """Replace every answer to an InferenceService."""
     return _declare(rules, [_SERVE], _as_it_is)
 
 
 def manifests(*rules: str) -> Callable[[Callable[[Answer], Answer]], Callable[[Answer], Answer]]:
-    """Every answer to a manifest in a doubtful shape is replaced."""
+    """Replace every answer to a manifest of doubtful validity."""
     return _declare(rules, [_ANSWER_OF], _as_it_is)
 
 
 def refusals(*rules: str) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
-    """The words of every refusal are replaced, whoever refuses."""
+    """Replace the message of every refusal, regardless of its source."""
 
     def lift(alter: Callable[[str], str]) -> Alteration:
         def change(answer: Answer) -> Answer:
@@ -80,17 +80,17 @@ def refusals(*rules: str) -> Callable[[Callable[[str], str]], Callable[[str], st
 
 
 def statuses(*rules: str) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
-    """The status of every InferenceService, as JSON, is replaced."""
+    """Replace the status of every InferenceService, as JSON."""
     return _declare(rules, [(AdmissionClient, "_state")], _as_it_is)
 
 
 def namings(*rules: str) -> Callable[[Callable[[dict[str, str]], dict[str, str]]], Alteration]:
-    """The annotation by which KServe's configuration has a Secret named is replaced."""
+    """Replace the annotation that names a Secret according to KServe's configuration."""
     return _declare(rules, [(AdmissionClient, "naming")], _as_it_is)
 
 
 def webhooks(*rules: str) -> Callable[[Callable[[Object], None]], Callable[[Object], None]]:
-    """The configuration of the webhook for pods is changed in its place."""
+    """Change the configuration of the pod webhook in place."""
     return _declare(rules, [(Admission, "pod_webhook")], _in_a_copy)
 
 
@@ -104,7 +104,7 @@ def _in_a_copy(alter: Callable[[Object], None]) -> Alteration:
 
 
 def defaults(*rules: str) -> Callable[[Callable[[Object], None]], Callable[[Object], None]]:
-    """The spec of the storage container that the installation brings is changed in its place."""
+    """Change the spec of the installation's own storage container in place."""
 
     def lift(alter: Callable[[Object], None]) -> Alteration:
         def change(found: Any) -> Any:  # noqa: ANN401 - whatever the client read
@@ -118,30 +118,30 @@ def defaults(*rules: str) -> Callable[[Callable[[Object], None]], Callable[[Obje
 
 
 def running(*rules: str) -> Callable[[Callable[[Served], Served]], Callable[[Served], Served]]:
-    """What became of every service that really ran is replaced."""
+    """Replace the result of every service that runs in the cluster."""
     return _declare(rules, [(InferenceServices, "outcome")], _as_it_is)
 
 
 def successors(*rules: str) -> Callable[[Callable[[Served], Served]], Callable[[Served], Served]]:
-    """What became of every pod that took another's place is replaced."""
+    """Replace the result of every pod that replaces another pod."""
     return _declare(rules, [(InferenceServices, "replace_pod")], _as_it_is)
 
 
 def contents(*rules: str) -> Callable[[Callable[[Files], Files]], Callable[[Files], Files]]:
-    """The files that are found on every claim are replaced."""
+    """Replace the files that the suite finds on each claim."""
     return _declare(rules, [(InferenceServices, "content")], _as_it_is)
 
 
 def later(*rules: str) -> Callable[[Callable[[Served], Served]], Callable[[Served], Served]]:
-    """A pod that is looked at once more is replaced."""
+    """Replace a pod when the suite reads it again."""
     return _declare(rules, [(InferenceServices, "look_again")], _as_it_is)
 
 
 def replicas(*rules: str) -> Callable[[Callable[[list[Inspection]], list[Inspection]]], Alteration]:
-    """What the replicas of a service see is replaced."""
+    """Replace what the replicas of a service see."""
     return _declare(rules, [(InferenceServices, "scale")], _as_it_is)
 
 
 def failures(*rules: str) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
-    """What the status of a service that ran says of a failed load is replaced."""
+    """Replace the message on a failed load in the status of a service."""
     return _declare(rules, [(InferenceServices, "failure_told")], _as_it_is)

@@ -1,4 +1,4 @@
-"""Mutants of selectors: of the webhook, of namespaces, and of the storage container that an installation brings."""
+"""Mutants of selectors: of the webhook, of namespaces, and of the installation's own storage container."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From results to verdicts: which rule noticed which mutant on the release that was run."""
+"""Derive verdicts from results: which rule noticed which mutant on the release of this run."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.mutants.verdict import why
 from tests.webhook_mutants.plugin import PROPERTY as MUTANT
 from tests.webhook_mutants.registry import Mutant, needs_mutant
 
-#: A case, whichever mutant it ran on: rule, test and case. A rule of these profiles has one store at most.
+#: A case on any mutant: rule, test and case. The store is not needed: a rule of these profiles has one at most.
 Case = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What became of a case, on a mutant or ("") unaltered."""
+    """The result of a case, on a mutant or ("") unaltered."""
 
     mutant: str
     result: Result
@@ -34,7 +34,7 @@ class Seen:
 
 
 class Collector:
-    """A pytest plugin of the controlling process: what became of every case."""
+    """A pytest plugin of the controlling process that collects the result of every case."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, Case], Seen] = {}
@@ -44,26 +44,26 @@ class Collector:
         return list(self._seen.values())
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep a phase's result, if it has one; an error while cleaning up outweighs what the test came to."""
+        """Keep the result of a phase, if it has one. A later error during cleanup replaces the result of the test."""
         if one := _seen(report):
             self._seen[one.mutant, one.case] = one
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Spare the eye a summary that mixes what is altered with what is not; everything was stopped already."""
+        """Suppress the summary, which would mix altered and unaltered results. Everything has stopped by now."""
         if CONTROLLER in session.config.stash:
             del session.config.stash[CONTROLLER]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """A mutant that was noticed is no failure to the eye."""
+        """Show a noticed mutant as `noticed`, not as a failure."""
         one = _seen(report)
         noticed = one is not None and one.mutant and one.result.outcome is Outcome.FAILED
         return ("noticed", "n", "NOTICED") if noticed else None
 
 
 def _seen(report: pytest.TestReport) -> Seen | None:
-    """What a phase's report says of its case; None for a phase that decides nothing."""
+    """Return the result in a phase's report; None if the phase has none."""
     told = dict(report.user_properties)
     sent = told.get(RESULT)
     if not isinstance(sent, dict):
@@ -72,7 +72,7 @@ def _seen(report: pytest.TestReport) -> Seen | None:
 
 
 class What(StrEnum):
-    """What a mutant showed of a rule."""
+    """What a mutant showed about a rule."""
 
     NOTICED = "noticed"
     BROKEN = "broken"
@@ -82,10 +82,10 @@ class What(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a mutant showed of a rule on one release.
+    """What a mutant showed about a rule on one release.
 
-    NOTICED: a case failed that passes unaltered. BROKEN: this release itself fails the cases, which proves the same.
-    `why` says in words what else it is than noticed.
+    NOTICED: a case failed that passes unaltered. BROKEN: the release itself fails the cases, which proves the same.
+    `why` gives the reason for any verdict other than NOTICED.
     """
 
     rule: str
@@ -95,7 +95,7 @@ class Verdict:
 
 
 def judge(mutants: Iterable[Mutant], seen: Collection[Seen], spec: Spec, release: str) -> Iterator[Verdict]:
-    """A verdict for each rule in force of each mutant."""
+    """Yield a verdict for each mutant and each of its rules that is in force."""
     unaltered = {one.case: one.result for one in seen if not one.mutant}
     for mutant in mutants:
         for rule in mutant.rules:
@@ -124,7 +124,7 @@ def _said(results: Iterable[Result]) -> str:
 
 
 def faults(verdicts: Collection[Verdict]) -> list[str]:
-    """What keeps a run from being a proof, a line each: survivors, and pairs that could not be shown."""
+    """Return the reasons why a run is no proof, one line each: survivors, and pairs that it could not show."""
     return [
         f"{one.rule} on {one.mutant}: {one.what}: {one.why}"
         for one in verdicts
@@ -133,13 +133,13 @@ def faults(verdicts: Collection[Verdict]) -> list[str]:
 
 
 def unlisted(verdicts: Iterable[Verdict], listed: Collection[str]) -> list[str]:
-    """Rules that the release breaks although no known failure says so, a line each."""
+    """Return the rules that the release itself fails without a listed known failure, one line each."""
     broken = {one.rule: one.why for one in verdicts if one.what is What.BROKEN and one.rule not in listed}
     return [f"{rule} fails unaltered, and is no known failure of this release: {why}" for rule, why in broken.items()]
 
 
 def unproven(seen: Collection[Seen], spec: Spec) -> list[str]:
-    """What the unaltered run left open on rules that need a mutant, a line each."""
+    """Return the cases that the unaltered run left undecided, for rules that need a mutant, one line each."""
     return [
         f"{one.result.rule} {one.result.case} unaltered: {one.result.outcome}: {one.result.reason}".replace("  ", " ")
         for one in seen
