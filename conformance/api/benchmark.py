@@ -107,20 +107,20 @@ class Benchmark:
         uri = self.store.sample_uri(next(iter(tree)))
         del tree
         with ExitStack() as stack:
-            if workload.line:
-                line = Slot(of_this_user("measuring"), min(LINES, cores()))
-                stack.enter_context(self.initializer.holding(line))
-            environment = stack.enter_context(self._environment(workload.line))
+            if workload.link:
+                link = Slot(of_this_user("measuring"), min(LINES, cores()))
+                stack.enter_context(self.initializer.holding(link))
+            environment = stack.enter_context(self._environment(workload.link))
             while len(series.mine) < samples:
-                series.mine.append(self._mine(uri, environment, expected, workload.line))
+                series.mine.append(self._mine(uri, environment, expected, workload.link))
                 if workload.compared:
-                    series.reference.append(self._reference(uri, environment, expected, workload.line))
+                    series.reference.append(self._reference(uri, environment, expected, workload.link))
 
     def _mine(
-        self, uri: str, environment: Mapping[str, str], expected: Mapping[str, bytes], line: ThrottledLink | None
+        self, uri: str, environment: Mapping[str, str], expected: Mapping[str, bytes], link: ThrottledLink | None
     ) -> MeasuredCall:
         since = self.gateway.position()
-        at_once = line is not None
+        at_once = link is not None
         fetch = self.initializer.fetch(
             uri, environment=environment, timeout_s=TIMEOUT_S, conditions=Conditions(hashed=True, at_once=at_once)
         )
@@ -129,21 +129,21 @@ class Benchmark:
         if fetch.tree != expected:
             raise RuleViolation("the tree below the destination is not the model, so that its time says nothing")
         self.initializer.forget()
-        return sample(fetch.outcome, self._requests(since), line)
+        return sample(fetch.outcome, self._requests(since), link)
 
     def _reference(
-        self, uri: str, environment: Mapping[str, str], expected: Mapping[str, bytes], line: ThrottledLink | None
+        self, uri: str, environment: Mapping[str, str], expected: Mapping[str, bytes], link: ThrottledLink | None
     ) -> MeasuredCall:
         since = self.gateway.position()
-        outcome = self._call(self.client.program(), uri, environment, line)
+        outcome = self._call(self.client.program(), uri, environment, link)
         found = outcome.trees.get(DEST, {})
         arrived = {path: found[path].content for path in expected if path in found}
         if outcome.exit_code != 0 or arrived != expected:
             raise ReferenceFailed(f"exit code {outcome.exit_code}: {outcome.stderr.strip()[-500:]}")
-        return sample(outcome, self._requests(since), line)
+        return sample(outcome, self._requests(since), link)
 
     def _call(
-        self, program: Initializer, uri: str, environment: Mapping[str, str], line: ThrottledLink | None
+        self, program: Initializer, uri: str, environment: Mapping[str, str], link: ThrottledLink | None
     ) -> CallResult:
         access = self.store.access()
         workdir = Path(tempfile.mkdtemp(dir=self.store.scratch))
@@ -155,7 +155,7 @@ class Benchmark:
                 {**environment, **self.store.client_environment()},
                 mounts,
                 timeout_s=TIMEOUT_S,
-                conditions=Conditions(hashed=True, at_once=line is not None),
+                conditions=Conditions(hashed=True, at_once=link is not None),
             )
             outcome = program.call(call)
         finally:
@@ -164,16 +164,16 @@ class Benchmark:
         return outcome
 
     @contextmanager
-    def _environment(self, line: ThrottledLink | None) -> Iterator[dict[str, str]]:
-        """Yield the environment of a call whose traffic passes through the throttled link `line`."""
+    def _environment(self, link: ThrottledLink | None) -> Iterator[dict[str, str]]:
+        """Yield the environment of a call whose traffic passes through the throttled link `link`."""
         plain = {**self.gateway.environment(), **self.store.access().environment}
-        if line is None:
+        if link is None:
             yield plain
             return
         folder = Path(tempfile.mkdtemp(dir=self.store.scratch))
         behind = {address(self.gateway.proxy_url), address(self.store.server.url)}
         try:
-            with throttle(line, behind, folder) as drawn:
+            with throttle(link, behind, folder) as drawn:
                 yield drawn.environment(plain)
         except Unavailable as reason:
             raise NotOffered(f"toxiproxy does not run: {reason}") from reason
@@ -183,7 +183,7 @@ class Benchmark:
         return [r for r in self.gateway.requests(since) if case in r.host or case in r.path]
 
 
-def sample(outcome: CallResult, requests: Sequence[Request], line: ThrottledLink | None) -> MeasuredCall:
+def sample(outcome: CallResult, requests: Sequence[Request], link: ThrottledLink | None) -> MeasuredCall:
     """Return the measurements of one call that delivered the model."""
     if not requests:
         raise ReferenceFailed("the gateway saw no request for the model")
@@ -196,7 +196,7 @@ def sample(outcome: CallResult, requests: Sequence[Request], line: ThrottledLink
         peak_disk=outcome.peak_disk,
         wire=sum(request.response_bytes for request in requests),
         requests=len(requests),
-        parallelism=parallelism(requests, line.rate) if line else 0.0,
+        parallelism=parallelism(requests, link.rate) if link else 0.0,
     )
 
 

@@ -29,7 +29,7 @@ class Workload:
 
     name: str
     make: Callable[[], Mapping[str, bytes]]
-    line: ThrottledLink | None = None
+    link: ThrottledLink | None = None
     compared: bool = False
     unpacked: Callable[[], Mapping[str, bytes]] | None = None
 

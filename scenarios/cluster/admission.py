@@ -55,18 +55,18 @@ class AdmissionClient:
         self.token = f"{run_namespace.namespace.rsplit('-', 1)[-1]}x{next(_numbers)}"
         self.transcript: list[tuple[str, str]] = []
         self.last_status = ""
-        self._tenant = run_namespace
+        self._run_namespace = run_namespace
         self._made: list[Object] = []
 
     @property
     def run(self) -> str:
         """The ID of the run, for labels."""
-        return self._tenant.run
+        return self._run_namespace.run
 
     @property
     def ordinary(self) -> str:
         """The name of a namespace without special labels."""
-        return self._tenant.namespace
+        return self._run_namespace.namespace
 
     def name(self, what: str) -> str:
         """A name for an object that is unique to this test."""
@@ -78,8 +78,8 @@ class AdmissionClient:
 
     def namespace(self, labels: Mapping[str, str] | None = None, prefix: str = "conformance") -> str:
         """Create a namespace for this test alone, with `labels`. Returns its name."""
-        name = f"{prefix}-{self._tenant.run}-{self.token}-{next(_numbers)}"
-        open_namespace(self.cluster, name, {RUN_LABEL: self._tenant.run, **(labels or {})})
+        name = f"{prefix}-{self._run_namespace.run}-{self.token}-{next(_numbers)}"
+        open_namespace(self.cluster, name, {RUN_LABEL: self._run_namespace.run, **(labels or {})})
         self._made.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         return name
 
@@ -138,7 +138,7 @@ class AdmissionClient:
         whole_cluster = manifest["kind"] in {"ClusterStorageContainer", "PersistentVolume"}
         if whole_cluster and self.cluster.provider == "existing":
             raise NotOffered(f"a {manifest['kind']} is seen by the whole cluster, which is not the suite's own")
-        labels = {**manifest["metadata"].get("labels", {}), RUN_LABEL: self._tenant.run}
+        labels = {**manifest["metadata"].get("labels", {}), RUN_LABEL: self._run_namespace.run}
         where = {} if whole_cluster else {"namespace": namespace or self.ordinary}
         return {**manifest, "metadata": {**where, **manifest["metadata"], "labels": labels}}
 

@@ -35,7 +35,7 @@ class Configuration:
     """The ConfigMap `inferenceservice-config`, for a test with exclusive use of the cluster."""
 
     def __init__(self, api: AdmissionClient) -> None:
-        self._workspace = api
+        self._api = api
         self._client = api.client
         self._namespace = api.system
         self._original = self._data()
@@ -72,7 +72,7 @@ class Configuration:
             "storageInitializer": sections.get("storageInitializer", self._data()["storageInitializer"]),
         }
         mark = self._mark(changed)
-        self._workspace.transcript.append((f"changed {CONFIGURATION}", json.dumps(changed, indent=2)))
+        self._api.transcript.append((f"changed {CONFIGURATION}", json.dumps(changed, indent=2)))
         self._client.patch(ConfigMap, CONFIGURATION, {"data": changed}, namespace=self._namespace)
         wait(lambda: self._known(mark), f"the webhook's knowledge of a changed {CONFIGURATION}")
 
@@ -109,15 +109,15 @@ class Configuration:
         remembered = {WAS_DISABLED: json.dumps(before)}
         change = {"disabled": disabled, "metadata": {"annotations": remembered}}
         self._client.patch(STORAGE_CONTAINER, storage_container, change, patch_type=PatchType.MERGE)
-        self._workspace.settle_storage_containers()
+        self._api.settle_storage_containers()
 
     def _refuse_foreign(self) -> None:
-        if self._workspace.cluster.provider == "existing":
+        if self._api.cluster.provider == "existing":
             raise NotOffered(f"{CONFIGURATION} is seen by the whole cluster, which is not the suite's own")
 
     def _known(self, mark: str, *, by_refusing: bool = True) -> bool | None:
         """Whether the webhook applies the mark as memory request, or refuses all pods; None for not yet."""
-        answer = self._workspace.answer(self._workspace.pod(f"{self._workspace.scheme()}://x"))
+        answer = self._api.answer(self._api.pod(f"{self._api.scheme()}://x"))
         if answer.stored is None:
             return True if by_refusing else None
         first = answer.stored["spec"]["initContainers"][0]
@@ -126,7 +126,7 @@ class Configuration:
     def restore(self) -> None:
         """Restore the original and wait until the webhook uses it."""
         if give_back_storage_containers(self._client):
-            self._workspace.settle_storage_containers()
+            self._api.settle_storage_containers()
         if saved(self._client, self._namespace) is not None:
             give_back(self._client, self._namespace)
             asked = json.loads(self._original["storageInitializer"])["memoryRequest"]
@@ -140,7 +140,7 @@ class Configuration:
 
     def _save(self) -> None:
         if saved(self._client, self._namespace) is None:
-            metadata = ObjectMeta(name=SAVED, namespace=self._namespace, labels={RUN_LABEL: self._workspace.run})
+            metadata = ObjectMeta(name=SAVED, namespace=self._namespace, labels={RUN_LABEL: self._api.run})
             self._client.create(ConfigMap(metadata=metadata, data=self._original))
 
 

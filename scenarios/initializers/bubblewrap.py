@@ -14,7 +14,7 @@ _SYSTEM = ["--dev", "/dev", "--proc", "/proc", "--die-with-parent", "--new-sessi
 _SETTINGS = [part for name in ("sys", "irq", "bus") for part in ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}")]
 # The start barrier waits for a line on stdin, so that limits and process IDs are in place before the program's first
 # instruction. A killed run never sends the line.
-_GATE = ["/bin/sh", "-c", 'read -r _ || exit; exec env "$@" </dev/null', "sh"]
+_START_BARRIER = ["/bin/sh", "-c", 'read -r _ || exit; exec env "$@" </dev/null', "sh"]
 
 
 def missing() -> str:
@@ -36,7 +36,7 @@ def start(plan: Plan, info: int) -> subprocess.Popen[bytes]:
             "--info-fd",
             str(info),
             "--",
-            *_GATE,
+            *_START_BARRIER,
             *unspeakable,
             *plan.argv,
         ],
@@ -50,10 +50,10 @@ def start(plan: Plan, info: int) -> subprocess.Popen[bytes]:
 
 
 def _options(plan: Plan) -> list[str]:
-    options = ["--bind", str(plan.room.root), "/"]
+    options = ["--bind", str(plan.rootfs.root), "/"]
     for path in plan.writable or ():
-        options += ["--bind", f"{plan.room.root}{path}", path]
-    for path, source in plan.room.binds.items():
+        options += ["--bind", f"{plan.rootfs.root}{path}", path]
+    for path, source in plan.rootfs.binds.items():
         options += ["--ro-bind", str(source), path]
     if plan.small:
         path, size = plan.small

@@ -29,10 +29,10 @@ class HostPaths:
     mounts: dict[str, str]
 
     @classmethod
-    def of(cls, call: Call, room: Rootfs) -> HostPaths:
+    def of(cls, call: Call, rootfs: Rootfs) -> HostPaths:
         own = ["/mnt", HOME, *(path for path in destinations(call) if not path.startswith("/mnt/"))]
         mounts = {posixpath.normpath(target): str(source.resolve()) for target, source in call.mounts.items()}
-        return cls(str(room.root), {path: f"{room.root}{path}" for path in own}, mounts)
+        return cls(str(rootfs.root), {path: f"{rootfs.root}{path}" for path in own}, mounts)
 
     @cached_property
     def aliases(self) -> dict[str, str]:

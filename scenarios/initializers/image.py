@@ -85,28 +85,28 @@ class ImageInitializer(Initializer):
     def run(self, call: Call) -> CallResult:
         """Run it once in a new container, which is removed afterwards."""
         assert self._engine, "prepared"  # noqa: S101
-        room = prepare_rootfs(call, (), isolated=False)
+        rootfs = prepare_rootfs(call, (), isolated=False)
         name = f"kserve-conformance-{uuid.uuid4().hex}"
-        options = self._options(self._engine, call, room)
-        _open(room.root)
+        options = self._options(self._engine, call, rootfs)
+        _open(rootfs.root)
         argv = ["run", "--name", name, *options, self._reference, *call.argv]
         with self._engine.cleanup_watchdog(name):
             small = call.conditions.space is not None
-            with a_core(call) as core, _Container(self._engine, name, argv, room, small=small) as container:
-                ended = supervise(container, Limits.of(call), lambda: observe(call, room, {}, {}), core.release)
+            with a_core(call) as core, _Container(self._engine, name, argv, rootfs, small=small) as container:
+                ended = supervise(container, Limits.of(call), lambda: observe(call, rootfs, {}, {}), core.release)
             if container.popen.returncode == _ENGINE_FAILED:
                 raise EngineFailed((ended.stderr.strip().splitlines()[-1:] or ["exit code 125"])[0])
             changed = self._engine.run("diff", name).stdout
         reproduce = shlex.join([self._engine.program, "run", "--rm", *options, self._reference, *call.argv])
         observed = outcome(ended, reproduce)
-        unexpected_writes = _strays(changed, call, self._working_directory)
+        unexpected_writes = _unexpected_writes(changed, call, self._working_directory)
         return replace(
             observed,
             unexpected_writes=sorted([*observed.unexpected_writes, *unexpected_writes]),
             queued_s=core.queued_s,
         )
 
-    def _options(self, engine: Engine, call: Call, room: Rootfs) -> list[str]:
+    def _options(self, engine: Engine, call: Call, rootfs: Rootfs) -> list[str]:
         network = "none" if call.conditions.offline else "host"
         options = [f"--network={network}", f"--ulimit=fsize={DISK_BYTES}"]
         options += _as_user(engine, f"{ANYBODY}:0" if call.conditions.confined else self._user)
@@ -119,10 +119,10 @@ class ImageInitializer(Initializer):
             # Without these, podman passes on the host's proxies and adds the user to /etc/passwd. No cluster does.
             options += ["--http-proxy=false", "--passwd=false"]
         for folder in dict.fromkeys(["/mnt", *(path for path in destinations(call) if not path.startswith("/mnt/"))]):
-            Path(f"{room.root}{folder}").mkdir(parents=True, exist_ok=True)
-            options.append(f"--volume={room.root}{folder}:{folder}")
+            Path(f"{rootfs.root}{folder}").mkdir(parents=True, exist_ok=True)
+            options.append(f"--volume={rootfs.root}{folder}:{folder}")
         if call.conditions.space is not None:
-            Path(f"{room.root}{DEST}").chmod(0o777)  # runc gives the small disk the mode of the folder it covers
+            Path(f"{rootfs.root}{DEST}").chmod(0o777)  # runc gives the small disk the mode of the folder it covers
             options.append(f"--tmpfs={DEST}:size={call.conditions.space},mode=0777")
         options += [f"--volume={source.resolve()}:{target}:ro" for target, source in call.mounts.items()]
         return options + [f"--env={name}={value}" for name, value in call.environment.items()]
@@ -134,10 +134,10 @@ class _Container:
     small  whether its destination is a separate file system, which disappears with the container.
     """
 
-    def __init__(self, engine: Engine, name: str, arguments: Sequence[str], room: Rootfs, *, small: bool) -> None:
+    def __init__(self, engine: Engine, name: str, arguments: Sequence[str], rootfs: Rootfs, *, small: bool) -> None:
         self._engine = engine
         self._name = name
-        self._room = room
+        self._room = rootfs
         self._small = small
         self._destination: int | None = None
         self._program: int | None = None
@@ -190,10 +190,10 @@ class _Container:
         self._engine.run("kill", "--signal", name, self._name)
 
 
-def _sees(pid: int, room: Rootfs) -> bool:
+def _sees(pid: int, rootfs: Rootfs) -> bool:
     """Whether a process has the call's root file system mounted as a container has it."""
     try:
-        return Path(f"/proc/{pid}/root/mnt").samefile(room.root / "mnt")
+        return Path(f"/proc/{pid}/root/mnt").samefile(rootfs.root / "mnt")
     except OSError:
         return False
 
@@ -225,7 +225,7 @@ def _digest(described: Mapping[str, Any]) -> str:
     return next(iter(pinned), None) or described.get("Digest") or f"sha256:{described['Id'].removeprefix('sha256:')}"
 
 
-def _strays(changed: str, call: Call, working_directory: str) -> list[str]:
+def _unexpected_writes(changed: str, call: Call, working_directory: str) -> list[str]:
     """The paths in the output of `diff`, without those of the engine, /tmp, mounts and the folders above them.
 
     An engine creates the image's working directory if the image lacks it.

@@ -52,15 +52,15 @@ def flaw(name: Isolation) -> str:
         return missing
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
         call = Call([("x://y", DEST)], Path(folder), conditions=Conditions(space=1 << 20, offline=True, confined=True))
-        room = prepare_rootfs(call, [], isolated=True)
-        plan = sandboxed(["/bin/sh", "-c", f"echo >{DEST}/probe"], {}, room, call)
+        rootfs = prepare_rootfs(call, [], isolated=True)
+        plan = sandboxed(["/bin/sh", "-c", f"echo >{DEST}/probe"], {}, rootfs, call)
         try:
             with start(plan, name, within_s=PROBE_S, tries=1) as running:
                 running.release()
-                ended = supervise(running, Limits(PROBE_S, room.root), lambda: None)
+                ended = supervise(running, Limits(PROBE_S, rootfs.root), lambda: None)
         except SandboxBroken as broken:
             return str(broken).removeprefix(f"{name} did not start: ").splitlines()[-1]
-        written = Path(f"{room.root}{DEST}/probe").exists()
+        written = Path(f"{rootfs.root}{DEST}/probe").exists()
     said = ended.stderr.strip().splitlines()[-1:] or ["no output"]
     return "" if written else f"a program in it ends with exit code {ended.finish.exit_code}, {said[0]}"
 

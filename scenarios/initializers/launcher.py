@@ -2,7 +2,7 @@
 
 Usage: `python -I -S launcher.py PLAN`, where PLAN is a descriptor with a marshalled `Launch`. Each call of an
 initializer starts one launcher, so it imports only modules that load within milliseconds. It imports nothing of this
-project, which is not on its path. Reading order: `main` -> `_enter` (the namespaces) -> `_furnish` (the mounts) ->
+project, which is not on its path. Reading order: `main` -> `_enter` (the namespaces) -> `_mount_rootfs` (the mounts) ->
 `_begin` (the start barrier).
 """
 
@@ -139,7 +139,7 @@ def _enter(launch: Launch, names: Namespaces) -> NoReturn:
         os._exit(1)
     if names["offline"]:
         _loop_back()
-    _furnish(names)
+    _mount_rootfs(names)
     program = os.fork()
     if not program:
         os.setsid()
@@ -163,7 +163,7 @@ def _become(inside: tuple[int, int], outside: tuple[int, int]) -> None:
         os.close(file)
 
 
-def _furnish(names: Namespaces) -> None:
+def _mount_rootfs(names: Namespaces) -> None:
     """Make the mounts and make the folder the root. None of the host's other mounts remain."""
     root = names["root"]
     _mount("none", "/", flags=_REC | _SLAVE)  # what is mounted here is not seen outside

@@ -32,7 +32,7 @@ class Plan:
 
     argv: Sequence[str]
     environment: Mapping[str, str]
-    room: Rootfs
+    rootfs: Rootfs
     scratch: Mapping[str, Path] = field(default_factory=dict)
     writable: Sequence[str] | None = None
     small: tuple[str, int] | None = None
@@ -40,25 +40,25 @@ class Plan:
     user: tuple[int, int] = _USER
 
 
-def sandboxed(argv: Sequence[str], environment: Mapping[str, str], room: Rootfs, call: Call) -> Plan:
+def sandboxed(argv: Sequence[str], environment: Mapping[str, str], rootfs: Rootfs, call: Call) -> Plan:
     """The plan of a call in a sandbox."""
     conditions = call.conditions
     scratch = [SHARED_MEMORY] if conditions.confined else SCRATCH
     return Plan(
         argv,
         environment,
-        room,
-        scratch={path: Path(f"{room.beside}{path}") for path in scratch},
-        writable=_writable(room, call) if conditions.confined else None,
+        rootfs,
+        scratch={path: Path(f"{rootfs.beside}{path}") for path in scratch},
+        writable=_writable(rootfs, call) if conditions.confined else None,
         small=None if conditions.space is None else (DEST, conditions.space),
         offline=conditions.offline,
         user=(ANYBODY, 0) if conditions.confined else _USER,
     )
 
 
-def _writable(room: Rootfs, call: Call) -> list[str]:
+def _writable(rootfs: Rootfs, call: Call) -> list[str]:
     """The writable paths of a confined call. Creates them, so that each can be mounted on itself."""
-    paths = [path for path in ("/tmp", *destinations(call)) if path not in room.binds]  # noqa: S108
+    paths = [path for path in ("/tmp", *destinations(call)) if path not in rootfs.binds]  # noqa: S108
     for path in paths:
-        Path(f"{room.root}{path}").mkdir(parents=True, exist_ok=True)
+        Path(f"{rootfs.root}{path}").mkdir(parents=True, exist_ok=True)
     return paths

@@ -120,9 +120,9 @@ class BoundedOutput:
     def record(self, data: bytes) -> None:
         """Add the next bytes of the stream."""
         self.sought.look(data)
-        room = KEPT_BYTES - len(self._head)
-        self._head += data[:room]
-        self._tail += data[room:] if room else data
+        rootfs = KEPT_BYTES - len(self._head)
+        self._head += data[:rootfs]
+        self._tail += data[rootfs:] if rootfs else data
         if (excess := len(self._tail) - KEPT_BYTES) > 0:
             del self._tail[:excess]
             self._left_out += excess
@@ -147,7 +147,7 @@ def supervise(
     on_wait  called whenever the program is found waiting rather than computing.
     """
     started = time.monotonic()
-    tapes = (BoundedOutput(limits.sought), BoundedOutput(limits.sought))
+    outputs = (BoundedOutput(limits.sought), BoundedOutput(limits.sought))
     ended: Literal["exit", "timeout", "disk"] = "exit"
     signalled: float | None = None
     delivered = False
@@ -157,8 +157,8 @@ def supervise(
     kill, terminate_when = limits.conditions.kill, limits.conditions.terminate_when
     wakes = kill is not None or terminate_when is not None
     with selectors.DefaultSelector() as selector:
-        for stream, tape in zip((running.popen.stdout, running.popen.stderr), tapes, strict=True):
-            selector.register(_open(stream), selectors.EVENT_READ, tape)
+        for stream, output in zip((running.popen.stdout, running.popen.stderr), outputs, strict=True):
+            selector.register(_open(stream), selectors.EVENT_READ, output)
         selector.register(running.ending, selectors.EVENT_READ)
         over: float | None = None
         while over is None:
@@ -197,9 +197,9 @@ def supervise(
         observed=observed,
         ended=ended,
         finish=finish,
-        stdout=tapes[0].text(),
-        stderr=tapes[1].text(),
-        truncated=any(tape.truncated for tape in tapes),
+        stdout=outputs[0].text(),
+        stderr=outputs[1].text(),
+        truncated=any(output.truncated for output in outputs),
         duration_s=over - started,
         peak_memory=watch.peak_memory,
         ended_after_signal_s=None if signalled is None else over - signalled,
@@ -207,7 +207,7 @@ def supervise(
         killed=killed,
         began=started,
         peak_disk=watch.peak_disk,
-        found=frozenset().union(*(tape.sought.found for tape in tapes)),
+        found=frozenset().union(*(output.sought.found for output in outputs)),
     )
 
 
@@ -226,10 +226,10 @@ def _open(stream: IO[bytes] | None) -> IO[bytes]:
     return stream
 
 
-def _drain(stream: int, tape: BoundedOutput) -> bool:
+def _drain(stream: int, output: BoundedOutput) -> bool:
     """Read what is available. Returns False at the end of the stream."""
     data = os.read(stream, 1 << 20)
-    tape.record(data)
+    output.record(data)
     return bool(data)
 
 

@@ -30,7 +30,7 @@ class LocalProgram:
     popen: subprocess.Popen[bytes]
     program: int
     init: int | None
-    room: Rootfs
+    rootfs: Rootfs
     small: bool = False
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class LocalProgram:
             self._signal(new, signal.SIGSTOP)
             self._halted |= new
         if self.init is not None and self.small:
-            shutil.copytree(f"/proc/{self.init}/root{DEST}", f"{self.room.root}{DEST}", True, dirs_exist_ok=True)
+            shutil.copytree(f"/proc/{self.init}/root{DEST}", f"{self.rootfs.root}{DEST}", True, dirs_exist_ok=True)
 
     def finish(self, patience_s: float) -> Finish:
         """Read the exit from the zombie. Its parent is stopped, or is this process, so nothing has reaped it."""
@@ -103,5 +103,5 @@ class LocalProgram:
         if self.init is not None:
             found = proc.descendants(self.init)
         else:
-            found = proc.with_environment(f"{self.room.root}{HOME}".encode())
+            found = proc.with_environment(f"{self.rootfs.root}{HOME}".encode())
         return [pid for pid in found if pid != self.program and proc.is_alive(pid)]

@@ -69,12 +69,12 @@ def prepare_rootfs(call: Call, needs: Sequence[Path], *, isolated: bool) -> Root
     return Rootfs(root, beside, dict(sorted(binds.items())), frozenset(known))
 
 
-def surroundings(room: Rootfs) -> dict[str, int]:
+def surroundings(rootfs: Rootfs) -> dict[str, int]:
     """Initial folder of the root file system -> the time of the last creation or removal of an entry in it, in ns.
 
     Leaves out SCRATCH, where programs may create and remove files.
     """
-    places = {path: Path(f"{room.root}{path}") for path in room.known if path not in SCRATCH}
+    places = {path: Path(f"{rootfs.root}{path}") for path in rootfs.known if path not in SCRATCH}
     return {path: at.stat().st_mtime_ns for path, at in places.items() if at.is_dir() and not at.is_symlink()}
 
 

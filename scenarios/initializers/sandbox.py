@@ -35,8 +35,8 @@ def run(
     Raises NotOffered for a call that needs a sandbox if `isolation` is "none", SandboxBroken if the sandbox fails.
     """
     isolated = isolation != "none"
-    room = prepare_rootfs(call, needs, isolated=isolated)
-    places = HostPaths.of(call, room)
+    rootfs = prepare_rootfs(call, needs, isolated=isolated)
+    places = HostPaths.of(call, rootfs)
     environment = {
         "PATH": f"{Path(program[0]).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": HOME,
@@ -46,17 +46,17 @@ def run(
     plain_argv = [*program, *map(places.argument, call.argv)]
     if isolated:
         plain_environment = {name: places.rewrite(value) for name, value in environment.items()}
-        plan = sandboxed([*program, *call.argv], environment, room, call)
+        plan = sandboxed([*program, *call.argv], environment, rootfs, call)
     else:
         places.refuse_unfaithful(call)
         plain_environment = {name: places.variable(value) for name, value in environment.items()}
-        plan = Plan(plain_argv, plain_environment, room)
+        plan = Plan(plain_argv, plain_environment, rootfs)
     aliases = {} if isolated else places.aliases
     with a_core(call) as core, start(plan, isolation) as running:
         resource.prlimit(running.program, resource.RLIMIT_FSIZE, (disk, disk))
-        before = surroundings(room)
+        before = surroundings(rootfs)
         running.release()
-        ended = supervise(running, Limits.of(call, disk), lambda: observe(call, room, before, aliases), core.release)
+        ended = supervise(running, Limits.of(call, disk), lambda: observe(call, rootfs, before, aliases), core.release)
     if not isolated:
         ended = replace(ended, stdout=places.restore(ended.stdout), stderr=places.restore(ended.stderr))
     reproduce = shlex.join(["env", "-i", *(f"{n}={v}" for n, v in plain_environment.items()), *plain_argv])
@@ -72,23 +72,23 @@ class Left:
     unexpected_writes: Sequence[str]
 
 
-def observe(call: Call, room: Rootfs, before: Mapping[str, int], aliases: Mapping[str, str]) -> Left:
+def observe(call: Call, rootfs: Rootfs, before: Mapping[str, int], aliases: Mapping[str, str]) -> Left:
     """Inspect the root file system.
 
     before   the result of `surroundings` when the program began.
     aliases  host path -> path inside, for calls that received host paths.
     """
-    now = surroundings(room)
-    modes = listing(room.root) | listing(room.beside)
-    view = View(room.root, modes, call.mounts, aliases, hashed=call.conditions.hashed)
+    now = surroundings(rootfs)
+    modes = listing(rootfs.root) | listing(rootfs.beside)
+    view = View(rootfs.root, modes, call.mounts, aliases, hashed=call.conditions.hashed)
     observed = destinations(call)
     allowed = [*observed, "/tmp"]  # noqa: S108 - the initializer's own
     return Left(
         trees={destination: view.tree(destination, observed) for destination in observed},
         modes={destination: stat.S_IMODE(modes[destination]) for destination in observed if destination in modes},
         unexpected_writes=[
-            *unexpected_writes(modes, room.known, allowed),
-            *(f"{path}/ (made and removed)" for path in changed(before, now, modes, room.known, allowed)),
+            *unexpected_writes(modes, rootfs.known, allowed),
+            *(f"{path}/ (made and removed)" for path in changed(before, now, modes, rootfs.known, allowed)),
         ],
     )
 

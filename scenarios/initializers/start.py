@@ -48,7 +48,7 @@ def start(plan: Plan, isolation: Isolation, within_s: float = START_S, tries: in
     """Start the plan's program up to its start barrier. Raises SandboxBroken after `tries` attempts of `within_s`."""
     if isolation == "none":
         popen = unshare.start_on_host(plan)
-        return LocalProgram(popen, popen.pid, None, plan.room)
+        return LocalProgram(popen, popen.pid, None, plan.rootfs)
     for _ in range(tries - 1):
         with suppress(SandboxBroken):
             return _sandboxed(plan, isolation, within_s)
@@ -70,7 +70,7 @@ def _sandboxed(plan: Plan, isolation: Isolation, within_s: float) -> LocalProgra
         late = "no answer in time" if time.monotonic() > deadline else "it ended at once"
         raise SandboxBroken(f"{isolation} did not start: {_last_words(popen) or late}")
     (program,) = proc.children(init)
-    return LocalProgram(popen, program, init, plan.room, small=plan.small is not None)
+    return LocalProgram(popen, program, init, plan.rootfs, small=plan.small is not None)
 
 
 def _first_process(info: int, deadline: float) -> int | None:

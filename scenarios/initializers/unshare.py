@@ -23,8 +23,8 @@ def missing() -> str:
 def start(plan: Plan, info: int) -> subprocess.Popen[bytes]:
     """Start the program in a sandbox, up to the start barrier. See `start.Tool` for `info`."""
     namespaces: launcher.Namespaces = {
-        "root": str(plan.room.root),
-        "binds": {path: str(source) for path, source in plan.room.binds.items()},
+        "root": str(plan.rootfs.root),
+        "binds": {path: str(source) for path, source in plan.rootfs.binds.items()},
         "scratch": {path: str(source) for path, source in plan.scratch.items()},
         "holes": None if plan.writable is None else list(plan.writable),
         "small": plan.small,
@@ -55,7 +55,7 @@ def _launch(plan: Plan, namespaces: launcher.Namespaces | None, passed: list[int
         return subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(launcher.__file__)), str(descriptor)],
             env={},
-            cwd=None if namespaces else plan.room.root,
+            cwd=None if namespaces else plan.rootfs.root,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

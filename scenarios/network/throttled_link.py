@@ -54,7 +54,7 @@ class Throttled:
 
 
 @contextmanager
-def throttle(line: ThrottledLink, addresses: set[str], folder: Path) -> Iterator[Throttled]:
+def throttle(link: ThrottledLink, addresses: set[str], folder: Path) -> Iterator[Throttled]:
     """Throttle the connections to each of the `addresses` (`HOST:PORT`). Raises Unavailable."""
     (port,) = free_ports(1)
     api = f"http://{LOOPBACK}:{port}"
@@ -62,7 +62,7 @@ def throttle(line: ThrottledLink, addresses: set[str], folder: Path) -> Iterator
     process = launch(argv, folder / "toxiproxy.log", folder, {"LOG_LEVEL": "error"})
     try:
         wait_until_ready("toxiproxy", process, lambda: _answers(api), READY_WITHIN_S)
-        yield Throttled({address: _lead(api, address, line) for address in sorted(addresses)})
+        yield Throttled({address: _lead(api, address, link) for address in sorted(addresses)})
     finally:
         process.stop()
 
@@ -80,14 +80,14 @@ def program() -> Path:
         raise Unavailable(str(failure)) from failure
 
 
-def _lead(api: str, behind: str, line: ThrottledLink) -> str:
+def _lead(api: str, behind: str, link: ThrottledLink) -> str:
     """Create a proxy to the address. Returns the proxy's own address."""
     name = behind.replace(":", "-")
     made = _post(api, "/proxies", name=name, listen=f"{LOOPBACK}:0", upstream=behind, enabled=True)
-    speed = {"rate": line.rate // 1000}  # toxiproxy counts kilobytes per second
+    speed = {"rate": link.rate // 1000}  # toxiproxy counts kilobytes per second
     _post(api, f"/proxies/{name}/toxics", type="bandwidth", stream="downstream", attributes=speed)
-    if line.delay_s:
-        delay = {"latency": round(line.delay_s * 1000)}
+    if link.delay_s:
+        delay = {"latency": round(link.delay_s * 1000)}
         _post(api, f"/proxies/{name}/toxics", type="latency", stream="downstream", attributes=delay)
     return str(made["listen"])
 

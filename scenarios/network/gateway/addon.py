@@ -125,7 +125,7 @@ class Addon:
                 return
             stream: faults.Stream = self._count_response(flow, flow.response.headers.get("content-length"))
             if passage.plan:
-                stream = faults.in_body(passage.plan, flow, stream, partial(self._strike, flow))
+                stream = faults.in_body(passage.plan, flow, stream, partial(self._inject, flow))
             flow.response.stream = stream
             if flow.response.headers.get("content-length") == "0":
                 self._write(flow)
@@ -193,7 +193,7 @@ class Addon:
         passage: Passage = flow.metadata.setdefault("suite", Passage())
         return passage
 
-    def _strike(self, flow: http.HTTPFlow, fault: Fault) -> None:
+    def _inject(self, flow: http.HTTPFlow, fault: Fault) -> None:
         self._passage(flow).injected_fault = fault.kind
         self._write(flow)
 

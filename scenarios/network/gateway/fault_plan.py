@@ -28,7 +28,7 @@ class FaultPlan:
         self.entries: int | None = planned.get("entries")
         self._counted = [0] * len(self.faults)
 
-    def strikes(self, fault: Fault) -> bool:
+    def hits(self, fault: Fault) -> bool:
         """Count one more response for `fault`. Returns whether to inject the fault into it."""
         number = self.faults.index(fault)
         self._counted[number] += 1

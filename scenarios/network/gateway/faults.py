@@ -29,7 +29,7 @@ async def before_body(plan: FaultPlan, flow: http.HTTPFlow) -> Fault | None:
     assert flow.response, "the headers have come"  # noqa: S101
     length = _length(flow.request, flow.response)
     for fault in plan.faults:
-        if fault.kind in {"answer", "slow"} and length >= fault.least and plan.strikes(fault):
+        if fault.kind in {"answer", "slow"} and length >= fault.least and plan.hits(fault):
             if fault.kind == "slow":
                 await asyncio.sleep(fault.delay_s)
             else:
@@ -69,7 +69,7 @@ def in_body(plan: FaultPlan, flow: http.HTTPFlow, passed: Stream, injected_fault
             return []
         seen, before = seen + len(chunk), seen
         for fault in faults:
-            if before < fault.after <= seen and plan.strikes(fault):
+            if before < fault.after <= seen and plan.hits(fault):
                 over = True
                 part = passed(chunk[: fault.after - before])
                 injected_fault(fault)
