@@ -246,7 +246,7 @@ class Fetch:
     def assert_asked(self) -> None:
         """Assert that a request reached the store, because only its answer reveals the cause. Raises RuleViolation."""
         if not self.asked():
-            raise RuleViolation("no request reached the store, which alone can tell")
+            raise RuleViolation("the initializer sent no request to the store, so it cannot know this")
 
     def assert_last_words(self, *, names: str | None = None) -> None:
         """Assert that the end of the output names the rule's cause, and contains `names`. Raises RuleViolation."""

@@ -94,5 +94,5 @@ def fault_of(said: str, cause: str, spec: Spec) -> str | None:
     fitting = {name: found[0] for name, words in spec.exclusive.items() if (found := words.search(said))}
     if len(fitting) >= AMBIGUOUS:
         listed = ", ".join(f"{name} ({found!r})" for name, found in fitting.items())
-        return f"fit causes that exclude each other, and so tell none: {listed}"
+        return f"match several contradictory causes, so the cause is unclear: {listed}"
     return None

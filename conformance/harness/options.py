@@ -60,8 +60,8 @@ def add(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="PATH",
-        help="Show this file or folder to `command:ARGV`, read-only, where it lies. In its sandbox /home, /root, /tmp, "
-        "/mnt and /run are otherwise empty but for the program itself. Repeat the option for more.",
+        help="Make this file or folder visible to `command:ARGV`, read-only, at the same path. Its sandbox otherwise "
+        "hides /home, /root, /tmp, /mnt and /run, except for the program itself. Repeat the option for more.",
     )
     group.addoption(
         "--run-as-user",
@@ -113,7 +113,7 @@ def add(parser: pytest.Parser) -> None:
         metavar="HOW",
         help="How calls of `kserve:VERSION` and `command:ARGV` run. `auto`: in a sandbox of bubblewrap, else of "
         "unshare, else in none. `sandbox`: in a sandbox; the run ends where none works. `none`: in none. Cases that "
-        "show in a sandbox only are then not-run. Default: auto.",
+        "need a sandbox are then not-run. Default: auto.",
     )
     group.addoption(
         "--known-failures",

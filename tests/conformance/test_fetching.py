@@ -95,7 +95,8 @@ def test_a_message_for_every_cause_tells_none() -> None:
         f"{URI}: not found, access denied, store unreachable, certificate, corrupt archive, no space left on device"
     )
     with pytest.raises(
-        RuleViolation, match="exclude each other, and so tell none: missing \\('not found'\\), credentials"
+        RuleViolation,
+        match="match several contradictory causes, so the cause is unclear: missing \\('not found'\\), credentials",
     ):
         refusal("ERR-001", printed).assert_refused(names="missing-model")
 
