@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 
 def image() -> Image:
     """`localhost/reference-initializer`, tagged by its content. Raises ToolFailed."""
-    source = ROOT / "tests" / "reference"
+    source = ROOT / "reference"
     requirements = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["reference"]
     environment = virtual_environment("reference", requirements)
     content = {f"/initializer/{path.relative_to(source)}": path for path in sorted(source.rglob("*.py"))}

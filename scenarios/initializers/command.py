@@ -93,8 +93,9 @@ def _shown(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _names_a_path(argument: str) -> bool:
-    """A word such as `s3` does not count, even if a folder has that name."""
-    return Path(argument).is_file() or ("/" in argument and Path(argument).exists())
+    """A word such as `s3` does not count where a folder has that name, unless Python can run the folder."""
+    path = Path(argument)
+    return path.is_file() or (path / "__main__.py").is_file() or ("/" in argument and path.exists())
 
 
 def _executable(spec: str, name: str) -> Path:

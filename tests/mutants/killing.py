@@ -27,7 +27,7 @@ from tests.mutants.registry import Mutant
 from tests.mutants.verdict import Verdict, judge
 
 HERE = Path(__file__).parent
-REFERENCE = HERE.parent / "reference"
+REFERENCE = HERE.parents[1] / "reference"
 SUITE = HERE.parents[1] / "conformance"
 #: Time limit for all cases of one mutant, in seconds.
 WITHIN_S = 400.0
