@@ -21,7 +21,6 @@ from reports.versions import upgraded
 
 REPORT, JUNIT, PAGE, EVIDENCE = "report.json", "junit.xml", "report.html", "evidence"
 JOURNAL = "results.jsonl"
-_JOURNALS = re.compile(r"results(-[a-z0-9]+)?\.jsonl")
 _EVIDENCE_FILE = re.compile(r"[A-Za-z0-9._-]+\.[0-9a-f]{8}\.txt")
 
 
@@ -52,13 +51,12 @@ def prepare(directory: Path) -> None:
 
 
 class Journal:
-    """A journal of results, one line each, so that a killed run keeps them. Each process writes its own file."""
+    """A journal of results, one line each, so that a killed run keeps them. The controlling process writes it."""
 
-    def __init__(self, directory: Path, worker: str = "") -> None:
-        """`worker` is the id of the pytest-xdist worker (`gw0`); "" in the controlling process."""
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
         with _writing(directory):
-            self._file = (directory / (f"results-{worker}.jsonl" if worker else JOURNAL)).open("a", encoding="utf-8")
+            self._file = (directory / JOURNAL).open("a", encoding="utf-8")
 
     def begin(self, draft: Report, secrets: Iterable[str] = ()) -> None:
         """Record which run the next results belong to. Call it again when more is known, such as a started server."""
@@ -100,9 +98,7 @@ def write(report: Report, directory: Path, secrets: Iterable[str] = ()) -> Repor
         directory.mkdir(parents=True, exist_ok=True)
         render(report, directory)
         _replace(directory / REPORT, json.dumps(to_json(report), indent=1, ensure_ascii=False) + "\n")
-        for path in directory.iterdir():
-            if _JOURNALS.fullmatch(path.name):
-                path.unlink()
+        (directory / JOURNAL).unlink(missing_ok=True)
     return report
 
 
@@ -126,25 +122,25 @@ def render(report: Report, directory: Path, evidence_root: str = "", *, option: 
 
 
 def recover(directory: Path) -> Report:
-    """Rebuild the report of a killed run from its journals.
+    """Rebuild the report of a killed run from its journal.
 
     Its footer is not `complete`, so no profile is conformant. Raises UnreadableReport if there is no journal, and
-    CorruptReport if a journal is damaged or does not name the run of its results.
+    CorruptReport if the journal is damaged or does not name the run of its results.
     """
-    journals = sorted(path for path in directory.glob("results*.jsonl") if _JOURNALS.fullmatch(path.name))
-    if not journals:
+    journal = directory / JOURNAL
+    if not journal.exists():
         raise UnreadableReport(f"{directory} holds no journal ({JOURNAL}) of a killed run")
     draft: Report | None = None
     results: dict[tuple[str, ...], Result] = {}
     try:
-        for entry in (entry for path in journals for entry in _entries(path)):
+        for entry in _entries(journal):
             if "draft" in entry:
                 draft = from_json(Report, upgraded(entry["draft"]))
             else:
                 result = from_json(Result, entry["result"])
                 results[result.key] = result
     except (KeyError, TypeError, ValueError) as error:
-        raise CorruptReport(f"a journal in {directory} is damaged: {error!r}") from error
+        raise CorruptReport(f"the journal in {directory} is damaged: {error!r}") from error
     if draft is None:
         raise CorruptReport(f"the journal in {directory} ends before it says whose results it holds")
     return seal(finish(draft, results.values(), draft.metrics, complete=False))
@@ -160,7 +156,7 @@ def _entries(journal: Path) -> Iterator[dict[str, Any]]:
 
 def _known_files(directory: Path) -> list[Path]:
     """Return the files in the directory that have a name this module uses."""
-    top = [path for path in directory.iterdir() if path.name in {REPORT, JUNIT, PAGE} or _JOURNALS.fullmatch(path.name)]
+    top = [path for path in directory.iterdir() if path.name in {REPORT, JUNIT, PAGE, JOURNAL}]
     folder = directory / EVIDENCE
     below = [] if folder.is_symlink() or not folder.is_dir() else folder.iterdir()
     return [*top, *(path for path in below if _EVIDENCE_FILE.fullmatch(path.name))]

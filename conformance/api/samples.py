@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from conformance.harness.run import Run
-from scenarios.stores import STORES
 from scenarios.stores.base import Store
-
-_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -21,15 +14,6 @@ class Sample:
 
     uri: str
     tree: Mapping[str, bytes]
-
-
-def partition(run: Run, store: str, folder: Path) -> Store:
-    """Return a part of `store` for one test. Its files are in `folder`, or, with a cluster, where nodes see them."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    case = f"case-{worker}-{next(_numbers)}"
-    folder = run.case_folder(case, folder)
-    folder.mkdir(parents=True)
-    return STORES[store].at(run.fleet.endpoints, run.mode, run.fleet.gateway, case, folder)
 
 
 def deposit(store: Store, tree: Mapping[str, bytes], single: str) -> Sample:

@@ -8,7 +8,7 @@ import pytest
 from conformance import rule
 from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
-from conformance.harness.fixtures import Silence
+from conformance.api.silence import Silence
 from scenarios.cluster.waiting import wait
 from scenarios.initializers.base import DEST, Conditions
 from scenarios.stores.base import Store

@@ -8,7 +8,7 @@ import pytest
 from conformance import rule
 from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
-from conformance.harness.fixtures import Silence
+from conformance.api.silence import Silence
 from scenarios.content.models import MODEL, link, tar, tar_of, under
 from scenarios.network.view import Gateway
 from scenarios.stores.base import NOBODY

@@ -8,7 +8,7 @@ import pytest
 from conformance import rule
 from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
-from conformance.harness.fixtures import Silence
+from conformance.api.silence import Silence
 from scenarios.stores.base import Access, Store
 from scenarios.stores.s3 import S3
 from scenarios.stores.webhdfs import WebHDFS

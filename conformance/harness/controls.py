@@ -15,9 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from conformance.api.fetch import Expectation, Fetch, Fetcher, NotApplicable, RuleViolation, Unproven, Way, difference
-from conformance.api.samples import Sample, deposit, partition
+from conformance.api.samples import Sample, deposit
 from conformance.harness.asked import stores_for
 from conformance.harness.eligibility import why_not
+from conformance.harness.partition import partition
 from conformance.harness.run import Run
 from conformance.spec import Rule
 from reports.redact import redact

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import select
 import shutil
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -15,10 +13,12 @@ import pytest
 from conformance.api.benchmark import Benchmark
 from conformance.api.budget import Meter
 from conformance.api.fetch import Expectation, Fetcher
-from conformance.api.samples import Sample, deposit, partition
+from conformance.api.samples import Sample, deposit
+from conformance.api.silence import Silence
 from conformance.harness.controls import Controls
 from conformance.harness.items import case_of, rule_of
 from conformance.harness.outcome import keeps
+from conformance.harness.partition import partition
 from conformance.harness.progress import announced
 from conformance.harness.record import record_of
 from conformance.harness.run import RUN, Run
@@ -65,21 +65,6 @@ def sample(store: Store) -> Sample:
 def shards(store: Store) -> Sample:
     """A model of a few MiB in the store, mostly in files of equal size. Over HTTP it is one of them."""
     return deposit(store, SHARDED, "part-0.bin")
-
-
-@dataclass(frozen=True)
-class Silence:
-    """A peer that accepts connections and never answers, at `address` (`127.0.0.1:PORT`)."""
-
-    listener: socket.socket
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.listener.getsockname()[1]}"
-
-    def asked(self) -> bool:
-        """Return whether a client has connected."""
-        return bool(select.select([self.listener], [], [], 0)[0])
 
 
 @pytest.fixture

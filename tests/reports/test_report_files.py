@@ -92,7 +92,7 @@ def test_a_cut_off_file_is_told(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_keeps_its_results(tmp_path: Path) -> None:
-    """Two processes journal; one is killed in the middle of a line; the report says that it was cut off."""
+    """The kill comes in the middle of a line. The report reads that it was cut off."""
     program = (
         "import json, os, signal, sys\n"
         "from pathlib import Path\n"
@@ -111,13 +111,9 @@ def test_a_killed_run_keeps_its_results(tmp_path: Path) -> None:
         [sys.executable, "-c", program, str(tmp_path), *argv], cwd=Path(__file__).parents[2], check=False
     )
     assert ended.returncode == -signal.SIGKILL
-    worker = writer.Journal(tmp_path, "gw0")
-    worker.add(MIXED[0])
-    worker.add(result(case="of the worker"))
-    worker.close()
 
     report = writer.recover(tmp_path)
-    assert len(report.results) == len(MIXED) + 1
+    assert len(report.results) == len(MIXED)
     assert not report.footer.complete
     assert {p.verdict for p in report.profiles} == {Verdict.NONCONFORMANT}
     assert main(["recover", str(tmp_path)]) == 0
