@@ -17,7 +17,7 @@ import pytest
 from conformance.spec import Spec, current
 from reports.model import Outcome
 from scenarios.initializers import newest
-from tests.commands import add_processes, say
+from tests.commands import add_choice, add_processes, say
 from tests.mutants import matrix, registry
 from tests.mutants.killing import Killing, command, session
 from tests.mutants.registry import Mutant, Registry, RegistryError
@@ -67,15 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Run the mutants of the reference initializer: each must be noticed by the rules that it names.",
         epilog="One mutant by hand: python tests/mutants reference NAME SRC DEST [SRC DEST ...]",
     )
-    parser.add_argument(
-        "--only", action="append", default=[], metavar="NAME", help="only this mutant, or mutants like flat*"
-    )
-    parser.add_argument(
-        "--rule", action="append", default=[], metavar="ID", help="only mutants of this rule, or of rules like ERR-*"
-    )
+    add_choice(parser, "docs/mutants.md")
     add_processes(parser)
-    parser.add_argument("--write", action="store_true", help="bring docs/mutants.md up to date")
-    parser.add_argument("--list", action="store_true", help="list the chosen mutants, and run nothing")
     parser.add_argument(
         "--report-dir",
         default="mutants-report",

@@ -16,7 +16,7 @@ from conformance.harness.options import OWN_LIST
 from conformance.harness.schedule import processes
 from conformance.spec import Spec, current
 from scenarios.initializers.proc import cores
-from tests.commands import say
+from tests.commands import add_choice, add_processes, say
 from tests.webhook_mutants import matrix
 from tests.webhook_mutants.groups import load
 from tests.webhook_mutants.registry import PROFILES, Mutant, Registry, RegistryError
@@ -76,24 +76,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="VERSION",
         help="the release whose answers are altered (default: %(default)s)",
     )
-    parser.add_argument(
-        "--only", action="append", default=[], metavar="NAME", help="only this mutant, or mutants like the_server*"
-    )
-    parser.add_argument(
-        "--rule", action="append", default=[], metavar="ID", help="only these rules of the mutants; ID or CSC-*"
-    )
-    parser.add_argument(
-        "-n",
-        "--numprocesses",
-        default=str(processes(2 * cores())),
-        metavar="N",
-        help="processes side by side (default: %(default)s)",
-    )
+    add_choice(parser, "docs/webhook-mutants.md")
+    add_processes(parser, processes(2 * cores()))
     parser.add_argument(
         "--keep-cluster", action="store_true", help="leave the kind cluster for the next run, and use it"
     )
-    parser.add_argument("--write", action="store_true", help="add what this release showed to docs/webhook-mutants.md")
-    parser.add_argument("--list", action="store_true", help="list the chosen mutants, and run nothing")
     return parser
 
 
@@ -109,7 +96,7 @@ def _session(asked: argparse.Namespace, chosen: Sequence[Mutant], reports: str) 
     line = [suite, "-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "tests.webhook_mutants.plugin"]
     line += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # this program has already imported the suite's plugins
     line += ["--cluster=kind", f"--kserve={asked.kserve}", "--known-failures=none", f"--report-dir={reports}"]
-    line += ["-n", asked.numprocesses, *(f"--mutant={one.name}" for one in chosen)]
+    line += ["-n", str(asked.numprocesses), *(f"--mutant={one.name}" for one in chosen)]
     if asked.keep_cluster:
         line.append("--keep-cluster")
     if asked.only or asked.rule:
