@@ -57,7 +57,7 @@ class Admission:
         """Submit a pod and return it as admitted. Raises RuleViolation when the API server refuses it."""
         answer = self.api.submit(manifest)
         if answer.stored is None:
-            raise RuleViolation(f"the pod is refused: {answer.refusal}")
+            raise RuleViolation(f"the API server refused the pod: {answer.refusal}")
         return InjectedPod(answer.stored, lambda: self.why_not(answer.sent))
 
     def again(self, pod: InjectedPod) -> InjectedPod:
@@ -80,7 +80,7 @@ class Admission:
         """
         answer = self._served(uri, predictor, model)
         if answer.stored is None:
-            raise RuleViolation(f"the InferenceService is refused: {answer.refusal}")
+            raise RuleViolation(f"the cluster refused the InferenceService: {answer.refusal}")
         return self.admitted(answer.stored)
 
     def _served(self, uri: str | None, predictor: Mapping[str, object] | None, model: dict[str, Any]) -> Answer:
@@ -116,7 +116,7 @@ class Admission:
         exact = self._rule.message(self.release, None, self._case)
         for wanted in [exact.format(**values)] if exact else names:
             if wanted not in refusal:
-                raise RuleViolation(f"the refusal lacks the words\n  {wanted}\nit says\n  {refusal}")
+                raise RuleViolation(f"the refusal lacks this text:\n  {wanted}\nthe refusal is:\n  {refusal}")
 
     def serves(self, namespace: str) -> bool:
         """Return whether the webhook's namespaceSelector includes the namespace."""
@@ -128,7 +128,7 @@ class Admission:
         answer = self.api.answer(self.api.pod(None, volumes=[volume]))
         kept = (answer.stored or {}).get("spec", {}).get("volumes") or ()
         if not any("image" in one for one in kept):
-            raise NotOffered(f"image volumes are switched off in this cluster ({self.api.cluster.version})")
+            raise NotOffered(f"this cluster does not support image volumes ({self.api.cluster.version})")
 
     def pod_webhook(self) -> Mapping[str, Any]:
         """Return the configuration of the injecting webhook. Raises RuleViolation when the cluster has none."""
@@ -173,19 +173,19 @@ def _of_the_pod(manifest: Object) -> str:
     reasons = {
         f"the pod lacks the label {SERVICE_LABEL}": SERVICE_LABEL not in (metadata.get("labels") or {}),
         f"the pod lacks the annotation {SOURCE_URI}": SOURCE_URI not in annotations,
-        f"the annotation {INTERNAL}/agent hands the model to the agent": f"{INTERNAL}/agent" in annotations,
-        f"the pod had an init container {INITIALIZER} before": any(
+        f"the annotation {INTERNAL}/agent makes the agent download the model": f"{INTERNAL}/agent" in annotations,
+        f"the submitted pod already had an init container {INITIALIZER}": any(
             one["name"] == INITIALIZER for one in manifest["spec"].get("initContainers") or ()
         ),
-        "a volume claim is mounted without a download": uri.startswith("pvc://"),
-        "an image is mounted or runs beside the model server, without a download": uri.startswith("oci"),
+        "KServe mounts a volume claim and downloads nothing": uri.startswith("pvc://"),
+        "KServe mounts an image or runs it beside the model server, and downloads nothing": uri.startswith("oci"),
     }
-    return next((reason for reason, holds in reasons.items() if holds), "neither the webhook nor the pod says why")
+    return next((reason for reason, holds in reasons.items() if holds), "the reason is unknown")
 
 
 def _words(answer: Answer, what: str) -> str:
     if answer.stored is not None:
-        raise RuleViolation(f"the {what} is admitted")
+        raise RuleViolation(f"the cluster admitted the {what}, although the rule expects a refusal")
     return answer.refusal
 
 
@@ -205,6 +205,6 @@ def _selector(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> 
             "NotIn": labels.get(key) not in values,
         }[one["operator"]]
         if not holds:
-            carried = f"it carries {key}={labels[key]}" if key in labels else f"it does not carry {key}"
-            unmet.append(f"{carried}, the selector asks for {key} {one['operator']} {', '.join(values)}".rstrip())
+            carried = f"it has the label {key}={labels[key]}" if key in labels else f"it has no label {key}"
+            unmet.append(f"{carried}, but the selector requires {key} {one['operator']} {', '.join(values)}".rstrip())
     return unmet

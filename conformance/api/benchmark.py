@@ -127,7 +127,7 @@ class Benchmark:
         if fetch.outcome.ended == "timeout":  # may be a busy machine; other profiles judge hangs
             raise NotOffered(f"a measured call did not end within {TIMEOUT_S:.0f} s on this machine")
         if fetch.tree != expected:
-            raise RuleViolation("the tree below the destination is not the model, so that its time says nothing")
+            raise RuleViolation("the initializer did not deliver the model, so the suite cannot judge its speed")
         self.initializer.forget()
         return sample(fetch.outcome, self._requests(since), link)
 

@@ -64,7 +64,9 @@ def _reference_cpu(bench: Benchmark, series: Series) -> list[float]:
 
 def _peak(_: Benchmark, series: Series) -> list[float]:
     if not all(one.peak_memory for one in series.mine):  # 0 would keep every budget
-        raise NotOffered("the engine runs its containers where their memory cannot be seen from here")
+        raise NotOffered(
+            "the suite cannot measure the memory of the engine's containers; run the suite on the engine's machine"
+        )
     return [one.peak_memory / MIB for one in series.mine]
 
 
@@ -125,7 +127,7 @@ class Meter:
         if found.decision == "over":
             raise RuleViolation(measured.sentence)
         if found.decision == "undecided":
-            raise NotOffered(f"{len(values)} samples do not decide: {measured.sentence}")
+            raise NotOffered(f"{len(values)} samples are not enough for a decision: {measured.sentence}")
 
     def _measurement(
         self, quantity: Quantity, series: Series, values: Sequence[float], beside: Sequence[float], found: Interval

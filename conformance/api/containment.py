@@ -34,25 +34,26 @@ def assert_contained(run: Fetch, *, whole: Mapping[str, bytes] | None = None) ->
     ]
     if missing:
         run.differs()
-        raise RuleViolation(f"exit code 0 with a half tree: {', '.join(missing)} did not arrive")
+        raise RuleViolation(f"the initializer ended with exit code 0, but did not deliver {', '.join(missing)}")
 
 
 def assert_nothing_outside(run: Fetch) -> None:
     """Raise RuleViolation for an unexpected write with MARK, or for a link that leads out of destination and source."""
     unexpected_writes = [path for path in run.outcome.unexpected_writes if MARK in path]
     if unexpected_writes:
-        raise RuleViolation(f"written outside of {DEST}: {', '.join(unexpected_writes)}")
+        raise RuleViolation(f"the initializer wrote outside {DEST}: {', '.join(unexpected_writes)}")
     for dest, tree in run.outcome.trees.items():
         leading_out = [path for path, entry in tree.items() if entry.link and not _inside(dest, path, entry.link)]
         if leading_out:
-            raise RuleViolation(f"links that lead out of {dest} were made: {', '.join(sorted(leading_out)[:5])}")
+            listed = ", ".join(sorted(leading_out)[:5])
+            raise RuleViolation(f"the initializer made links that point outside {dest}: {listed}")
 
 
 def assert_reported(run: Fetch, name: str) -> None:
     """Assert that the file arrived, the call failed, or the output names the skipped file. Raises RuleViolation."""
     delivered = any(entry.content == EVIL for entry in run.entries().values())
     if run.outcome.exit_code == 0 and not delivered and name not in run.output:
-        raise RuleViolation(f"exit code 0 without the file, and no word of {name!r}")
+        raise RuleViolation(f"exit code 0, but the initializer neither delivered the file nor reported {name!r}")
 
 
 def _inside(dest: str, path: str, target: str) -> bool:

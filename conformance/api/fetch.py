@@ -87,7 +87,7 @@ def difference(actual: Mapping[str, bytes], expected: Mapping[str, bytes]) -> li
     lines = []
     for path in sorted(expected.keys() | actual.keys()):
         if path not in actual and path in links:
-            lines.append(f"  - missing     {path!r}: a link to {links[path]}, where no file of a destination lies")
+            lines.append(f"  - missing     {path!r}: a link to {links[path]}, which is no file below a destination")
         elif path not in actual:
             lines.append(f"  - missing     {path!r} ({len(expected[path])} bytes)")
         elif path not in expected:
@@ -147,7 +147,7 @@ class Fetch:
         """Return the files below `dest`. Raises RuleViolation unless the call ended by itself with exit code 0."""
         flaws = {
             "the call did not end within its time limit": self.outcome.ended == "timeout",
-            "the call was ended because it filled its destination": self.outcome.ended == "disk",
+            "the suite stopped the call because it filled its destination": self.outcome.ended == "disk",
             f"exit code {self.outcome.exit_code} instead of 0": self.outcome.exit_code != 0,
         }
         if flaw := next((text for text, true in flaws.items() if true), ""):
@@ -195,7 +195,7 @@ class Fetch:
         forms = forms_of(self.access.planted())
         if self.outcome.found:
             how = sorted({forms[form] for form in self.outcome.found})
-            raise RuleViolation(f"a credential stands in the output, {' and '.join(how)}")
+            raise RuleViolation(f"the initializer printed a credential, {' and '.join(how)}")
 
     def left_packed(self, name: str) -> bool:
         """Return whether the call delivered the archive `name` without unpacking it, and nothing else."""
@@ -207,10 +207,10 @@ class Fetch:
         Raises RuleViolation otherwise, and Unproven when the control call fails too.
         """
         if self.outcome.ended != "exit":
-            raise RuleViolation(f"the call did not fail: it had to be ended ({self.outcome.ended})")
+            raise RuleViolation(f"the initializer did not end by itself; the suite stopped it ({self.outcome.ended})")
         if self.outcome.exit_code == 0:
             self.differs()
-            raise RuleViolation("exit code 0, as if it had succeeded")
+            raise RuleViolation("the initializer reported success (exit code 0), but it must fail")
         self.require()
 
     def assert_failed_or(self, tree: Mapping[str, bytes]) -> None:
@@ -219,12 +219,12 @@ class Fetch:
         Raises RuleViolation otherwise, and Unproven when the call failed and the control call fails too.
         """
         if self.outcome.ended != "exit":
-            raise RuleViolation(f"the call did not end by itself: it had to be ended ({self.outcome.ended})")
+            raise RuleViolation(f"the initializer did not end by itself; the suite stopped it ({self.outcome.ended})")
         if self.outcome.exit_code != 0:
             self.require()
         elif wrong := difference(self.tree, tree):
             self.differs()
-            raise RuleViolation("\n".join(["exit code 0, but the tree below the destination differs:", *wrong]))
+            raise RuleViolation("\n".join(["exit code 0, but the files below the destination differ:", *wrong]))
 
     def assert_refused(self, *, names: str | None = None, asked: bool = False) -> None:
         """Assert that the call failed and that its message names the cause.
@@ -237,7 +237,7 @@ class Fetch:
         exact = self._exact_words()
         if exact is not None:
             if exact not in self.output:
-                raise RuleViolation(f"the message of this release is missing:\n  {exact}")
+                raise RuleViolation(f"the output does not contain the exact message of this release:\n  {exact}")
         else:
             self.assert_last_words(names=names)
         if asked:
@@ -246,7 +246,7 @@ class Fetch:
     def assert_asked(self) -> None:
         """Assert that a request reached the store, because only its answer reveals the cause. Raises RuleViolation."""
         if not self.asked():
-            raise RuleViolation("the initializer sent no request to the store, so it cannot know this")
+            raise RuleViolation("the initializer sent no request to the store, so it cannot know this cause")
 
     def assert_last_words(self, *, names: str | None = None) -> None:
         """Assert that the end of the output names the rule's cause, and contains `names`. Raises RuleViolation."""
@@ -276,7 +276,7 @@ class Fetch:
         lines = [f"call: {what}", f"  ended: {self.outcome.ended}, exit code {self.outcome.exit_code}, "
                  f"after {self.outcome.duration_s:.2f} s"]  # fmt: skip
         if self.outcome.leftover_processes:
-            lines.append(f"  still running at its end, and stopped: {', '.join(self.outcome.leftover_processes)}")
+            lines.append(f"  processes that the suite stopped: {', '.join(self.outcome.leftover_processes)}")
         printed = [line for line in self.output.splitlines() if line.strip()]
         return lines + ([f"  | {line[:400]}" for line in printed[-SHOWN_LINES:]] or ["  | (no output)"])
 

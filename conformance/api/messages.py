@@ -90,7 +90,7 @@ def fault_of(said: str, cause: str, spec: Spec) -> str | None:
     """Describe why a program's own words do not name `cause`. None when they do."""
     if not spec.causes[cause].search(said):
         looked_for = "".join(f"\n    {pattern}" for pattern in spec.causes[cause].alternatives)
-        return f"do not tell the cause: {cause}\n  looked for any of:{looked_for}"
+        return f"do not name the cause: {cause}\n  the suite looked for one of:{looked_for}"
     fitting = {name: found[0] for name, words in spec.exclusive.items() if (found := words.search(said))}
     if len(fitting) >= AMBIGUOUS:
         listed = ", ".join(f"{name} ({found!r})" for name, found in fitting.items())

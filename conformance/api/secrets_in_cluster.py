@@ -42,5 +42,5 @@ def inject_with(admission: Admission, data: Mapping[str, str], **annotations: st
     pod = admission.inject(serviceAccountName=new_account(admission, [name]))
     leaked = [value for value in data.values() if value.startswith("canary") and value in json.dumps(pod.spec)]
     if leaked:
-        raise RuleViolation(f"stands in the pod: {leaked}")
+        raise RuleViolation(f"the pod contains values of the Secret: {leaked}")
     return pod, name

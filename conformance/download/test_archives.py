@@ -82,10 +82,10 @@ def test_no_member_leaves_the_destination(store: Store, initializer: Fetcher, ca
     store.put({f"model/{name}": content})
     run = initializer.fetch(store.uri(f"model/{name}"), way="archive")
     unexpected_writes = [path for path in run.outcome.unexpected_writes if "evil" in path]
-    assert not unexpected_writes, f"written outside {DEST}: {', '.join(unexpected_writes)}"
+    assert not unexpected_writes, f"the initializer wrote outside {DEST}: {', '.join(unexpected_writes)}"
     read = [path for path, entry in run.entries().items() if entry.content not in (None, _EVIL, content)]
-    assert not read, f"content from outside lies at {', '.join(read)}"
-    assert not run.entries().get("out", Entry(0, None)).link, "a link that leads out was made: out"
+    assert not read, f"these files have content from outside the destination: {', '.join(read)}"
+    assert not run.entries().get("out", Entry(0, None)).link, "the link `out` points outside the destination"
     if not run.entries():
         run.assert_failed()
 
@@ -97,7 +97,7 @@ def test_what_an_archive_brings_can_be_read(store: Store, initializer: Fetcher) 
     run = initializer.fetch(store.uri("model/m.tar"), way="archive")
     assert run.tree == {"weights.bin": b"w", "x.bin": b"x"}
     unreadable = {path: f"{entry.mode:04o}" for path, entry in run.entries().items() if not entry.mode & 0o004}
-    assert not unreadable, f"no permission for others: {unreadable}"
+    assert not unreadable, f"other users cannot read the model: {unreadable}"
 
 
 @rule("ARCH-008")

@@ -57,7 +57,7 @@ def test_missing_parents_are_made(initializer: Fetcher, sample: Sample) -> None:
     run = initializer.fetch(sample.uri, dest=f"{DEST}/a/b", present={DEST: {}})
     assert run.tree == sample.tree
     mode = run.entries(DEST)["a"].mode
-    assert mode & 0o005 == 0o005, f"the parent that it made is not open to others: {mode:04o}"
+    assert mode & 0o005 == 0o005, f"other users cannot read the parent folder: mode {mode:04o}"
 
 
 @rule("CONTRACT-005")
@@ -77,7 +77,7 @@ def test_what_lies_in_the_destination_survives_a_failure(store: Store, initializ
     run.require()
     found = run.entries()
     lost = [path for path, content in before.items() if path not in found or found[path].content != content]
-    assert not lost, f"no longer there as before: {', '.join(lost)}"
+    assert not lost, f"the initializer removed or changed files: {', '.join(lost)}"
 
 
 @rule("CONTRACT-006")
@@ -101,7 +101,7 @@ def test_another_user_can_read_the_model(initializer: Fetcher, sample: Sample) -
     found = [(path, entry.mode, 0o005 if entry.content is None else 0o004) for path, entry in run.entries().items()]
     found += [(path, mode, 0o005) for path, mode in run.outcome.modes.items()]
     closed = {path: f"{mode:04o}" for path, mode, bits in found if mode & bits != bits}
-    assert not closed, f"not open to others: {closed}"
+    assert not closed, f"other users cannot read the model: {closed}"
 
 
 @rule("CONTRACT-009")
@@ -111,7 +111,7 @@ def test_nothing_is_written_elsewhere(initializer: Fetcher, sample: Sample) -> N
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
     assert not run.outcome.unexpected_writes, (
-        f"written outside {DEST} and /tmp: {', '.join(run.outcome.unexpected_writes)}"
+        f"the initializer wrote outside {DEST} and /tmp: {', '.join(run.outcome.unexpected_writes)}"
     )
 
 
@@ -120,7 +120,7 @@ def test_nothing_is_written_to_the_store(store: Store, initializer: Fetcher, sam
     """The credentials may allow writes. A lock file next to the model becomes a model file for the next download."""
     assert initializer.fetch(sample.uri).tree == sample.tree
     written = [f"{one.method} {one.path}" for one in store.requests() if one.method in {"PUT", "PATCH", "DELETE"}]
-    assert not written, f"written to the store: {', '.join(written)}"
+    assert not written, f"the initializer wrote to the store: {', '.join(written)}"
 
 
 @rule("CONTRACT-010")
@@ -133,10 +133,10 @@ def test_sigterm_ends_the_download(store: Store, initializer: Fetcher, silence: 
     took = run.outcome.ended_after_signal_s
     if took is None:
         run.require()
-    assert took is not None, f"no SIGTERM was sent, because the store was not asked; exit code {run.outcome.exit_code}"
-    ignored = "it does not handle SIGTERM, which the kernel therefore does not deliver to a container's first process"
-    assert took <= TERMINATION_S, f"it ended {took:.1f} s after SIGTERM" if run.outcome.delivered else ignored
-    assert run.outcome.exit_code != 0, "exit code 0, as if the model were there"
+    assert took is not None, f"the initializer did not connect to the store; exit code {run.outcome.exit_code}"
+    ignored = "the initializer does not handle SIGTERM; the kernel does not deliver it to a container's first process"
+    assert took <= TERMINATION_S, f"it took {took:.1f} s to end after SIGTERM" if run.outcome.delivered else ignored
+    assert run.outcome.exit_code != 0, "the initializer reported success (exit code 0) without the model"
 
 
 @rule("CONTRACT-011")
@@ -154,7 +154,7 @@ def test_success_says_how_long_it_took(initializer: Fetcher, sample: Sample) -> 
     """Operators look up the load time of a model in this log."""
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
-    assert re.search(r"\d(\.\d+)? ?(s|sec|seconds)\b(?!/)", run.output), "no duration in seconds in the output"
+    assert re.search(r"\d(\.\d+)? ?(s|sec|seconds)\b(?!/)", run.output), "the output contains no duration"
 
 
 @rule("CONTRACT-013")
@@ -162,7 +162,7 @@ def test_nothing_outlives_the_call(initializer: Fetcher, sample: Sample) -> None
     """No helper process keeps the init container running or stays in the pod's process namespace."""
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
-    assert not run.outcome.leftover_processes, f"still running: {', '.join(run.outcome.leftover_processes)}"
+    assert not run.outcome.leftover_processes, f"processes still run: {', '.join(run.outcome.leftover_processes)}"
 
 
 @rule("CONTRACT-014")

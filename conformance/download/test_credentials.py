@@ -57,8 +57,8 @@ def test_headers_go_to_no_other_host(store: HTTP, initializer: Fetcher) -> None:
     uri = store.serve("model/m.bin", redirect_to=store.url("far/m.bin", host=OTHER_HOST))
     assert initializer.fetch(uri, access=store.sending(HEADERS)).tree == {"m.bin": b"m"}
     sent = [request for request in store.requests() if request.host == OTHER_HOST]
-    assert sent, "the redirect to the other host was not followed"
-    assert not [request for request in sent if "x-api-key" in request.headers], "the key went to the other host"
+    assert sent, "the initializer did not follow the redirect to the other host"
+    assert not [request for request in sent if "x-api-key" in request.headers], "the other host received the key"
 
 
 @rule("CRED-019")
@@ -96,7 +96,7 @@ def test_a_service_principal_is_asked_for_in_its_tenant(store: AzureBlob, initia
     initializer.fetch(store.uri("model"), access=store.access("none"), environment=principal, timeout_s=120)
     asked = [request for request in store.requests() if request.host == "login.microsoftonline.com"]
     assert [request for request in asked if f"tenant-of-the-suite-{store.case}" in request.path], (
-        "no token was asked for"
+        "the initializer did not request a token"
     )
 
 

@@ -105,7 +105,7 @@ def test_a_failure_leaves_nothing_behind(store: Store, initializer: Fetcher) -> 
     run = initializer.fetch(store.absent())
     run.assert_failed()
     run.assert_asked()
-    assert not run.delivered, f"left in {DEST}: {', '.join(run.delivered)}"
+    assert not run.delivered, f"the failed call left files in {DEST}: {', '.join(run.delivered)}"
 
 
 @rule("ERR-011")
@@ -114,7 +114,7 @@ def test_a_path_with_the_letters_auth(store: Store, initializer: Fetcher) -> Non
     """A missing path that contains "auth" (such as "author") must not be reported as failed authentication."""
     run = initializer.fetch(store.absent("author-model"))
     run.assert_refused(asked=True)
-    assert "authentication failed" not in run.last_words.lower(), "a missing path is reported as failed authentication"
+    assert "authentication failed" not in run.last_words.lower(), "the message blames authentication for a missing path"
 
 
 @rule("ERR-012")
@@ -130,7 +130,7 @@ def test_a_destination_that_is_a_file(initializer: Fetcher, sample: Sample) -> N
     run = initializer.fetch(sample.uri, dest=f"{DEST}/taken", present={DEST: {"taken": b"a file"}})
     run.assert_refused()
     left = {path: entry.content for path, entry in run.entries(DEST).items()}
-    assert left == {"taken": b"a file"}, f"the file at the destination was replaced: {sorted(left)}"
+    assert left == {"taken": b"a file"}, f"the initializer replaced the file at the destination: {sorted(left)}"
 
 
 @rule("ERR-014")

@@ -50,7 +50,7 @@ def test_a_namespace_that_is_none(store: ModelRegistry, initializer: Fetcher, na
     store.put(under("model", MODEL))
     run = initializer.fetch(f"{store.uri('model')}?namespace={namespace}")
     run.assert_refused()
-    assert not run.entries(), "the model of the default registry was delivered"
+    assert not run.entries(), "the initializer delivered the model of the default registry"
 
 
 @rule("MR-004")
@@ -233,7 +233,7 @@ def test_the_log_names_the_artifact(store: ModelRegistry, initializer: Fetcher, 
     """Operators look up in the log which artifact runs in production."""
     run = initializer.fetch(sample.uri)
     assert run.tree == sample.tree
-    assert store.content.uri("model/v1") in run.output, "the artifact's URI is not in the output"
+    assert store.content.uri("model/v1") in run.output, "the output does not contain the artifact's URI"
 
 
 @rule("MR-025")

@@ -147,7 +147,7 @@ def test_nothing_is_fetched_twice_or_beside(store: Store, initializer: Fetcher) 
     run = initializer.fetch(store.model_uri("model", "weights.bin"))
     assert run.tree == {"weights.bin": weights}
     moved = sum(request.response_bytes for request in store.requests())
-    assert moved < 1.2 * len(weights), f"{moved} bytes left the store for a model of {len(weights)}"
+    assert moved < 1.2 * len(weights), f"the store sent {moved} bytes for a model of {len(weights)}"
 
 
 @rule("PLACE-017")

@@ -97,7 +97,7 @@ def test_s3_addressing(store: S3, initializer: Fetcher, sample: Sample, case: st
     hosts = {request.host for request in store.requests()}
     if not hosts:
         run.require()
-    assert hosts, "no request for the bucket reached a host of AWS"
+    assert hosts, "the initializer sent no request for the bucket to an AWS host"
     assert hosts <= {host.format(bucket=store.container) for host in expected}, f"asked: {', '.join(sorted(hosts))}"
 
 
@@ -108,8 +108,8 @@ def test_the_region_is_used_for_the_signature(store: S3, initializer: Fetcher, s
     signed = [request.headers["authorization"] for request in store.requests() if "authorization" in request.headers]
     if not signed:
         run.require()
-    assert signed, "no request was signed"
-    assert all("/eu-central-1/s3/" in header for header in signed), "another region is in the credential scope"
+    assert signed, "the initializer signed no request"
+    assert all("/eu-central-1/s3/" in header for header in signed), "the credential scope has another region"
 
 
 @rule("CRED-014")
@@ -127,8 +127,8 @@ def test_time_limits_and_retries_can_be_set(store: S3, initializer: Fetcher, sil
     access = store.access().plus(AWS_ENDPOINT_URL=f"http://{silence.address}", **limits)
     run = initializer.fetch(store.uri("model"), access=access)
     run.assert_refused()
-    assert silence.asked(), "the endpoint was not asked"
-    assert run.outcome.duration_s < 15, f"given up after {run.outcome.duration_s:.1f} s"
+    assert silence.asked(), "the initializer did not connect to the endpoint"
+    assert run.outcome.duration_s < 15, f"the initializer gave up only after {run.outcome.duration_s:.1f} s"
 
 
 @rule("CRED-016")

@@ -59,7 +59,7 @@ def test_verification_can_be_asked_for(store: S3, initializer: Fetcher, sample: 
     environment = {"S3_VERIFY_SSL": "1"}
     run = initializer.fetch(sample.uri, access=store.over_tls(), environment=environment, trust=False, way="tls")
     run.assert_failed()
-    assert not run.delivered, "something was delivered"
+    assert not run.delivered, "the initializer delivered files"
 
 
 @rule("CRED-009")
@@ -67,7 +67,7 @@ def test_an_unknown_authority_is_refused(store: Store, initializer: Fetcher, sam
     """No setting makes the initializer trust this certificate's authority."""
     run = initializer.fetch(sample.uri, access=store.over_tls(), trust=False, way="tls", timeout_s=150)
     run.assert_refused()
-    assert not run.delivered, "something was delivered"
+    assert not run.delivered, "the initializer delivered files"
 
 
 @rule("CRED-010")

@@ -30,7 +30,7 @@ def _fetch(initializer: Fetcher, sample: Sample, *faults: Fault, within_s: float
     if run.outcome.exit_code != 0:
         run.require()
     elif run.delivered and not any(request.injected_fault for request in store.requests()):
-        raise NotOffered("no response met the planned fault: this client asks for less than the fault lets pass")
+        raise NotOffered("the fault did not occur, because the client requested less than the fault lets pass")
     return run
 
 
@@ -108,7 +108,7 @@ def test_half_a_file_has_no_files_name(initializer: Fetcher, shards: Sample) -> 
         for path, entry in run.entries().items()
         if path in shards.tree and entry.content is not None and entry.content != shards.tree[path]
     ]
-    assert not half, f"left under a file's own name: {', '.join(half)}"
+    assert not half, f"the initializer left incomplete files under their final names: {', '.join(half)}"
     run.assert_failed_or(shards.tree)
 
 
@@ -129,12 +129,12 @@ def test_a_wrong_certificate(store: Store, initializer: Fetcher, shards: Sample,
     access = store.facing(gateway.bad_certificates[wrong])
     run = initializer.fetch(shards.uri, access=access, way="tls", timeout_s=TOLD_S)
     run.assert_refused()
-    assert not run.delivered, "something was delivered"
+    assert not run.delivered, "the initializer delivered files"
 
 
 @rule("FAULT-013")
 def test_credentials_expire_midway(store: Store, initializer: Fetcher, shards: Sample) -> None:
     """The token is valid for one hour, but the download takes two."""
     if store.expiry is None:
-        raise NotOffered(f"{store.name}: what is fetched in one request cannot lose its credentials midway")
+        raise NotOffered(f"{store.name}: credentials cannot expire during a download that is a single request")
     _fetch(initializer, shards, store.expiry, within_s=TOLD_S).assert_refused()

@@ -46,13 +46,13 @@ def test_killed_and_started_again(store: Store, initializer: Fetcher, shards: Sa
     killed = initializer.fetch(shards.uri, conditions=Conditions(kill=kill), timeout_s=TOLD_S)
     if not killed.outcome.killed:
         killed.require()
-    assert killed.outcome.killed, "it ended before anything of a file had come"
+    assert killed.outcome.killed, "the initializer ended before it received any part of a file"
     store.gateway.plan_faults(store.case)
     run = initializer.fetch(shards.uri, again=True, timeout_s=TOLD_S)
     if run.outcome.exit_code == 0:
         arrived = {path: content for path, content in run.tree.items() if path in shards.tree}
         wrong = "\n".join(difference(arrived, shards.tree))
-        assert not wrong, f"exit code 0 on what the killed call had left, but:\n{wrong}"
+        assert not wrong, f"exit code 0 after the killed call, but the files differ:\n{wrong}"
     else:
         run.assert_failed()
 
@@ -65,7 +65,7 @@ def test_a_worker_is_killed(store: Store, initializer: Fetcher, shards: Sample) 
     run = initializer.fetch(shards.uri, conditions=Conditions(kill=kill), timeout_s=NOTICED_S)
     if not run.outcome.killed:
         run.require()
-    assert run.outcome.killed, "it ended before anything of a file had come"
+    assert run.outcome.killed, "the initializer ended before it received any part of a file"
     if run.outcome.killed == "program":
-        raise NotApplicable("this initializer has no processes of its own beside the program, at least for this store")
+        raise NotApplicable("the initializer starts no child processes, at least for this store")
     run.assert_failed_or(shards.tree)

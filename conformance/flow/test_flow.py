@@ -66,7 +66,7 @@ def test_a_failed_download_shows_on_the_pod(store: Store, services: InferenceSer
     services.storage_container(uri)
     served = services.serve(uri, predictor=services.admit(store.access()))
     assert served.initializer, f"the initializer did not end: {served.stands_still}"
-    assert served.initializer.exit_code != 0, "exit code 0 for a missing model"
+    assert served.initializer.exit_code != 0, "the initializer reported success (exit code 0) for a missing model"
     message = own_words(served.initializer.message, [uri, *store.access().secrets])
     assert not (fault := fault_of(message, "not-found", run.spec)), f"{served.initializer.message}\n{fault}"
 
@@ -83,7 +83,7 @@ def test_a_failed_download_shows_on_the_service(store: Store, services: Inferenc
     served = services.serve(uri, predictor={**services.admit(store.access()), **services.pause("15s")})
     assert served.initializer, f"the initializer did not end: {served.stands_still}"
     told = services.api.until(lambda: bool(services.failure_told(served)), 60)
-    assert told, f"the InferenceService's status says nothing of it: {services.status(served).get('modelStatus')}"
+    assert told, f"the InferenceService's status does not report it: {services.status(served).get('modelStatus')}"
 
 
 @rule("FLOW-003")
@@ -108,7 +108,7 @@ def test_memory_for_the_initializer(store: Store, services: InferenceServices, m
     else:
         # containerd may learn of the kill late, and then reports an error. It reports the next attempt correctly.
         told = services.api.until(lambda: "OOM" in _end(services.look_again(served)), 60)
-        assert told, f"reported as: {_end(services.look_again(served))}"
+        assert told, f"the status has another reason: {_end(services.look_again(served))}"
 
 
 @rule("FLOW-005")
@@ -126,7 +126,7 @@ def test_writing_beside_a_fetched_model(
     assert served.inspection
     errno = served.inspection.writes[DEST]["written.txt"]
     writable = mode == "annotated" and Version(run.kserve) >= Version("0.14")
-    assert (errno != "EROFS") if writable else (errno == "EROFS"), f"writing ended with {errno}"
+    assert (errno != "EROFS") if writable else (errno == "EROFS"), f"the write ended with {errno}"
 
 
 @rule("FLOW-006")
@@ -166,7 +166,7 @@ def test_a_claim_shows_its_tree(services: InferenceServices, path: str) -> None:
 def test_a_path_that_the_claim_does_not_have(services: InferenceServices) -> None:
     """The path has a typo. With an empty folder, only the model server could detect the error, if at all."""
     served = services.serve(f"pvc://{services.claim(MODEL)}/no-such-model")
-    assert _refused(served), f"the model server was started with {sorted(_tree(served))}"
+    assert _refused(served), f"the model server started with {sorted(_tree(served))}"
 
 
 @rule("FLOW-010")
@@ -175,7 +175,7 @@ def test_a_single_file_of_a_claim(services: InferenceServices) -> None:
     served = services.serve(f"pvc://{services.claim({'m/model.joblib': b'joblib'})}/m/model.joblib")
     if _refused(served):
         return
-    assert _tree(served) == {"model.joblib": b"joblib"}, "neither delivered nor refused"
+    assert _tree(served) == {"model.joblib": b"joblib"}, "KServe neither delivered the model nor refused the service"
 
 
 @rule("FLOW-011")
@@ -226,7 +226,7 @@ def test_a_custom_container_brings_its_own_scheme(services: InferenceServices, a
     assert served.image == services.greeter
     assert _tree(served) == {"greeting.txt": services.api.token.encode()}
     services.api.remove(storage_container(container, []))
-    assert "greeting://" in admission.service_refusal(uri), "the scheme is still accepted"
+    assert "greeting://" in admission.service_refusal(uri), "KServe still accepts the scheme"
 
 
 @rule("FLOW-016")
@@ -237,7 +237,7 @@ def test_a_new_image_reaches_new_pods_only(services: InferenceServices) -> None:
     served = services.serve(uri)
     assert served.image == services.greeter
     services.change_image(container, next_image)
-    assert services.look_again(served).image == services.greeter, "the running pod was changed"
+    assert services.look_again(served).image == services.greeter, "KServe changed the running pod"
     newer = services.replace_pod(served)
     assert newer.image == next_image
     services.change_image(container, services.greeter)
@@ -284,7 +284,7 @@ def test_a_namespace_that_is_left_alone(store: Store, services: InferenceService
     namespace = services.api.namespace({"control-plane": "something"})
     services.storage_container(model)
     served = services.serve(model, namespace=namespace, predictor=services.admit(store.access(), namespace))
-    assert not served.injected, "injected although the namespace is labelled control-plane"
+    assert not served.injected, "the webhook ignored the namespace's label control-plane"
     assert _tree(served) == {}
 
 
@@ -295,7 +295,7 @@ def test_a_missing_secret_is_named(services: InferenceServices, model: str) -> N
     services.api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account},
                               "secrets": [{"name": "forgotten"}]})  # fmt: skip
     served = services.serve(model, predictor={"serviceAccountName": account})
-    assert served.pod is None, "a pod was made without the Secret"
+    assert served.pod is None, "KServe created a pod without the Secret"
     assert "forgotten" in served.stands_still, served.stands_still
 
 
@@ -341,4 +341,6 @@ def test_an_initializer_from_a_private_registry(services: InferenceServices, reg
     if secret:
         assert _tree(served) == {"greeting.txt": services.api.token.encode()}
     else:
-        assert image in served.stands_still, f"neither pulled nor refused: {served.stands_still}"
+        assert image in served.stands_still, (
+            f"the node neither pulled the image nor reported an error: {served.stands_still}"
+        )

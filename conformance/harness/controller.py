@@ -187,10 +187,10 @@ class Controller:
     def summary(self, *, colour: bool, width: int) -> list[str]:
         """Return the lines that end the terminal output."""
         if self._report is None:
-            remedy = f"what the journal has: python -m reports recover {self.run.options.report_dir}"
+            remedy = f"to recover the results from the journal: python -m reports recover {self.run.options.report_dir}"
             return [f"NO REPORT: {self._unwritten or 'the run was cut off'}", remedy]
         leaks = [
-            f"LEAK {name} holds a credential that the suite planted; keep it, and report this bug"
+            f"LEAK {name} contains a test credential of the suite; keep the file, and report this bug"
             for name in self._leaking
         ]
         page = self.run.options.report_dir / writer.PAGE

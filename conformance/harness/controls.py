@@ -84,7 +84,8 @@ class Controls:
                 return
             failed[name] = flawed
         for name, (one, control) in failed.items():
-            text = f"{self._foundation(name, one)} is broken on {name}, and this builds on it: {control.flaw}"
+            broken = self._foundation(name, one)
+            text = f"the initializer breaks {broken} on {name}, so the suite cannot judge this rule: {control.flaw}"
             raise NotApplicable(text) if control.packed else Unproven(text)
 
     def _ways(self, store: str, way: Way) -> list[Way]:
@@ -137,12 +138,12 @@ class Controls:
 def _judged(fetch: Fetch, sample: Sample) -> Control:
     """Judge a control call."""
     if fetch.left_packed(ARCHIVE):
-        return Control(f"{ARCHIVE} arrives as it is", packed=True)
+        return Control(f"the initializer does not unpack {ARCHIVE}", packed=True)
     try:
         wrong = difference(fetch.tree, sample.tree)
     except RuleViolation as broken:
         wrong = [str(broken)]
     if fetch.outcome.exit_code in NOT_STARTED:
-        wrong = [f"a tool of its own cannot be started, exit code {fetch.outcome.exit_code}"]
+        wrong = [f"the initializer cannot start a tool that it needs, exit code {fetch.outcome.exit_code}"]
     last = [line.strip() for line in fetch.output.splitlines() if line.strip()][-1:] or ["no output"]
     return Control(redact(f"{wrong[0].strip()}; {last[0][-SHOWN:]}", fetch.access.secrets)) if wrong else Control()

@@ -22,7 +22,7 @@ def why_not(run: Run, store: str | None) -> tuple[Outcome, str] | None:
         return Outcome.NOT_RUN, reason
     for server in kind.needed(run.mode):
         if server is None:
-            return Outcome.NOT_RUN, f"no server plays {store} with --servers {run.mode}"
+            return Outcome.NOT_RUN, f"--servers {run.mode} has no server for {store}"
         if server.name in run.fleet.unavailable:
             return Outcome.NOT_RUN, f"{server.name} does not run: {run.fleet.unavailable[server.name]}"
     return None

@@ -15,7 +15,7 @@ def describe(run: Run, record: CaseRecord, error: BaseException) -> str:
     rule, store = record.rule, record.store
     where = f"{store} played by {run.server_of(store) or 'a folder'}" if store else "no store"
     lines = [f"{rule.id} {rule.level}: {rule.title}", f"  {rule.statement}", f"on {where}, {record.name}", ""]
-    lines.append(f"what is wrong: {_wrong(error)}")
+    lines.append(f"problem: {_wrong(error)}")
     for fetch in record.fetches:
         lines += ["", *fetch.describe()]
     if record.evidence:
@@ -25,14 +25,14 @@ def describe(run: Run, record: CaseRecord, error: BaseException) -> str:
 
 def _wrong(error: BaseException) -> str:
     """Return the test's message, without the values that pytest adds."""
-    return str(error).removeprefix("assert ").partition("\nassert ")[0] or "the assertion does not hold"
+    return str(error).removeprefix("assert ").partition("\nassert ")[0] or "the assertion failed"
 
 
 def explain_trees(actual: object, expected: object) -> list[str] | None:
     """Explain a failed `tree == {...}` to pytest, path by path."""
     if not isinstance(actual, Tree) or not isinstance(expected, dict):
         return None
-    return ["the tree below the destination differs:", *difference(actual, expected)]
+    return ["the files below the destination differ:", *difference(actual, expected)]
 
 
 def evidence(record: CaseRecord, message: str) -> str:

@@ -77,7 +77,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--servers",
         metavar="MODE",
-        help="The programs that play the stores. embedded: they install with pip alone. native: the real programs, "
+        help="The programs that play the stores. embedded: programs that pip installs. native: the real programs, "
         "built from source. container: published images. Default: embedded; with --cluster, native.",
     )
     group.addoption(
@@ -111,9 +111,9 @@ def add(parser: pytest.Parser) -> None:
         "--isolation",
         default="auto",
         metavar="HOW",
-        help="How calls of `kserve:VERSION` and `command:ARGV` run. `auto`: in a sandbox of bubblewrap, else of "
-        "unshare, else in none. `sandbox`: in a sandbox; the run ends where none works. `none`: in none. Cases that "
-        "need a sandbox are then not-run. Default: auto.",
+        help="How the suite isolates `kserve:VERSION` and `command:ARGV`. `auto`: in a sandbox of bubblewrap or "
+        "unshare if one works, else not at all. `sandbox`: in a sandbox; the run stops if none works. `none`: not at "
+        "all. Without a sandbox, cases that need one are not-run. Default: auto.",
     )
     group.addoption(
         "--known-failures",
@@ -125,9 +125,9 @@ def add(parser: pytest.Parser) -> None:
         "--cluster",
         default="none",
         metavar="WHICH",
-        help="Where pods run. none: nowhere. kind: on a cluster that the run creates with podman or docker, and "
-        "removes. existing: on the cluster of --kubeconfig; the run touches only namespaces that it creates. "
-        "Default: none.",
+        help="Where pods run. none: the run starts no pods. kind: on a cluster that the run creates with podman or "
+        "docker, and removes. existing: on the cluster of --kubeconfig; the run touches only namespaces that it "
+        "creates. Default: none.",
     )
     cluster.addoption(
         "--install",
@@ -148,7 +148,8 @@ def add(parser: pytest.Parser) -> None:
         "--kind-driver",
         default="suite",
         metavar="WHO",
-        help="Who calls kind. suite: the suite. pytest-kind: that package's KindCluster, from the extra pytest-kind. "
+        help="The code that calls kind. suite: the suite's own. pytest-kind: KindCluster of the package pytest-kind, "
+        "which the extra pytest-kind installs. "
         "Default: suite.",
     )
     cluster.addoption("--keep-cluster", action="store_true", help="Keep the kind cluster. The next run uses it.")
@@ -176,7 +177,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--list-rules",
         action="store_true",
-        help="Print the rules and exit. --profile, --store, --rule and --kserve select.",
+        help="Print the rules and exit. --profile, --store, --rule and --kserve select the rules.",
     )
     group.addoption("--explain", metavar="ID", help="Print one rule with its references and messages, and exit.")
 
@@ -190,7 +191,7 @@ def read(config: pytest.Config, spec: Spec) -> Options:
     rules = _split(option("--rule"))
     for pattern in rules:
         if not any(fnmatchcase(rule.id, pattern) for rule in spec):
-            raise pytest.UsageError(f"--rule {pattern}: no such rule; see --list-rules")
+            raise pytest.UsageError(f"--rule {pattern}: no such rule; --list-rules prints all rules")
     named = _split(option("--profile"))
     _known("profile", named, _profiles(spec))
     cluster = option("--cluster")
@@ -250,22 +251,24 @@ def refuse_unobservable(asked: Options, spec: Spec) -> None:
         remedy = asked.elsewhere(on_each_store(rules))
         if remedy:
             raise pytest.UsageError(
-                f"--profile {name}: nothing of it shows with --cluster {asked.cluster}; it needs {remedy}"
+                f"--profile {name}: --cluster {asked.cluster} can check none of its rules; use {remedy}"
             )
 
 
 def _fits_a_cluster(cluster: str, subject: Initializer, release: str, mode: str, isolation: str) -> None:
     if cluster == "kind" and release not in installable():
         raise pytest.UsageError(
-            f"KServe {release} cannot be installed: its source is in no module; choose with --kserve one of "
+            f"the suite cannot install KServe {release}, because no Go module has its source; use --kserve with one of "
             f"{', '.join(installable())}"
         )
     if subject.route == "process" and subject.name != "kserve":
-        raise pytest.UsageError(f"--cluster runs images: make one of {subject.spec} and give --initializer image:REF")
+        raise pytest.UsageError(
+            f"--cluster runs only container images; build an image of {subject.spec}, and use --initializer image:REF"
+        )
     if isolation == "none":
-        raise pytest.UsageError("--isolation none is about processes of this machine: leave it out with --cluster")
+        raise pytest.UsageError("--isolation none applies to processes on this machine; remove it, or remove --cluster")
     if mode == "container":
-        raise pytest.UsageError("--servers container starts containers beside a cluster; choose embedded or native")
+        raise pytest.UsageError("--servers container does not work with --cluster; use embedded or native")
 
 
 def _described(config: pytest.Config) -> Iterator[str]:
@@ -298,7 +301,7 @@ def _given(config: pytest.Config, name: str) -> list[str]:
 def _refuse_empty(config: pytest.Config) -> None:
     for name in _WITH_VALUE:
         if any(not _split([value]) for value in _given(config, name)):
-            raise pytest.UsageError(f"{name} is empty: give it a value, or leave it out")
+            raise pytest.UsageError(f"{name} is empty; give it a value, or remove it")
 
 
 def _split(given: Iterable[str]) -> list[str]:
@@ -308,4 +311,4 @@ def _split(given: Iterable[str]) -> list[str]:
 def _known(option: str, given: Iterable[str], known: Iterable[str]) -> None:
     for value in given:
         if value not in known:
-            raise pytest.UsageError(f"--{option} {value}: not known; known are {', '.join(known)}")
+            raise pytest.UsageError(f"--{option} {value}: unknown value; use one of {', '.join(known)}")

@@ -61,7 +61,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if config.option.explain:
         rule = current().rules.get(config.option.explain)
         if rule is None:
-            raise pytest.UsageError(f"--explain {config.option.explain}: no such rule; see --list-rules")
+            raise pytest.UsageError(f"--explain {config.option.explain}: no such rule; --list-rules prints all rules")
         print("\n".join(explain(current(), rule)))  # noqa: T201
         return 0
     return None

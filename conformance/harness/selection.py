@@ -22,7 +22,7 @@ def check(items: Collection[pytest.Item], spec: Spec, *, whole: bool) -> None:
     for item in items:
         name = rule_id(item)
         if name is None:
-            raise pytest.UsageError(f"{item.nodeid} has no @rule(...): say which rule of the spec it checks")
+            raise pytest.UsageError(f"{item.nodeid} has no @rule(...); add the ID of the rule that it checks")
         if name not in spec.rules:
             raise pytest.UsageError(f"{item.nodeid} checks {name}, which the spec does not have")
     untested = sorted({(rule.id, store) for rule, store in spec.musts()} - pairs(items))
@@ -58,16 +58,17 @@ def why_nothing(config: pytest.Config, asked: Options, spec: Spec) -> str:
     if not wanted:
         named = {store for rule in spec if asked.names(rule) for store in rule.stores}
         if asked.rules and asked.stores and not named & set(asked.stores):
-            about = f"not about {', '.join(asked.stores)}, but about {', '.join(sorted(named))}"
-            return f"{', '.join(asked.rules)} is {about}; choose with --store"
-        return f"no rule fits {asked.selection} together; leave one of these out"
+            rules, stores = ", ".join(asked.rules), ", ".join(asked.stores)
+            return f"{rules} does not apply to {stores}; use --store with one of {', '.join(sorted(named))}"
+        return f"no rule matches all of {asked.selection}; remove one of these options"
     if remedy := asked.elsewhere(wanted):
         return f"{asked.selection} needs {remedy}"
     if not any(asked.judges(*pair) for pair in wanted):
-        return f"{asked.selection} is not in force for KServe {asked.kserve}; choose another with --kserve"
+        return f"{asked.selection} does not apply to KServe {asked.kserve}; use --kserve with another release"
     given = [*_expressions(config), *(["--smoke"] if asked.smoke else [])]
     fits = " ".join([*given, asked.selection]).strip()
-    return f"no test in {' '.join(config.args)}{f' fits {fits}' if fits else ''}; --collect-only shows those there are"
+    matching = f" matches {fits}" if fits else ""
+    return f"no test in {' '.join(config.args)}{matching}; use --collect-only to see the tests"
 
 
 def pairs(items: Iterable[pytest.Item]) -> set[tuple[str, str]]:

@@ -182,7 +182,7 @@ def test_a_pattern_that_is_none(admission: Admission, kserve_config: Configurati
     assert kserve_config.section("storageInitializer")
     with admission.api.temporarily(broken):
         refused = admission.api.until(lambda: admission.api.answer(_any_pod(admission)).stored is None)
-        assert refused, "pods are admitted"
+        assert refused, "the API server admitted a pod"
         admission.assert_words(admission.refusal(_any_uri(admission)), broken["metadata"]["name"], **broken["metadata"])
 
 
@@ -205,7 +205,7 @@ def test_a_manifest_in_another_shape(admission: Admission, shape: str) -> None:
         manifest["spec"]["supportedUriFormats"] = ["model-registry://*"]
     else:
         manifest["spec"]["container"]["supportedUriFormats"] = manifest["spec"].pop("supportedUriFormats")
-    assert admission.api.answer_of(resource, manifest).stored is None, "it is admitted"
+    assert admission.api.answer_of(resource, manifest).stored is None, "the API server admitted it"
 
 
 @rule("CSC-015")
@@ -252,10 +252,10 @@ def _default_matches(admission: Admission, uri: str) -> bool:
 @pytest.mark.parametrize("uri", DEFAULT.values(), ids=DEFAULT)
 def test_the_default_knows_kserves_schemes(admission: Admission, uri: str) -> None:
     """Without a matching format, these URIs would still work, but with other settings."""
-    assert _default_matches(admission, uri), f"no format fits {uri}"
+    assert _default_matches(admission, uri), f"no format matches {uri}"
 
 
 @rule("CSC-018")
 def test_the_default_knows_the_hub(admission: Admission) -> None:
     """Hugging Face is the newest of KServe's own stores."""
-    assert _default_matches(admission, "hf://owner/model"), "no format fits hf://"
+    assert _default_matches(admission, "hf://owner/model"), "no format matches hf://"

@@ -75,7 +75,7 @@ def test_a_configmap_that_is_no_json(admission: Admission, kserve_config: Config
     """The JSON has a trailing comma."""
     kserve_config.write(**{section: '{"image": "x",}'})
     refusal = admission.refusal(f"{admission.scheme()}://model")
-    assert section.rstrip("s") in refusal, f"the refusal tells nothing of the section {section}: {refusal}"
+    assert section.rstrip("s") in refusal, f"the refusal does not name the section {section}: {refusal}"
 
 
 @rule("CFG-007")
@@ -177,7 +177,7 @@ def test_the_image_fits_the_controller(admission: Admission) -> None:
     configured = str(Configuration(admission.api).section("storageInitializer")["image"])
     default = str(admission.api.client.get(STORAGE_CONTAINER, "default")["spec"]["container"]["image"])
     assert default == configured
-    assert configured.endswith(f":v{admission.release}"), f"{configured} with a controller of {admission.release}"
+    assert configured.endswith(f":v{admission.release}"), f"the controller of {admission.release} injects {configured}"
 
 
 @rule("CFG-015")

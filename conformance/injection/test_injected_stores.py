@@ -82,7 +82,7 @@ def test_headers_do_not_stand_in_the_pod(admission: Admission) -> None:
     """The Secret has a bearer token for a file server. Anyone who can read pods could read it."""
     name = new_secret(admission, HEADERS)
     pod = admission.inject(serviceAccountName=new_account(admission, [name]))
-    assert "canary-bearer" not in json.dumps(pod.spec), "the headers stand in the pod"
+    assert "canary-bearer" not in json.dumps(pod.spec), "the pod contains the headers"
     assert pod.initializer.references["files.example-headers"] == (name, "headers")
 
 

@@ -36,7 +36,7 @@ def test_one_init_container_downloads_the_model(admission: Admission, uri: str) 
     pod = admission.inject(uri)
     assert pod.initializer.args == [uri, MODELS]
     assert pod.init_names == [INITIALIZER]
-    assert "command" not in pod.initializer.raw, "the image's own entrypoint is replaced"
+    assert "command" not in pod.initializer.raw, "the webhook replaced the image's entrypoint"
 
 
 @rule("INJECT-002")
@@ -244,7 +244,7 @@ def test_a_mesh_that_is_not_understood(admission: Admission, status: object) -> 
     """Another version of the mesh, or a user, wrote the annotation."""
     pod = admission.api.pod("s3://bucket/model", annotations=_mesh(status=status))
     refusal = admission.api.submit(pod).refusal
-    assert not refusal or "istio" in refusal, f"the refusal tells nothing of the annotation: {refusal}"
+    assert not refusal or "istio" in refusal, f"the refusal does not name the annotation: {refusal}"
 
 
 @rule("INJECT-023")

@@ -149,7 +149,7 @@ def test_a_model_never_vanishes(admission: Admission, kserve_config: Configurati
     admission.needs_image_volumes()
     kserve_config.change(storageInitializer=OFF)
     stored = admission.api.submit(admission.api.pod(NATIVE)).stored
-    assert stored is None or IMAGE in str(stored["spec"]), "the pod is admitted without a model"
+    assert stored is None or IMAGE in str(stored["spec"]), "the API server admitted a pod without a model"
 
 
 @rule("MODELCAR-013")
@@ -165,4 +165,4 @@ def test_a_path_is_no_command(admission: Admission) -> None:
     path = "/mnt/a;touch pwned/model"
     predictor = {"storageUris": [{"uri": URI, "mountPath": path}]}
     command = admission.serve(predictor=predictor).container("modelcar").args[-1]
-    assert path in shlex.split(command.replace("$", "")), f"the path is taken apart: {command}"
+    assert path in shlex.split(command.replace("$", "")), f"the shell splits the path: {command}"

@@ -29,7 +29,7 @@ def test_the_label_keeps_the_webhook_away(admission: Admission, value: str) -> N
     """A user deploys a model in an operator's namespace."""
     namespace = admission.namespace({"control-plane": value})
     pod = admission.inject(namespace=namespace)
-    assert pod.init_names == [], f"injected although {namespace} carries control-plane={value}"
+    assert pod.init_names == [], f"the webhook ignored the label control-plane={value} of {namespace}"
     assert "namespaceSelector" in pod.why_not()
 
 
@@ -45,7 +45,7 @@ def test_in_kserves_own_namespace_the_label_decides(admission: Admission) -> Non
     own = admission.api.system
     excluded = "control-plane" in admission.api.labels(own) and bool(admission.pod_webhook().get("namespaceSelector"))
     pod = admission.inject(namespace=own)
-    assert pod.init_names == ([] if excluded else [INITIALIZER]), f"{own} is labelled {admission.api.labels(own)}"
+    assert pod.init_names == ([] if excluded else [INITIALIZER]), f"{own} has the labels {admission.api.labels(own)}"
 
 
 @rule("NS-004")

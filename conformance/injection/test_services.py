@@ -86,4 +86,4 @@ def test_a_refused_service_says_so(admission: Admission) -> None:
     admission.service_refusal("ftp://host/model", until_status="is not supported")
     conditions = json.loads(admission.api.last_status).get("conditions", [])
     false = [condition.get("message", "") for condition in conditions if condition["status"] == "False"]
-    assert any("is not supported" in message for message in false), f"conditions that are False: {false}"
+    assert any("is not supported" in message for message in false), f"no False condition names the cause: {false}"

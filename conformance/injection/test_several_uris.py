@@ -119,7 +119,7 @@ def test_two_for_one_path(admission: Admission, kind: str) -> None:
     scheme = "pvc" if kind == "claim" else admission.scheme()
     entries = ((f"{scheme}://first", BASE), (f"{scheme}://second", BASE))
     refusal = admission.service_refusal(predictor={"storageUris": _entries(entries)})
-    assert re.search("unique|duplicate|more than once", refusal, re.I), f"refused for another reason: {refusal}"
+    assert re.search("unique|duplicate|more than once", refusal, re.I), f"the refusal names another reason: {refusal}"
 
 
 @rule("URIS-010")

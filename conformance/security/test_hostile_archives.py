@@ -23,7 +23,7 @@ def test_no_special_file_is_made(store: Store, initializer: Fetcher, case: str) 
     """The initializer rejects or skips pipes and devices: reading a pipe would hang the model server."""
     store.put({"model/m.tar": hostile.SPECIALS[case]})
     run = initializer.fetch(store.uri("model/m.tar"), way="archive", timeout_s=BUSY_S)
-    assert MARK not in run.entries(), "the special file was made"
+    assert MARK not in run.entries(), "the initializer made the special file"
     assert_contained(run, whole=GOOD)
 
 
@@ -57,7 +57,7 @@ def test_no_layer_leads_out(store: OCI, initializer: Fetcher, case: str) -> None
     run = initializer.fetch(store.uri("model"), timeout_s=BUSY_S)
     assert_contained(run, whole={} if case == "folder-is-a-link" else GOOD)
     read = [path for path, entry in run.entries().items() if path == "flag" and entry.content]
-    assert not read, "content from outside was read through a hard link"
+    assert not read, "the initializer read content from outside the destination through a hard link"
 
 
 @rule("SEC-005")

@@ -20,6 +20,6 @@ def test_no_tree_of_git_leads_out_or_runs(store: Git, initializer: Fetcher, case
     assert_contained(run, whole=GOOD)
     folders = run.outcome.trees[DEST].items()
     hooks = [path for path, entry in folders if path.startswith(".git/hooks/") and entry.content == HOOK]
-    assert not hooks, f"a hook was installed: {', '.join(hooks)}"
+    assert not hooks, f"the initializer installed a Git hook: {', '.join(hooks)}"
     asked = {request.host for request in store.requests() if request.host.endswith("attacker.example")}
-    assert not asked, f"a host that the repository names was asked: {', '.join(asked)}"
+    assert not asked, f"the initializer contacted a host that the repository names: {', '.join(asked)}"

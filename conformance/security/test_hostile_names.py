@@ -42,4 +42,4 @@ def test_no_name_writes_a_line_of_its_own(store: Store, initializer: Fetcher) ->
     run = _fetch_renamed(store, initializer, FORGING)
     assert_contained(run, whole=GOOD)
     forged = [line for line in run.output.splitlines() if line.startswith("FORGED")]
-    assert not forged, f"a line of the log begins with what the name says: {forged[0][:80]}"
+    assert not forged, f"the file name forged a line of the log: {forged[0][:80]}"

@@ -32,7 +32,7 @@ def _assert_in_no_file(initializer: Fetcher, access: Access) -> None:
     trees = (tree for fetch in initializer.fetches for tree in fetch.outcome.trees.values())
     files = {path: entry.content for tree in trees for path, entry in tree.items() if entry.content}
     holding = [path for path, content in files.items() if any(secret in content for secret in secrets)]
-    assert not holding, f"a credential stands in {', '.join(holding)}"
+    assert not holding, f"these delivered files contain a credential: {', '.join(holding)}"
 
 
 @rule("SEC-019")
@@ -47,7 +47,7 @@ def test_no_credential_goes_to_another_host(
         told = request.path + "".join(request.headers.values()) if request.server != store.server.server else ""
         if any(form in told + request.headers.get("referer", "") for form in forms):
             leaks.append(request.host)
-    assert not leaks, f"a credential went to {', '.join(leaks)}"
+    assert not leaks, f"the initializer sent a credential to {', '.join(leaks)}"
     assert run.tree == sample.tree
 
 
@@ -58,14 +58,16 @@ def test_no_host_is_asked_but_the_sources(store: Store, initializer: Fetcher, sa
     run = initializer.fetch(sample.uri, access=store.access("valid"), environment=gateway.named(store.case))
     if run.outcome.exit_code != 0:
         run.require()
-        raise NotOffered("it goes through no proxy that asks for a name, so nobody knows whose requests are whose")
+        raise NotOffered(
+            "the download fails through a proxy with user names, so the suite cannot identify its requests"
+        )
     assert run.tree == sample.tree
     mine = [request for request in gateway.requests(since) if request.caller == store.case]
     if not mine and store.proxied:
-        raise NotOffered("this client does not name itself to the proxy, so nobody knows whose requests are whose")
+        raise NotOffered("the client sends no user name to the proxy, so the suite cannot identify its requests")
     known = {_provider(request.host) for request in mine if request.server == store.server.server}
     others = sorted({request.host for request in mine if _provider(request.host) not in known})
-    assert not others, f"asked: {', '.join(others)}"
+    assert not others, f"the initializer contacted other hosts: {', '.join(others)}"
 
 
 def _provider(host: str) -> str:

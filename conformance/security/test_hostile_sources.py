@@ -87,7 +87,7 @@ def test_links_on_a_volume_are_not_followed_out(
     (store.place("model") / "out").symlink_to(target)
     run = initializer.fetch(store.uri("model"), mounts={OUTSIDE: outside})
     read = [path for path, entry in run.entries().items() if entry.content == EVIL]
-    assert not read, f"content from outside of the volume lies at {', '.join(read)}"
+    assert not read, f"these files have content from outside the volume: {', '.join(read)}"
 
 
 @rule("SEC-010")
@@ -118,7 +118,7 @@ def test_link_local_addresses_are_not_asked(store: HTTP, initializer: Fetcher, g
     run = initializer.fetch(uri, environment=gateway.named(store.case))
     mine = (one for one in gateway.requests(since) if store.case in {one.caller, *one.path.split("/")})
     asked = [request for request in mine if request.host == LINK_LOCAL]
-    assert not asked, f"asked: {asked[0].method} {asked[0].host} {asked[0].path}"
+    assert not asked, f"the initializer sent {asked[0].method} {asked[0].host} {asked[0].path}"
     run.assert_failed()
 
 

@@ -231,7 +231,7 @@ def refused(client: Client, namespace: str, service: str) -> str | None:
         if event.reason == "FailedCreate" and about.startswith(f"{service}-predictor"):
             return f"no pod is made: {event.message}"
         if about == service and (said := complaint(event)):
-            return f"the InferenceService is refused: {said}"
+            return f"the cluster refused the InferenceService: {said}"
     return None
 
 

@@ -38,7 +38,7 @@ class KServe(Initializer):
 
     def __init__(self, version: str, wanted: Wanted = "auto") -> None:
         if version not in releases():
-            raise NoInitializer(f"kserve:{version} is not a known release; known are {', '.join(known_releases())}")
+            raise NoInitializer(f"kserve:{version} is not a known release; use one of {', '.join(known_releases())}")
         self._wanted = wanted
         self.spec = f"kserve:{version}"
         self.version = version

@@ -16,12 +16,12 @@ from tests.conformance.test_plugin import run
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--cluster", "moon"), "--cluster moon: not known; known are none, kind, existing"),
-        (("--cluster", "kind", "--install", "zip"), "--install zip: not known; known are manifests, helm"),
-        (("--cluster", "kind", "--images", "some"), "--images some: not known"),
-        (("--cluster", "kind", "--kind-driver", "me"), "--kind-driver me: not known; known are suite, pytest-kind"),
-        (("--cluster", "kind", "--kserve", "0.21.0"), "KServe 0.21.0 cannot be installed"),
-        (("--cluster", "kind", "--initializer", "command:/bin/true"), "make one of command:/bin/true"),
+        (("--cluster", "moon"), "--cluster moon: unknown value; use one of none, kind, existing"),
+        (("--cluster", "kind", "--install", "zip"), "--install zip: unknown value; use one of manifests, helm"),
+        (("--cluster", "kind", "--images", "some"), "--images some: unknown value"),
+        (("--cluster", "kind", "--kind-driver", "me"), "--kind-driver me: unknown value; use one of suite, pytest-"),
+        (("--cluster", "kind", "--kserve", "0.21.0"), "the suite cannot install KServe 0.21.0"),
+        (("--cluster", "kind", "--initializer", "command:/bin/true"), "build an image of command:/bin/true"),
         (("--cluster", "kind", "--servers", "container"), "--servers container"),
         (("--cluster", "existing", "--kubeconfig", "/no/such/file"), "--kubeconfig"),
     ],

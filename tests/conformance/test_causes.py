@@ -94,7 +94,7 @@ def test_a_message_that_tells_everything_tells_nothing(name: str) -> None:
     message = AMBIGUOUS_ONES[name]
     fault = fault_of(_said(message), "not-found", SPEC)
     assert fault is not None
-    assert "exclude each other" in fault
+    assert "contradictory causes" in fault
 
 
 def test_a_tool_that_looks_like_a_missing_model() -> None:

@@ -121,7 +121,7 @@ def test_a_leak_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(writer, "leaking", lambda *_: ["junit.xml"])
     status, _, text = _finish(_controller(tmp_path))
     assert status == pytest.ExitCode.TESTS_FAILED
-    assert "LEAK junit.xml holds a credential" in text
+    assert "LEAK junit.xml contains a test credential" in text
     assert "NOTHING NEEDS ATTENTION" not in text
 
 

@@ -69,7 +69,7 @@ def refusal(rule: str, printed: str) -> Fetch:
 )
 def test_what_the_call_was_given_tells_no_cause(rule: str, printed: str) -> None:
     """Nor does a number that merely looks like an HTTP status."""
-    with pytest.raises(RuleViolation, match="do not tell the cause"):
+    with pytest.raises(RuleViolation, match="do not name the cause"):
         refusal(rule, printed).assert_refused()
 
 

@@ -197,11 +197,11 @@ def test_doing_nothing_is_found_out_fast(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--store", "ftp"), "--store ftp: not known; known are s3"),
+        (("--store", "ftp"), "--store ftp: unknown value; use one of s3"),
         (("--rule", "PLACE-999"), "--rule PLACE-999: no such rule"),
-        (("--profile", "upload"), "--profile upload: not known"),
-        (("--kserve", "0.1.0"), "--kserve 0.1.0: not known"),
-        (("--servers", "cloud"), "--servers cloud: not known; known are embedded, native, container"),
+        (("--profile", "upload"), "--profile upload: unknown value"),
+        (("--kserve", "0.1.0"), "--kserve 0.1.0: unknown value"),
+        (("--servers", "cloud"), "--servers cloud: unknown value; use one of embedded, native, container"),
         (("--initializer", "kserve:0.1.0"), "0.1.0"),
         (("--initializer", "command:/no/such/program"), "/no/such/program"),
         (("--initializer", f"command:{__file__}"), "not executable"),
@@ -218,14 +218,14 @@ def test_doing_nothing_is_found_out_fast(tmp_path: Path) -> None:
         (("--initializer", "command:"), "--initializer"),
         (("--known-failures", "/no/such/list.yaml"), "cannot be read"),
         (("--explain", "PLACE-999"), "no such rule"),
-        (("--initializer", ""), "--initializer is empty: give it a value, or leave it out"),
+        (("--initializer", ""), "--initializer is empty; give it a value, or remove it"),
         (("--store", "s3", "--store", " , "), "--store is empty"),
         (("--explain", ""), "--explain is empty"),
         (
             ("--profile", "injection"),
-            "--profile injection: nothing of it shows with --cluster none; it needs --cluster kind",
+            "--profile injection: --cluster none can check none of its rules; use --cluster kind",
         ),
-        (("--profile", "download/local,flow"), "it needs --cluster kind\n"),
+        (("--profile", "download/local,flow"), "use --cluster kind\n"),
     ],
 )
 def test_bad_input_is_one_clear_line(tmp_path: Path, options: tuple[str, ...], complaint: str) -> None:
@@ -239,19 +239,25 @@ def test_bad_input_is_one_clear_line(tmp_path: Path, options: tuple[str, ...], c
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--store", "http", "--rule", "PLACE-002"), "PLACE-002 is not about http, but about azure-blob, "),
+        (
+            ("--store", "http", "--rule", "PLACE-002"),
+            "PLACE-002 does not apply to http; use --store with one of azure-blob, ",
+        ),
         (
             ("--profile", "download/http", "--rule", "PLACE-002"),
-            "no rule fits --profile download/http --rule PLACE-002",
+            "no rule matches all of --profile download/http --rule PLACE-002",
         ),
         (("--rule", "INJECT-001"), "--rule INJECT-001 needs --cluster kind or --cluster existing"),
         (
             ("--rule", "CONTRACT-002", "--kserve", "0.11.2"),
-            "--rule CONTRACT-002 is not in force for KServe 0.11.2; choose another",
+            "--rule CONTRACT-002 does not apply to KServe 0.11.2; use --kserve with another",
         ),
-        (("-k", "nosuchthing"), "fits -k nosuchthing; --collect-only shows"),
-        (("-k", "nosuchthing", "-n", "2", "--store", "local"), "fits -k nosuchthing --store local; --collect-only"),
-        (("--smoke", "--rule", "ERR-009"), "fits --smoke --rule ERR-009; --collect-only"),
+        (("-k", "nosuchthing"), "matches -k nosuchthing; use --collect-only"),
+        (
+            ("-k", "nosuchthing", "-n", "2", "--store", "local"),
+            "matches -k nosuchthing --store local; use --collect-only",
+        ),
+        (("--smoke", "--rule", "ERR-009"), "matches --smoke --rule ERR-009; use --collect-only"),
     ],
 )
 def test_a_run_of_nothing_says_why(tmp_path: Path, options: tuple[str, ...], reason: str) -> None:

@@ -11,7 +11,7 @@ from reports.model import Outcome, Result
 from tests.mutants.registry import CRASHED, Mutant
 
 #: Rules that do not concern the reference, with the reason.
-UNPROVEN = {"FAULT-017": "it has no processes of its own"}
+UNPROVEN = {"FAULT-017": "it starts no child processes"}
 
 
 @dataclass(frozen=True)
@@ -87,5 +87,5 @@ def disgraced(results: Collection[Result]) -> list[str]:
 
 def why(result: Result) -> str:
     """Return the reason for a result in one line."""
-    wrong = result.message.partition("what is wrong: ")[2].partition("\n")[0]
+    wrong = result.message.partition("problem: ")[2].partition("\n")[0]
     return result.reason or wrong or result.message[-200:]

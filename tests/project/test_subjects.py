@@ -27,7 +27,7 @@ PASSED = Result(
     outcome=Outcome.PASSED,
     duration_s=0.1,
 )
-FAILED = replace(PASSED, outcome=Outcome.FAILED, message="what is wrong: exit code 0\n\ncall: x")
+FAILED = replace(PASSED, outcome=Outcome.FAILED, message="problem: exit code 0\n\ncall: x")
 ENTRY = Expected("ERR-*", "test_what*", Outcome.FAILED, "it ends with 0")
 GOOD = """
 quick: [ERR-001]

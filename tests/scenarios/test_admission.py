@@ -75,7 +75,7 @@ def test_the_token_of_kubernetes_is_no_mount_of_kserve() -> None:
     [
         (_pod(labels={}), "lacks the label"),
         (_pod(None), "lacks the annotation"),
-        (_pod(annotations={f"{INTERNAL}/agent": ""}), "hands the model to the agent"),
+        (_pod(annotations={f"{INTERNAL}/agent": ""}), "makes the agent download the model"),
         (_pod(initContainers=[{"name": "storage-initializer"}]), "had an init container"),
         (_pod("pvc://claim"), "volume claim"),
         (_pod("oci://image"), "image"),
@@ -92,10 +92,14 @@ def test_why_a_pod_is_left_alone(manifest: Object, reason: str) -> None:
     [
         (None, {}, []),
         (EXCLUDING, {"team": "a"}, []),
-        (EXCLUDING, {"control-plane": ""}, ["it carries control-plane="]),
+        (EXCLUDING, {"control-plane": ""}, ["it has the label control-plane="]),
         ({"matchLabels": {"team": "a"}}, {"team": "b"}, ["label team is not a"]),
-        ({"matchExpressions": [{"key": "t", "operator": "In", "values": ["a"]}]}, {}, ["it does not carry t"]),
-        ({"matchExpressions": [{"key": "t", "operator": "NotIn", "values": ["a"]}]}, {"t": "a"}, ["it carries t=a"]),
+        ({"matchExpressions": [{"key": "t", "operator": "In", "values": ["a"]}]}, {}, ["it has no label t"]),
+        (
+            {"matchExpressions": [{"key": "t", "operator": "NotIn", "values": ["a"]}]},
+            {"t": "a"},
+            ["it has the label t=a"],
+        ),
     ],
     ids=["none", "held", "excluded", "label", "in", "not-in"],
 )

@@ -47,7 +47,7 @@ def test_kserve_without_a_version_is_the_newest() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("kserve:9.9.9", r"kserve:9\.9\.9 is not a known release; known are 0\.11\.2, .*0\.21\.0"),
+        ("kserve:9.9.9", r"kserve:9\.9\.9 is not a known release; use one of 0\.11\.2, .*0\.21\.0"),
         ("nothing", r"'nothing' is none of kserve:VERSION, command:ARGV and image:REF"),
         ("", "'' is none of"),
         ("kserve:", "kserve: names no release; give kserve:VERSION"),

@@ -114,10 +114,10 @@ def test_the_option_changes_the_run(tmp_path: Path, wanted: str, found: str) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--isolation", "docker"], "--isolation docker: not known; known are auto, sandbox, none"),
+        (["--isolation", "docker"], "--isolation docker: unknown value; use one of auto, sandbox, none"),
         (["--isolation", ""], "--isolation is empty"),
         (["--isolation", "none", "--initializer", "image:x"], "image:x runs in a container"),
-        (["--isolation", "none", "--cluster", "kind"], "leave it out with --cluster"),
+        (["--isolation", "none", "--cluster", "kind"], "remove it, or remove --cluster"),
     ],
     ids=["unknown", "empty", "image", "cluster"],
 )
