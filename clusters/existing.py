@@ -43,17 +43,23 @@ class Existing(Provider):
             version = client._client._client.get("/version").json()["gitVersion"]  # noqa: SLF001 -- no other way to it
             missing = [" ".join(right) for right in _RIGHTS if not _allowed(client, *right)]
         except (ApiError, KeyError, ValueError) as error:
-            raise NoCluster(f"{cluster.name} lets nobody in: {error}; log in, or give another --context") from error
+            raise NoCluster(
+                f"{cluster.name} refuses the credentials: {error}; log in, or use another --context"
+            ) from error
         except (httpx.HTTPError, OSError) as error:
             raise NoCluster(f"{cluster.name} does not answer: {error}; check --kubeconfig and --context") from error
         if missing:
-            raise NoCluster(f"{cluster.name}: this user may not {', '.join(missing)}; use one who may")
+            raise NoCluster(
+                f"{cluster.name}: this user is not allowed to {', '.join(missing)}; use a user with these permissions"
+            )
         return Cluster(**{**cluster.__dict__, "version": version})
 
     def load(self, images: Sequence[Image]) -> None:
         """Do nothing, because the nodes pull the images. Raises NoCluster for an image that only this machine has."""
         if own := [image.reference for image in images if image.archive]:
-            raise NoCluster(f"{', '.join(own)} would have to be pushed to a registry that the cluster knows")
+            raise NoCluster(
+                f"the cluster cannot pull {', '.join(own)}; push it to a registry that the cluster can reach"
+            )
 
     def stop(self) -> None:
         """Do nothing, because the code that created the run's namespaces removes them."""
@@ -65,14 +71,14 @@ class Existing(Provider):
             else:
                 known = lightkube.KubeConfig.from_env()
         except (ConfigError, OSError, ValueError) as error:
-            raise NoCluster(f"no cluster to be found: {error}; give --kubeconfig FILE") from error
+            raise NoCluster(f"no cluster found: {error}; use --kubeconfig FILE") from error
         try:
             single = known.get(context_name=self._context)
         except ConfigError as error:
             names = ", ".join(known.contexts) or "none"
-            raise NoCluster(f"no context {self._context or '(current)'}; give --context, one of: {names}") from error
+            raise NoCluster(f"no context {self._context or '(current)'}; use --context with one of: {names}") from error
         if single is None:
-            raise NoCluster(f"{self._kubeconfig or 'the kubeconfig'} names no current context; give --context")
+            raise NoCluster(f"{self._kubeconfig or 'the kubeconfig'} has no current context; use --context")
         file = self._kubeconfig or Path(str(single.fname))
         why = "an existing cluster pulls its images"
         return Cluster(single.context_name, "existing", "", file.absolute(), single.context_name, "published", why)

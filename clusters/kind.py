@@ -94,8 +94,8 @@ class Kind(Provider):
         found = gc.record_of(self.name)
         exists = engine.run("container", "inspect", f"{self.name}-control-plane").returncode == 0
         if exists and not found:
-            remedy = f"`kind delete cluster --name {self.name}` removes it, or choose another name"
-            raise NoCluster(f"a kind cluster {self.name} exists that this suite did not make; {remedy}")
+            remedy = f"run `kind delete cluster --name {self.name}`, or choose another name"
+            raise NoCluster(f"another program created kind cluster {self.name}; {remedy}")
         if found and not found.kept and not found.abandoned:
             raise NoCluster(f"kind cluster {self.name} belongs to the run of process {found.pid}; choose another name")
         if found and found.kept and not self._keep:
@@ -223,7 +223,7 @@ def usable_engine() -> Engine:
     try:
         engine = find_engine()
     except NoEngine as reason:
-        raise NoCluster(f"kind needs one: {reason}") from reason
+        raise NoCluster(f"kind needs a container engine: {reason}") from reason
     numbers = re.match(r"(\d+)\.(\d+)", engine.version)
     oldest = OLDEST[engine.name]
     if numbers and (int(numbers[1]), int(numbers[2])) < oldest:
@@ -260,12 +260,14 @@ def _check_room(engine: Engine) -> None:
     for folder in (cache_root(), storage):
         # The storage of the engine can be on another machine.
         if folder.exists() and (free := shutil.disk_usage(folder).free) < DISK_BYTES:
-            raise NoCluster(f"{_in_gib(free)} are free at {folder}, a cluster needs {_in_gib(DISK_BYTES)}: make room")
+            raise NoCluster(
+                f"{_in_gib(free)} are free at {folder}, but a cluster needs {_in_gib(DISK_BYTES)}; free some space"
+            )
     with contextlib.suppress(OSError):  # not Linux
         available = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
         if available and (free := int(available[1]) * 1024) < MEMORY_BYTES:
             raise NoCluster(
-                f"{_in_gib(free)} of memory are free, a cluster needs {_in_gib(MEMORY_BYTES)}: end programs"
+                f"{_in_gib(free)} of memory are free, but a cluster needs {_in_gib(MEMORY_BYTES)}; stop other programs"
             )
 
 

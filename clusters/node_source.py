@@ -42,7 +42,7 @@ def choose(engine: Engine, choice: Choice) -> tuple[Source, str]:
     if not (refusal := _pull(engine, name)):
         return "published", f"a registry has {name}"
     if choice == "published":
-        raise NoCluster(f"{name} cannot be pulled: {refusal}; reach a registry, or have images assembled")
+        raise NoCluster(f"{name} cannot be pulled: {refusal}; check the network, or use --images assembled")
     return "assembled", f"no registry gives {PUBLISHED.partition('@')[0]}: {refusal.rpartition(': ')[2]}"
 
 

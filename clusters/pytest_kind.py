@@ -24,7 +24,7 @@ class PytestKind(Kind):
         try:
             importlib.import_module("pytest_kind")
         except ImportError as error:
-            remedy = "install the suite with its extra pytest-kind, or leave --kind-driver out"
+            remedy = "install the suite with its extra pytest-kind, or remove --kind-driver"
             raise NoCluster(f"--kind-driver pytest-kind: {error}; {remedy}") from error
         return super().start()
 

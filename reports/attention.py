@@ -12,7 +12,7 @@ from reports.verdict import breaks_core, narrowed
 
 #: Up to this many names are listed; beyond it, only their number.
 NAMED = 4
-UNISOLATED = "The suite sees no writes outside the initializer's folders."
+UNISOLATED = "The suite cannot detect writes outside the initializer's folders."
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def points(report: Report, table: Overview) -> list[Point]:
     """Return the points that need attention, the most urgent first; never an empty list."""
     found = [*_of_the_run(report), *_of_results(report), *_of_the_selection(report), *_of_verdicts(report, table)]
     if not report.results and report.footer.complete:
-        found.append(Point(Outcome.NOT_RUN, "No result", "nothing was judged."))
+        found.append(Point(Outcome.NOT_RUN, "No result", "the run judged no case."))
     calm = "every case that ran passed, or is a listed known failure."
     return found or [Point(Outcome.PASSED, "Nothing needs attention", calm)]
 
@@ -60,26 +60,24 @@ def where(results: Sequence[Result]) -> str:
 
 def _of_the_run(report: Report) -> Iterator[Point]:
     if not report.footer.complete:
-        made = f"the run did not end; these are the {len(report.results)} results that it made until then."
+        made = f"the run did not finish; the report has the first {len(report.results)} results."
         yield Point(Outcome.ERROR, "Cut off", made)
 
 
 def _of_results(report: Report) -> Iterator[Point]:
     for outcome, lead, rest in (
         (Outcome.FAILED, "Unexpected failures", ""),
-        (Outcome.ERROR, "Errors", ": the suite or a server broke, the initializer is not blamed"),
+        (Outcome.ERROR, "Errors", ": the suite or a server failed, not the initializer"),
         (Outcome.FIXED, "Known failures that passed", ": remove their entries from the list, or narrow them"),
     ):
         results = [result for result in report.results if result.outcome is outcome]
         if results:
             yield Point(outcome, lead, f"{_count(len(results), 'case')} of {where(results)}{rest}.", outcome)
     if core := [result for result in report.results if breaks_core(result)]:
-        text = (
-            f"{_count(len(core), 'case')} of {where(core)}: listed as known failures, and nonconformant all the same."
-        )
+        text = f"{_count(len(core), 'case')} of {where(core)}; a profile with a broken core rule is nonconformant."
         yield Point(Outcome.KNOWN_FAILURE, "Core rules broken", text)
     if report.stale:
-        text = f"remove {', '.join(report.stale)} from the list; no case of this run fits."
+        text = f"no case of this run matches {', '.join(report.stale)}; remove these from the list of known failures."
         yield Point(Outcome.FIXED, "Stale known failures", text)
 
 
@@ -100,7 +98,7 @@ def _of_verdicts(report: Report, table: Overview) -> Iterator[Point]:
     incomplete = [cell for cell in table.cells if cell.verdict is Verdict.INCOMPLETE]
     judged = sum(cell.verdict is not None for cell in table.cells)
     of_them = "all" if len(first.profiles) == len(incomplete) else f"{len(first.profiles)} of them"
-    share = f", {of_them} mainly for one cause" if len(incomplete) > 1 else ""
+    share = f", {of_them} mainly because of" if len(incomplete) > 1 else ""
     text = f"{len(incomplete)} of {_count(judged, 'verdict')}{share} [{first.number}]"
     yield Point(Outcome.NOT_RUN, "Incomplete", text, f"note-{first.number}", f": {first.gap.sentence}")
 

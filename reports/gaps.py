@@ -42,15 +42,14 @@ class Gap:
         cases = f"{count} required case{'s' if count != 1 else ''}"
         match self.lack:
             case Lack.NOT_RUN:
-                return f"{cases} not run: {self.cause}"
+                return f"{cases} did not run: {self.cause}"
             case Lack.ERROR:
                 return f"{cases} met an error: {self.cause}"
             case Lack.LEFT_OUT if count:
-                return (
-                    f"required rules left out ({count} pair{'s' if count != 1 else ''} of rule and store): {self.cause}"
-                )
+                pairs = f"{count} required pair{'s' if count != 1 else ''} of rule and store"
+                return f"the run left out {pairs}; {self.cause}"
             case Lack.LEFT_OUT:
-                return f"cases left out: {self.cause}"
+                return f"the run left out cases; {self.cause}"
             case _:
                 return self.cause
 
@@ -70,9 +69,9 @@ def gaps(report: Report, profile: str) -> list[Gap]:
         found.append(Gap(Lack.LEFT_OUT, _whole(report.selection), frozenset(pairs)))
     found.sort(key=lambda gap: -len(gap.missing))
     if not report.footer.complete:
-        found.insert(0, Gap(Lack.CUT_OFF, "the run was cut off: let it come to its end"))
+        found.insert(0, Gap(Lack.CUT_OFF, "the run was cut off; run it again"))
     if not found and not any(result.outcome in EXECUTED for result in results):
-        found.append(Gap(Lack.NOTHING, "no MUST rule was judged: none of them is about this initializer"))
+        found.append(Gap(Lack.NOTHING, "no MUST rule applies to this initializer"))
     return found
 
 

@@ -37,7 +37,7 @@ def headline(result: Result) -> str:
     """Summarise the result of a case in one line."""
     first = next((line for line in result.message.splitlines() if line.strip()), "")
     if result.outcome is Outcome.FIXED:
-        return f"listed as a known failure, but it passed: take it off the list ({result.reason or result.rule})"
+        return f"the case passed; remove it from the list of known failures ({result.reason or result.rule})"
     if result.outcome in {Outcome.FAILED, Outcome.ERROR}:
         return first or result.outcome
     return f"{result.outcome}: {result.reason or first or 'no reason given'}"

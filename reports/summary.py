@@ -31,7 +31,7 @@ def summary(report: Report, *, path: Path, colour: bool, width: int, alarms: Seq
     alarms  sentences to show with the points that need attention; the report itself cannot contain them.
     """
     lines = [*_failures(report, colour, width)]
-    lines += _listed(report, Outcome.FIXED, "FIXED: take these off the list of known failures", colour, width)
+    lines += _listed(report, Outcome.FIXED, "FIXED: remove these from the list of known failures", colour, width)
     lines += _listed(report, Outcome.ERROR, "ERRORS of the suite or a server", colour, width)
     lines += _listed(report, Outcome.NOT_RUN, "NOT RUN", colour, width)
     lines += _measured(report, colour, width)
@@ -111,7 +111,7 @@ def _measured(report: Report, colour: bool, width: int) -> Iterator[str]:
     if by_store:
         yield from (
             "",
-            paint("MEASURED (reference client in brackets; rates are those of bounded lines)", HEADING, colour),
+            paint("MEASURED (reference client in brackets; rates are over throttled links)", HEADING, colour),
         )
     for store, lines in by_store.items():
         if lines:

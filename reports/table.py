@@ -45,7 +45,7 @@ def table_lines(table: Overview, colour: bool, width: int) -> Iterator[str]:
             if any(row.cells[shown]):
                 yield from _row(row.cells[shown], head, first, room, colour)
     if any(cell.verdict is Verdict.KNOWN_FAILURES for cell in table.cells):
-        yield from wrapped(f"* {Verdict.KNOWN_FAILURES}: each of these is listed with its reason", width, hang=2)
+        yield from wrapped(f"* {Verdict.KNOWN_FAILURES}: each failure is listed with its reason", width, hang=2)
     for note in table.notes:
         yield from wrapped(f"[{note.number}] {note.gap.sentence}", width, hang=4)
 

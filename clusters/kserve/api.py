@@ -144,7 +144,9 @@ def until(state: Callable[[], str], within_s: float, what: str, explain: Callabl
     while missing := state():
         if time.monotonic() > deadline:
             more = explain()
-            raise NoKServe("; ".join(filter(None, [f"waited {within_s:.0f} s in vain until {what}: {missing}", more])))
+            raise NoKServe(
+                "; ".join(filter(None, [f"gave up after {within_s:.0f} s of waiting until {what}: {missing}", more]))
+            )
         time.sleep(_ASK_AGAIN_S)
 
 
@@ -157,4 +159,6 @@ def explained(doing: str) -> Iterator[None]:
         remedy = "; use a kubeconfig with the rights of a cluster administrator" if refusal.status.code == 403 else ""
         raise NoKServe(f"{doing}: {refusal.status.message}{remedy}") from refusal
     except httpx.HTTPError as failure:
-        raise NoKServe(f"{doing}: the API server does not answer ({failure!r}); is the cluster still up?") from failure
+        raise NoKServe(
+            f"{doing}: the API server does not answer ({failure!r}); check that the cluster runs"
+        ) from failure

@@ -65,7 +65,7 @@ def install(
     """
     entry = find(release)
     if how not in WAYS:
-        raise NoKServe(f"no way to install KServe is called {how!r}: choose {' or '.join(WAYS)}")
+        raise NoKServe(f"{how!r} is no way to install KServe; use {' or '.join(WAYS)}")
     notes = []
     if how == "manifests" and not entry.manifests:
         how, notes = "helm", [f"installed from its chart: the module of {release} has no manifests"]
@@ -81,7 +81,10 @@ def install(
         _put(cluster.client(), objects, loading.result)
     found = installed(cluster)
     if found is None:
-        raise NoKServe(f"KServe {entry.release} was removed while it was being installed: is another run at work?")
+        raise NoKServe(
+            f"another program removed KServe {entry.release} during its installation; check that no other run uses the "
+            "cluster"
+        )
     log.info("KServe %s: serving after %.1f s (%s)", entry.release, time.monotonic() - started, how)
     return replace(found, notes=(*notes, *changes))
 
@@ -119,13 +122,13 @@ def _refuse_foreign(cluster: Cluster) -> None:
     if found and not found.by_suite:
         raise NoKServe(
             f"KServe {found.release or 'of an unknown release'} is already installed in namespace {found.namespace}, "
-            "and not by the suite: remove it, or test against it with --cluster existing"
+            "but not by the suite; remove it, or use --cluster existing to test with it"
         )
     with explained("cannot look for KServe's kinds"):
         everything = cluster.client().list(of_kind(_DEFINITION))
     ours = [one for one in everything if one["spec"]["group"] == "serving.kserve.io"]
     if foreign := [one["metadata"]["name"] for one in ours if LABEL not in (one["metadata"].get("labels") or {})]:
-        raise NoKServe(f"kinds of another KServe are left in the cluster, such as {foreign[0]}: remove them first")
+        raise NoKServe(f"the cluster still has kinds of another KServe, such as {foreign[0]}; remove them")
 
 
 def _undefined(client: Client, definitions: list[Object]) -> str:

@@ -135,7 +135,7 @@ def _locked(key: str, what: str) -> Iterator[None]:
         held = FileLock(_beside("locks", key)).acquire()
     except OSError as error:
         place = f"the cache {cache_root()} cannot be written ({error.strerror})"
-        raise ToolFailed(f"{what}: {place}; let HOME or KSERVE_CONFORMANCE_CACHE name another folder") from error
+        raise ToolFailed(f"{what}: {place}; set HOME or KSERVE_CONFORMANCE_CACHE to another folder") from error
     with held:
         yield
 

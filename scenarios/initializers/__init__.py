@@ -28,9 +28,9 @@ def initializer(
     made = _made(spec, wanted, shown, user)
     if name or version:
         if made.name == KServe.name:
-            raise NoInitializer(f"{spec} has a name and a version: leave out --initializer-name and -version")
+            raise NoInitializer(f"{spec} has a name and a version; remove --initializer-name and -version")
         if name == KServe.name:
-            raise NoInitializer(f"--initializer-name {name}: that is KServe's own initializer, give another name")
+            raise NoInitializer(f"--initializer-name {name}: this name is KServe's own; use another name")
         made.name, made.version = name or made.name, version
     return made
 
@@ -38,9 +38,9 @@ def initializer(
 def _made(spec: str, wanted: Wanted, shown: Sequence[Path], user: str) -> Initializer:
     scheme, colon, rest = spec.partition(":")
     if shown and scheme != "command":
-        raise NoInitializer(f"--show is for command:ARGV; {spec} is shown nothing of this machine")
+        raise NoInitializer(f"--show works only with command:ARGV; {spec} cannot see files of this machine")
     if user and scheme != "image":
-        raise NoInitializer(f"--run-as-user is for image:REF; {spec} runs as user 1000 of its sandbox")
+        raise NoInitializer(f"--run-as-user works only with image:REF; {spec} runs as user 1000 of its sandbox")
     if scheme == "kserve":
         if colon and not rest:
             raise NoInitializer("kserve: names no release; give kserve:VERSION, or kserve for the newest")
@@ -49,6 +49,6 @@ def _made(spec: str, wanted: Wanted, shown: Sequence[Path], user: str) -> Initia
         return Command(rest, wanted, shown)
     if scheme == "image":
         if wanted == "none":
-            raise NoInitializer(f"{spec} runs in a container, never without isolation: leave out --isolation none")
+            raise NoInitializer(f"{spec} always runs in a container; remove --isolation none")
         return ImageInitializer(rest, user)
-    raise NoInitializer(f"{spec!r} is none of kserve:VERSION, command:ARGV and image:REF")
+    raise NoInitializer(f"{spec!r} names no initializer; use kserve:VERSION, command:ARGV or image:REF")

@@ -26,9 +26,9 @@ HDFS_SECRET = "/var/secrets/kserve-hdfscreds"  # noqa: S105 -- a folder
 
 
 #: How to enable a sandbox, for messages.
-ALLOW = "allow user namespaces (a sysctl, or the security options of a container), or install bubblewrap"
+ALLOW = "allow user namespaces (by sysctl, or in the security options of the container), or install bubblewrap"
 #: Why a case without a sandbox did not run. Reports group all such cases under this one reason and its remedy.
-NEEDS_SANDBOX = f"it shows in a sandbox only: leave out --isolation none, and {ALLOW}"
+NEEDS_SANDBOX = f"the suite needs a sandbox to check this; remove --isolation none, and {ALLOW}"
 
 
 class NoInitializer(Exception):

@@ -62,7 +62,7 @@ class Command(Initializer):
         interpreter = interpreter_of(Path(self._program[0]))
         missing = interpreter is not None and not interpreter.exists()
         refuse_if_not_started(
-            self.spec, outcome, hint=f"; its #! line names {interpreter}, which is not there" if missing else ""
+            self.spec, outcome, hint=f"; its #! line names {interpreter}, which does not exist" if missing else ""
         )
 
     def unsupported(self, call: Call) -> str:
@@ -80,7 +80,7 @@ def refuse_if_not_started(spec: str, outcome: CallResult, hint: str = "") -> Non
     """
     said = (outcome.stderr or outcome.stdout).strip().splitlines()[-1:] or ["no output"]
     if outcome.ended != "exit":
-        raise NoInitializer(f"{spec}, called without arguments, does not end: {said[0]}")
+        raise NoInitializer(f"{spec} does not end when it gets no arguments: {said[0]}")
     if outcome.exit_code < 0 or outcome.exit_code in {126, 127}:
         raise NoInitializer(f"{spec} cannot start: exit code {outcome.exit_code}, {said[0]}{hint}")
 
@@ -88,7 +88,7 @@ def refuse_if_not_started(spec: str, outcome: CallResult, hint: str = "") -> Non
 def _shown(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if not path.exists():
-            raise NoInitializer(f"--show {path}: there is no such file or folder, seen from {Path.cwd()}")
+            raise NoInitializer(f"--show {path}: the path does not exist; the current directory is {Path.cwd()}")
         yield path.absolute()
 
 
@@ -103,7 +103,7 @@ def _executable(spec: str, name: str) -> Path:
     if "/" in name and found.is_dir():
         raise NoInitializer(f"{spec}: {name} is a folder; name the program in it")
     if not found.is_file():
-        raise NoInitializer(f"{spec}: {name} was not found, neither on PATH nor as a path from {Path.cwd()}")
+        raise NoInitializer(f"{spec}: {name} was not found on PATH or in {Path.cwd()}")
     if not os.access(found, os.X_OK):
         raise NoInitializer(f"{spec}: {name} is not executable; run chmod +x {found}")
     return found.absolute()

@@ -71,7 +71,7 @@ class ImageInitializer(Initializer):
             pulled = self._engine.run("pull", "--quiet", self._reference, timeout_s=PULL_WITHIN_S)
             if pulled.returncode:
                 said = pulled.stderr.strip().splitlines()[-1:] or ["no output"]
-                raise NoInitializer(f"{self.spec}: {self._engine.name} neither has it nor can pull it: {said[0]}")
+                raise NoInitializer(f"{self.spec}: {self._engine.name} does not have it and cannot pull it: {said[0]}")
         (described,) = json.loads(self._engine.run("image", "inspect", self._reference).stdout)
         self.digest = _digest(described)
         self._user = self._user or described["Config"].get("User") or "0"
@@ -167,7 +167,9 @@ class _Container:
         """Nothing to stop: the kernel has ended all other processes with the first one."""
         if self._small and self.popen.wait() != _ENGINE_FAILED:
             if self._destination is None:
-                raise NotOffered("its small disk was not seen: it ended at once, or its engine runs on another machine")
+                raise NotOffered(
+                    "the suite could not read the small disk: the call ended at once, or the engine is remote"
+                )
             shutil.copytree(f"/proc/self/fd/{self._destination}", f"{self._room.root}{DEST}", True, dirs_exist_ok=True)
 
     def finish(self, patience_s: float) -> Finish:  # noqa: ARG002 - nobody is left

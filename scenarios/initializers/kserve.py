@@ -110,7 +110,7 @@ class KServe(Initializer):
             said = (outcome.stderr or outcome.stdout).strip().splitlines()[-1:]
             raise NoInitializer(
                 f"{self.spec} cannot load a local model: {outcome.ended}, exit code {outcome.exit_code}, "
-                f"{said[0] if said else 'no output'}; remove {Path(self._program[0]).parents[1]} to install it anew"
+                f"{said[0] if said else 'no output'}; remove {Path(self._program[0]).parents[1]} to reinstall it"
             )
 
 

@@ -62,7 +62,7 @@ class ServerImage:
         pulled = engine.run("pull", "--quiet", self.reference, timeout_s=PULL_WITHIN_S)
         if pulled.returncode:
             why = (pulled.stderr.strip() or "no reason given").splitlines()[-1]
-            raise Unavailable(f"{self.reference} cannot be pulled; ${self.variable} may name another image ({why})")
+            raise Unavailable(f"{self.reference} cannot be pulled ({why}); set ${self.variable} to another image")
 
     def command(self, port: int | str, environment: Collection[str] = ()) -> Sequence[str]:
         """The foreground program that serves on 127.0.0.1:`port`. It passes on the variables named in `environment`."""

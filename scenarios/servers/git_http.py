@@ -39,7 +39,7 @@ class GitHttp(Server):
         if not shutil.which("git"):
             raise Unavailable("git is not on PATH; install git")
         if not (Path(_git("--exec-path")) / "git-http-backend").exists():
-            raise Unavailable("git has no http-backend here; install the package that brings it (git, or git-daemon)")
+            raise Unavailable("git has no http-backend; install the package that contains it (git or git-daemon)")
         require_packages("aiohttp")
 
     def version(self) -> str:

@@ -173,7 +173,7 @@ def _await_route(node: str, port: int | None) -> None:
         except OSError as error:
             if time.monotonic() > deadline:
                 raise Unavailable(
-                    f"this machine does not reach the cluster's node at {node}:{port} ({error}); "
+                    f"this machine cannot reach the cluster's node at {node}:{port} ({error}); "
                     "stores in the cluster need docker, or podman as root, on this machine itself"
                 ) from error
             time.sleep(0.1)

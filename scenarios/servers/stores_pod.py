@@ -136,7 +136,7 @@ def stop(client: Client) -> None:
     deadline = time.monotonic() + GONE_WITHIN_S
     while _end_pod(client):
         if time.monotonic() > deadline:
-            raise Unavailable(f"the pod of the stores has not ended within {GONE_WITHIN_S:g} s: see its node")
+            raise Unavailable(f"the pod of the stores did not end within {GONE_WITHIN_S:g} s; check its node")
         time.sleep(_LOOK_S)
     _end_namespace(client)
 
@@ -148,7 +148,7 @@ def remove(client: Client) -> None:
         if time.monotonic() > deadline:
             conditions = (found.status and found.status.conditions) or ()
             state = "; ".join(c.message for c in conditions if c.status == "True" and c.message)
-            raise Unavailable(f"namespace {NAMESPACE} is not gone within {GONE_WITHIN_S:g} s ({state}); delete it")
+            raise Unavailable(f"namespace {NAMESPACE} still exists after {GONE_WITHIN_S:g} s ({state}); delete it")
         time.sleep(_LOOK_S)
 
 

@@ -118,13 +118,15 @@ def test_an_engine_that_cannot_be_used(says: str, told: str, tmp_path: Path, mon
 
 def test_a_cluster_that_wants_another_login(api: Api) -> None:
     api.answers[REVIEWS] = _status(401, "Unauthorized")
-    with pytest.raises(NoCluster, match=r"theirs lets nobody in: Unauthorized; log in, or give another --context"):
+    with pytest.raises(
+        NoCluster, match=r"theirs refuses the credentials: Unauthorized; log in, or use another --context"
+    ):
         Existing(api.cluster.kubeconfig, None).start()
 
 
 def test_rights_that_are_missing_are_named(api: Api) -> None:
     api.answers[REVIEWS] = (201, {"kind": "SelfSubjectAccessReview", "spec": {}, "status": {"allowed": False}})
-    with pytest.raises(NoCluster, match=r"this user may not create  namespaces, .*; use one who may"):
+    with pytest.raises(NoCluster, match=r"this user is not allowed to create  namespaces, .*; use a user"):
         Existing(api.cluster.kubeconfig, None).start()
 
 
@@ -148,7 +150,7 @@ def _options(release: str) -> Options:
 
 def test_a_kserve_of_somebody_else_is_not_replaced(api: Api) -> None:
     _has_a_kserve(api, "0.15.2")
-    with pytest.raises(NoKServe, match=r"KServe 0\.15\.2 is already installed in namespace kserve, and not by"):
+    with pytest.raises(NoKServe, match=r"KServe 0\.15\.2 is already installed in namespace kserve, but not by"):
         _refuse_foreign(api.cluster)
 
 
@@ -167,7 +169,7 @@ def test_kinds_that_another_kserve_left(api: Api) -> None:
     name = "inferenceservices.serving.kserve.io"
     definition = {"metadata": {"name": name}, "spec": {"group": "serving.kserve.io"}}
     api.lists("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
-    with pytest.raises(NoKServe, match=f"kinds of another KServe are left in the cluster, such as {name}"):
+    with pytest.raises(NoKServe, match=f"the cluster still has kinds of another KServe, such as {name}"):
         _refuse_foreign(api.cluster)
 
 

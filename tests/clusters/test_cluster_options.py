@@ -50,7 +50,7 @@ def test_a_cluster_that_does_not_answer(tmp_path: Path) -> None:
 
 
 def test_a_context_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(NoCluster, match="no context home; give --context, one of: away"):
+    with pytest.raises(NoCluster, match="no context home; use --context with one of: away"):
         Existing(_kubeconfig(tmp_path, "http://127.0.0.1:1"), "home").start()
 
 

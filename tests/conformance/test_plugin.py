@@ -208,12 +208,12 @@ def test_doing_nothing_is_found_out_fast(tmp_path: Path) -> None:
         (("--initializer", "ftp:x"), "ftp:x"),
         (
             ("--initializer", "command:/bin/true", "--show", "/no/such/folder"),
-            "--show /no/such/folder: there is no such",
+            "--show /no/such/folder: the path does not exist",
         ),
-        (("--show", "/opt"), "--show is for command:ARGV"),
-        (("--initializer", "command:/bin/true", "--run-as-user", "0"), "--run-as-user is for image:REF"),
+        (("--show", "/opt"), "--show works only with command:ARGV"),
+        (("--initializer", "command:/bin/true", "--run-as-user", "0"), "--run-as-user works only with image:REF"),
         (("--initializer", "image:x", "--run-as-user", "root"), "--run-as-user root: give UID or UID:GID"),
-        (("--initializer", "command:/bin/true", "--initializer-name", "kserve"), "give another name"),
+        (("--initializer", "command:/bin/true", "--initializer-name", "kserve"), "use another name"),
         (("--initializer-version", "1.0"), "has a name and a version"),
         (("--initializer", "command:"), "--initializer"),
         (("--known-failures", "/no/such/list.yaml"), "cannot be read"),
@@ -385,8 +385,8 @@ def test_a_run_that_stops_at_a_failure_is_cut_off(tmp_path: Path, options: tuple
     """Not every case that was selected has a result; terminal, page, footer and `check` say so."""
     done = run(tmp_path, "--initializer", "command:/bin/true", "--store", "local", "--rule", "PLACE-*", *options)
     assert done.code in {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED}, done.text
-    assert "CUT OFF: the run did not end" in done.text
-    assert "Cut off</b>: the run did not end" in (done.reports / "report.html").read_text()
+    assert "CUT OFF: the run did not finish" in done.text
+    assert "Cut off</b>: the run did not finish" in (done.reports / "report.html").read_text()
     assert not done.report["footer"]["complete"]
     assert main(["check", str(done.reports / "report.json")]) == 1
 

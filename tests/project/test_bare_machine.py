@@ -74,7 +74,7 @@ def test_a_home_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
     refused = run(tmp_path, "--store", "pvc", "--rule", "ERR-001")
     assert refused.code == 4
     (line,) = [line for line in refused.text.splitlines() if "cannot be written" in line]
-    assert line.endswith("let HOME or KSERVE_CONFORMANCE_CACHE name another folder")
+    assert line.endswith("set HOME or KSERVE_CONFORMANCE_CACHE to another folder")
     assert run(tmp_path, *SMALL).code == 0, "nothing of the cache is needed"
 
 

@@ -71,20 +71,20 @@ def test_the_largest_cause_gives_the_remedy() -> None:
     report = report_of(*results)
     found = gaps(report, "download/s3")
     assert [gap.sentence for gap in found] == [
-        f"2 required cases not run: {SANDBOX}",
-        f"1 required case not run: {REMEDY}",
+        f"2 required cases did not run: {SANDBOX}",
+        f"1 required case did not run: {REMEDY}",
     ]
     table = overview(report)
     assert [(note.number, note.gap.cause, note.profiles) for note in table.notes] == [
         (1, SANDBOX, ["download/gcs", "download/s3"]),
         (2, REMEDY, ["download/azure-blob"]),
     ]
-    assert table.notes[0].gap.sentence == f"3 required cases not run: {SANDBOX}"
+    assert table.notes[0].gap.sentence == f"3 required cases did not run: {SANDBOX}"
     text = "\n".join(table_lines(table, colour=False, width=80))
     assert "INCOMPLETE [2]" in text
-    assert f"[1] 3 required cases not run: {SANDBOX}" in text.replace("\n    ", " ")
+    assert f"[1] 3 required cases did not run: {SANDBOX}" in text.replace("\n    ", " ")
     (point,) = points(report, table)
-    assert point.text == "3 of 3 verdicts, 2 of them mainly for one cause [1]"
+    assert point.text == "3 of 3 verdicts, 2 of them mainly because of [1]"
     assert SANDBOX in point.detail
     assert f"{point.lead}</b></a>: {point.text}" in page.page(report)
 
@@ -93,7 +93,7 @@ def test_a_case_without_store_is_counted_once() -> None:
     """Though it is missing on every store."""
     report = report_of(result(), result(store="azure-files"), result(NOT_RUN, store="", reason=SANDBOX))
     (note,) = overview(report).notes
-    assert note.gap.sentence == f"1 required case not run: {SANDBOX}"
+    assert note.gap.sentence == f"1 required case did not run: {SANDBOX}"
     assert len(note.profiles) == 2
 
 
@@ -102,19 +102,19 @@ def test_a_case_without_store_is_counted_once() -> None:
     [
         ([result(ERROR, reason="moto died")], {}, "1 required case met an error: moto died"),
         ([result(ERROR, message="\nmoto died\nat once")], {}, "1 required case met an error: moto died"),
-        ([result()], {"complete": False}, "the run was cut off: let it come to its end"),
-        ([result()], {"selection": Selection(smoke=True)}, "cases left out: run without --smoke"),
+        ([result()], {"complete": False}, "the run was cut off; run it again"),
+        ([result()], {"selection": Selection(smoke=True)}, "the run left out cases; run without --smoke"),
         (
             [result()],
             {"selection": Selection(rules=("PLACE-001", "ERR-*"), pytest=("-k a",), left_out=(S3_LEFT_OUT,))},
-            "required rules left out (1 pair of rule and store): run without --rule PLACE-001,ERR-* -k a",
+            "the run left out 1 required pair of rule and store; run without --rule PLACE-001,ERR-* -k a",
         ),
         (
             [result()],
             {"selection": Selection(left_out=(S3_LEFT_OUT,))},
-            "required rules left out (1 pair of rule and store): run the whole suite again",
+            "the run left out 1 required pair of rule and store; run the whole suite again",
         ),
-        ([result(level=Level.SHOULD)], {}, "no MUST rule was judged: none of them is about this initializer"),
+        ([result(level=Level.SHOULD)], {}, "no MUST rule applies to this initializer"),
     ],
     ids=["error", "error without reason", "cut off", "smoke", "rule and -k", "lost in a crash", "nothing required"],
 )
@@ -128,7 +128,7 @@ def test_a_long_command_line_is_shortened() -> None:
     selection = Selection(pytest=tuple(f"conformance/test_{n}.py" for n in range(100)), left_out=(S3_LEFT_OUT,))
     report = report_of(result(), selection=selection)
     (gap,), (point,) = gaps(report, "download/s3"), points(report, overview(report))
-    for text in (gap.sentence.partition(": ")[2], point.text):
+    for text in (gap.sentence.partition("; ")[2], point.text):
         assert len(text) < 180
         assert "conformance/test_0.py conformance/test_1.py" in text
         assert "..." in text
@@ -174,7 +174,7 @@ def test_what_needs_attention() -> None:
     found = {point.lead: point for point in points(report, overview(report))}
     assert list(found) == ["Unexpected failures", "Errors", "Known failures that passed", "Stale known failures"]
     assert found["Unexpected failures"].text == "2 cases of PLACE-002 on azure-files and s3."
-    assert found["Errors"].text.startswith("1 case of ERR-001 on s3: the suite or a server broke")
+    assert found["Errors"].text.startswith("1 case of ERR-001 on s3: the suite or a server failed")
     assert "PLACE-009 (s3), ERR-001" in found["Stale known failures"].text
     text = page.page(report)
     assert all(f"{point.lead}</b>" in text for point in found.values())

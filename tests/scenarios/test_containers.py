@@ -93,7 +93,7 @@ def test_a_podman_that_somebody_configured_is_given_limits_all_the_same(
 @pytest.mark.usefixtures("engine")
 def test_an_image_that_cannot_be_had_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(IMAGE.variable, "localhost/kserve-conformance/nothing:here")
-    with pytest.raises(Unavailable, match=f"nothing:here cannot be pulled; .*{IMAGE.variable}"):
+    with pytest.raises(Unavailable, match=f"nothing:here cannot be pulled .*{IMAGE.variable}"):
         FakeGCSServerImage().prepare()
 
 

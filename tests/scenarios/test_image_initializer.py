@@ -115,7 +115,7 @@ def test_a_small_disk_that_nobody_saw_is_no_verdict(
 ) -> None:
     """The container and its disk are another machine's, or were gone before anybody could look."""
     monkeypatch.setattr("scenarios.initializers.image._sees", lambda *_: False)
-    with pytest.raises(NotOffered, match="its small disk was not seen"):
+    with pytest.raises(NotOffered, match="the suite could not read the small disk"):
         image.call(Call([("nothing://", DEST)], tmp_path, conditions=Conditions(space=1 << 20)))
 
 
@@ -158,5 +158,7 @@ def test_one_of_its_processes_can_be_killed(image: Initializer, tmp_path: Path) 
 
 
 def test_an_image_that_cannot_be_had_is_one_clear_line(engine: Engine) -> None:
-    with pytest.raises(NoInitializer, match=rf"image:localhost/not/there:1: {engine.name} neither has it nor can pull"):
+    with pytest.raises(
+        NoInitializer, match=rf"image:localhost/not/there:1: {engine.name} does not have it and cannot pull"
+    ):
         initializer("image:localhost/not/there:1").prepare()

@@ -48,12 +48,12 @@ def test_kserve_without_a_version_is_the_newest() -> None:
     ("spec", "message"),
     [
         ("kserve:9.9.9", r"kserve:9\.9\.9 is not a known release; use one of 0\.11\.2, .*0\.21\.0"),
-        ("nothing", r"'nothing' is none of kserve:VERSION, command:ARGV and image:REF"),
+        ("nothing", r"'nothing' names no initializer; use kserve:VERSION, command:ARGV or image:REF"),
         ("", "'' is none of"),
         ("kserve:", "kserve: names no release; give kserve:VERSION"),
         ("command:", "names no program"),
         ("command:'half", "No closing quotation"),
-        ("command:no-such-program --x", "no-such-program was not found, neither on PATH nor as a path"),
+        ("command:no-such-program --x", "no-such-program was not found on PATH or in"),
         ("command:/etc", "/etc is a folder; name the program in it"),
         ("command:/etc/passwd", "/etc/passwd is not executable; run chmod"),
         ("image:", "names no image"),
@@ -153,7 +153,7 @@ def test_a_name_and_a_version() -> None:
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("#!/no/such/interpreter\n", "cannot start: .*; its #! line names /no/such/interpreter, which is not there"),
+        ("#!/no/such/interpreter\n", "cannot start: .*; its #! line names /no/such/interpreter, which does not exist"),
         ("#!/bin/sh\nkill -SEGV $$\n", "cannot start: exit code -11, no output"),
         ("#!/bin/sh\nexec no-such-program\n", "cannot start: exit code 127, .*not found"),
     ],

@@ -91,7 +91,7 @@ def test_none_is_none() -> None:
 
 
 def test_a_container_is_never_without_isolation() -> None:
-    with pytest.raises(NoInitializer, match=r"image:x runs in a container.* leave out --isolation none"):
+    with pytest.raises(NoInitializer, match=r"image:x always runs in a container; remove --isolation none"):
         initializer("image:x", "none")
 
 
@@ -108,7 +108,7 @@ def test_the_option_changes_the_run(tmp_path: Path, wanted: str, found: str) -> 
     given = f"--isolation={wanted}"
     assert all((given in result["reproduce"]) == (wanted != "auto") for result in done.report["results"])
     reasons = {result["reason"] for result in done.report["results"] if result["outcome"] == "not-run"}
-    assert all("leave out --isolation none" in reason for reason in reasons)
+    assert all("remove --isolation none" in reason for reason in reasons)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_the_option_changes_the_run(tmp_path: Path, wanted: str, found: str) -> 
     [
         (["--isolation", "docker"], "--isolation docker: unknown value; use one of auto, sandbox, none"),
         (["--isolation", ""], "--isolation is empty"),
-        (["--isolation", "none", "--initializer", "image:x"], "image:x runs in a container"),
+        (["--isolation", "none", "--initializer", "image:x"], "image:x always runs in a container"),
         (["--isolation", "none", "--cluster", "kind"], "remove it, or remove --cluster"),
     ],
     ids=["unknown", "empty", "image", "cluster"],

@@ -297,7 +297,7 @@ def test_a_call_that_would_be_another_one_without_a_sandbox(tmp_path: Path, call
         (claim / "out").symlink_to("/etc" if mount == "absolute" else "../outside")
         mount = PVC
     made = Call([(call.pop("source", PVC), DEST)], tmp_path, mounts={mount: claim}, **call)
-    with pytest.raises(NotOffered, match="leave out --isolation none"):
+    with pytest.raises(NotOffered, match="remove --isolation none"):
         Command("/bin/true", "none").call(made)
 
 
