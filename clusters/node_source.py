@@ -35,7 +35,7 @@ def assembled_name() -> str:
 def choose(engine: Engine, choice: Choice) -> tuple[Source, str]:
     """Return the source of images, and the reason. Raises NoCluster if the requested source is not available."""
     if choice == "assembled":
-        return "assembled", "assembled images were asked for"
+        return "assembled", "the option --images asks for assembled images"
     name = _short(engine)
     if engine.run("image", "inspect", name).returncode == 0:
         return "published", f"{engine.name} has {name} already"
@@ -43,7 +43,7 @@ def choose(engine: Engine, choice: Choice) -> tuple[Source, str]:
         return "published", f"a registry has {name}"
     if choice == "published":
         raise NoCluster(f"{name} cannot be pulled: {refusal}; check the network, or use --images assembled")
-    return "assembled", f"no registry gives {PUBLISHED.partition('@')[0]}: {refusal.rpartition(': ')[2]}"
+    return "assembled", f"no registry provides {PUBLISHED.partition('@')[0]}: {refusal.rpartition(': ')[2]}"
 
 
 def have(engine: Engine, source: Source) -> str:

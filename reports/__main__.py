@@ -92,8 +92,8 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "compare",
-        help="say what broke, was fixed, is new or gone between two reports",
-        description="Say, rule by rule, what changed from OLD to NEW."
+        help="show what changed between two reports: broken, fixed, new and missing cases",
+        description="Show, rule by rule, what changed from OLD to NEW."
         " Exit status 1 when something broke or NEW was cut off.",
     )
     command.add_argument("old", metavar="OLD", type=Path, help="report.json of the earlier run")
@@ -106,12 +106,14 @@ def _parser() -> argparse.ArgumentParser:
         description="Make report.html and junit.xml from REPORT.json; nothing else is needed.",
     )
     command.add_argument("report", metavar="REPORT.json", type=Path)
-    command.add_argument("-o", "--output", metavar="DIR", type=Path, help="where to; default: beside the report")
+    command.add_argument(
+        "-o", "--output", metavar="DIR", type=Path, help="write to this folder; default: the folder of the report"
+    )
     command.set_defaults(run=_render)
 
     command = commands.add_parser(
         "check",
-        help="tell whether a report is whole, unedited and draws the right verdicts",
+        help="check that a report is complete, unedited, and has the right verdicts",
         description="Check REPORT.json by its schema, its footer, and the verdicts that follow from its results.",
     )
     command.add_argument("report", metavar="REPORT.json", type=Path)
@@ -119,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "recover",
-        help="make a report from what a killed run left",
+        help="make a report from the journal of a killed run",
         description="Make a report, marked as cut off, from the journal that a killed run left in DIR.",
     )
     command.add_argument("directory", metavar="DIR", type=Path, help="the --report-dir of that run")

@@ -36,7 +36,7 @@ def load(path: Path) -> Report:
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise CorruptReport(f"{path} is cut off or is no JSON: {error}") from error
+        raise CorruptReport(f"{path} is cut off or not JSON: {error}") from error
     if version := unknown(data):
         raise UnreadableReport(f"{path} is of version {version}, which this suite does not know: use a newer one")
     present = upgraded(data)
@@ -44,10 +44,10 @@ def load(path: Path) -> Report:
     report = from_json(Report, present)
     if report.footer.results != len(report.results):
         raise CorruptReport(
-            f"{path}: the footer counts {report.footer.results} results, {len(report.results)} are there"
+            f"{path}: the footer counts {report.footer.results} results, but the file has {len(report.results)}"
         )
     if report.footer.digest != digest(data):
-        raise CorruptReport(f"{path} was edited after it was written: its digest is not the one in its footer")
+        raise CorruptReport(f"{path} was edited after the run: its digest differs from the one in its footer")
     return report
 
 
@@ -69,14 +69,14 @@ def check(path: Path) -> Report:
     if not report.footer.complete:
         raise CorruptReport(f"{path} is of a run that was cut off after {len(report.results)} results")
     if len({result.key for result in report.results}) != len(report.results):
-        raise CorruptReport(f"{path} gives the same case twice")
+        raise CorruptReport(f"{path} contains a case twice")
     expected = {profile.name: profile for profile in profiles(report.results, report.selection, complete=True)}
     given = {profile.name: profile for profile in report.profiles}
     for name in sorted(expected.keys() | given.keys()):
         said, follows = given.get(name), expected.get(name)
         if said != follows:
             raise CorruptReport(
-                f"{path}: profile {name} is said to be {said.verdict if said else 'absent'},"
-                f" its results make it {follows.verdict if follows else 'absent'}"
+                f"{path}: profile {name} has the verdict {said.verdict if said else 'absent'},"
+                f" but its results give {follows.verdict if follows else 'absent'}"
             )
     return report

@@ -41,7 +41,7 @@ def prepare(directory: Path) -> None:
         old = _known_files(directory)
         if old and not _is_ours(directory):
             raise ReportUnwritable(
-                f"{old[0]} is not of this suite and would be overwritten; give another directory with --report-dir"
+                f"{old[0]} is of another program, and the report would replace it; use --report-dir with another folder"
             )
         for path in old:
             path.unlink()
@@ -129,7 +129,7 @@ def recover(directory: Path) -> Report:
     """
     journal = directory / JOURNAL
     if not journal.exists():
-        raise UnreadableReport(f"{directory} holds no journal ({JOURNAL}) of a killed run")
+        raise UnreadableReport(f"{directory} contains no journal ({JOURNAL}) of a killed run")
     draft: Report | None = None
     results: dict[tuple[str, ...], Result] = {}
     try:
@@ -142,7 +142,7 @@ def recover(directory: Path) -> Report:
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptReport(f"the journal in {directory} is damaged: {error!r}") from error
     if draft is None:
-        raise CorruptReport(f"the journal in {directory} ends before it says whose results it holds")
+        raise CorruptReport(f"the journal in {directory} ends before it names the run of its results")
     return seal(finish(draft, results.values(), draft.metrics, complete=False))
 
 

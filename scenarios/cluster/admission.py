@@ -137,7 +137,9 @@ class AdmissionClient:
     def _owned(self, manifest: Object, namespace: str | None) -> Object:
         whole_cluster = manifest["kind"] in {"ClusterStorageContainer", "PersistentVolume"}
         if whole_cluster and self.cluster.provider == "existing":
-            raise NotOffered(f"a {manifest['kind']} is seen by the whole cluster, which is not the suite's own")
+            raise NotOffered(
+                f"a {manifest['kind']} affects a whole cluster; run this on a cluster of the suite, with --cluster kind"
+            )
         labels = {**manifest["metadata"].get("labels", {}), RUN_LABEL: self._run_namespace.run}
         where = {} if whole_cluster else {"namespace": namespace or self.ordinary}
         return {**manifest, "metadata": {**where, **manifest["metadata"], "labels": labels}}

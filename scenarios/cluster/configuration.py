@@ -113,7 +113,9 @@ class Configuration:
 
     def _refuse_foreign(self) -> None:
         if self._api.cluster.provider == "existing":
-            raise NotOffered(f"{CONFIGURATION} is seen by the whole cluster, which is not the suite's own")
+            raise NotOffered(
+                f"{CONFIGURATION} affects a whole cluster; run this on a cluster of the suite, with --cluster kind"
+            )
 
     def _known(self, mark: str, *, by_refusing: bool = True) -> bool | None:
         """Whether the webhook applies the mark as memory request, or refuses all pods; None for not yet."""

@@ -94,7 +94,7 @@ class InferenceServices:
     def modelcar(self) -> str:
         """A modelcar image that contains `scenarios.content.models.MODEL`. Raises NotOffered."""
         if not self._place.modelcar:
-            raise NotOffered("the image with a model in it is made of Debian packages: run with --images assembled")
+            raise NotOffered("the suite must build the image with the model; run with --images assembled")
         return self._place.modelcar
 
     def claim(self, tree: Mapping[str, bytes]) -> str:

@@ -43,7 +43,7 @@ def _made(spec: str, wanted: Wanted, shown: Sequence[Path], user: str) -> Initia
         raise NoInitializer(f"--run-as-user works only with image:REF; {spec} runs as user 1000 of its sandbox")
     if scheme == "kserve":
         if colon and not rest:
-            raise NoInitializer("kserve: names no release; give kserve:VERSION, or kserve for the newest")
+            raise NoInitializer("kserve: names no release; use kserve:VERSION, or kserve for the newest")
         return KServe(rest or newest(), wanted)
     if scheme == "command":
         return Command(rest, wanted, shown)

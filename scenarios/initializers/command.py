@@ -35,7 +35,7 @@ class Command(Initializer):
         except ValueError as error:
             raise NoInitializer(f"{self.spec}: {error}; quote it as for a shell") from error
         if not argv:
-            raise NoInitializer("command: names no program; give command:PROGRAM [ARGUMENT ...]")
+            raise NoInitializer("command: names no program; use command:PROGRAM [ARGUMENT ...]")
         executable = _executable(self.spec, argv[0])
         named = [Path(argument).absolute() for argument in argv[1:] if _names_a_path(argument)]
         arguments = (str(Path(a).absolute()) if _names_a_path(a) else a for a in argv[1:])

@@ -50,7 +50,7 @@ class ImageInitializer(Initializer):
 
     def __init__(self, reference: str, user: str = "") -> None:
         if not reference or reference.startswith("-"):
-            raise NoInitializer(f"image:{reference} names no image; give image:REF")
+            raise NoInitializer(f"image:{reference} names no image; use image:REF")
         self.spec = f"image:{reference}"
         self.name = PurePosixPath(reference.partition("@")[0]).name.partition(":")[0]
         self.digest = ""
@@ -58,7 +58,7 @@ class ImageInitializer(Initializer):
         self._engine: Engine | None = None
         self._working_directory = ""
         if user and not re.fullmatch(r"\d+(:\d+)?", user):
-            raise NoInitializer(f"--run-as-user {user}: give UID or UID:GID, as numbers")
+            raise NoInitializer(f"--run-as-user {user}: use UID or UID:GID, as numbers")
         self._user = user
 
     def prepare(self) -> None:

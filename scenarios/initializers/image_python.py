@@ -60,7 +60,7 @@ def shortfall(python: str) -> Shortfall | None:
     if oldest is None or Version(python) >= Version(oldest):
         return None
     reason = (
-        f"Python {python} has no extraction filters in tarfile, which KServe uses and the Python of its image has; "
+        f"Python {python} lacks the extraction filters of tarfile, which KServe needs; "
         f"install Python {oldest} or newer (`uv python install {minor}`)"
     )
     return Shortfall(_NO_FILTERS, reason)

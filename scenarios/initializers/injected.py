@@ -96,15 +96,15 @@ class Injected(Initializer):
     def unsupported(self, call: Call) -> str:
         conditions, release = call.conditions, self.place.release
         if call.arguments is not None or call.present or conditions.terminate_when or not call.pairs:
-            return "KServe calls the initializer of a pod itself, on an empty volume"
+            return "in a pod, KServe itself calls the initializer, and always on an empty volume"
         if conditions.space is not None:
             return "size-limited destinations are not supported on the pod route"
         if conditions.offline:
             return "pods without a network are not supported on the pod route"
         if not _plain(call) and Version(release) < _SEVERAL:
-            return f"KServe {release} supports one URI, and the destination {DEST} only"
+            return f"KServe {release} supports only one URI, and only the destination {DEST}"
         if call.pairs[0][0].startswith(_PLACELESS) and not self._by_name:
-            return f"KServe {release} would give one case the storage container of another"
+            return f"KServe {release} cannot separate the storage containers of two cases"
         return ""
 
     def run(self, call: Call) -> CallResult:

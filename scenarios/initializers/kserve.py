@@ -64,12 +64,12 @@ class KServe(Initializer):
             raise NoInitializer(f"{self.spec}: {failure}") from failure
         environment, entrypoint, self.lacks = installed.environment, installed.entrypoint, installed.lacks
         if source != self.version:
-            notes.append(f"The entrypoint is that of {source}: the source of {self.version} has none.")
+            notes.append(f"The source of {self.version} has no entrypoint, so the suite uses that of {source}.")
         self.python, intended = release_of(environment), image_python(self.version)
         if self.python.rpartition(".")[0] != intended:
             notes.append(
-                f"It runs on Python {self.python}; the image of {self.version} has Python {intended}, "
-                f"which `uv python install {intended}` installs."
+                f"It runs on Python {self.python}, but the image of {self.version} has Python {intended}. "
+                f"To install that, run `uv python install {intended}`."
             )
         self._shortfall = shortfall(self.python)
         if self._shortfall:

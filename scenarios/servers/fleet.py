@@ -85,7 +85,7 @@ class Fleet:
             try:
                 socket.create_connection((address.hostname, address.port), ANSWER_WITHIN_S).close()
             except OSError as error:
-                return f"{name} takes no connections any more: {error}"
+                return f"{name} no longer accepts connections: {error}"
         return ""
 
     def pids(self) -> list[int]:
@@ -133,7 +133,7 @@ def _try(kind: type[Server], folder: Path) -> tuple[Started, Endpoint] | str:
         extra = server.after_start(started.url, started.state)
     except Exception as error:  # a client library may raise anything; the other servers stay usable
         started.process.stop()
-        return f"{kind.name} could not be set up: {error!r}. The end of its log:\n{started.process.last_lines()}"
+        return f"the suite could not set up {kind.name}: {error!r}. The end of its log:\n{started.process.last_lines()}"
     return started, Endpoint(
         server=server.name,
         version=server.version(),

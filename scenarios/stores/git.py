@@ -54,7 +54,7 @@ class Git(Store):
         for path, content in tree.items():
             repository, _, inner = path.partition("/")
             if not inner:
-                raise NotOffered(f"git: {path!r} lies in no repository (the first segment of a path names one)")
+                raise NotOffered(f"git: {path!r} is in no repository; the first segment of a path must name one")
             if not set(inner.split("/")).isdisjoint(NO_NAMES):
                 raise NotOffered(f"git: a tree cannot hold {inner!r} (no empty folders, no `.`, `..` or `.git`)")
             repositories[repository][inner] = content

@@ -55,7 +55,7 @@ class HuggingFace(StandInStore):
         for path, content in tree.items():
             name, _, inner = path.partition("/")
             if not inner:
-                raise NotOffered(f"hf: {path!r} lies in no repository (the first segment of a path names one)")
+                raise NotOffered(f"hf: {path!r} is in no repository; the first segment of a path must name one")
             if inner.endswith("/"):
                 raise NotOffered(f"hf: {path!r} is an empty folder, and a git repository holds none")
             repositories[name][inner] = content

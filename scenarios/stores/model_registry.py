@@ -49,7 +49,7 @@ class ModelRegistry(StandInStore):
         for path, data in tree.items():
             model, _, inner = path.partition("/")
             if not inner:
-                raise NotOffered(f"model-registry: {path!r} lies in no model (the first segment of a path names one)")
+                raise NotOffered(f"model-registry: {path!r} is in no model; the first segment of a path must name one")
             content[f"{model}/{version}/{inner}"] = data
             models.add(model)
         self.content.put(content)

@@ -73,7 +73,7 @@ class OCI(Store):
         for path, content in tree.items():
             image, _, inner = path.partition("/")
             if not inner:
-                raise NotOffered(f"oci: {path!r} lies in no image (the first segment of a path names one)")
+                raise NotOffered(f"oci: {path!r} is in no image; the first segment of a path must name one")
             images[self._valid(image)][f"{below}/{inner}"] = content
         for image, files in images.items():
             self._layers[image].append((layer, _layer(files, gzipped=layer == "tar+gzip")))

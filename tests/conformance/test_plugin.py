@@ -212,7 +212,7 @@ def test_doing_nothing_is_found_out_fast(tmp_path: Path) -> None:
         ),
         (("--show", "/opt"), "--show works only with command:ARGV"),
         (("--initializer", "command:/bin/true", "--run-as-user", "0"), "--run-as-user works only with image:REF"),
-        (("--initializer", "image:x", "--run-as-user", "root"), "--run-as-user root: give UID or UID:GID"),
+        (("--initializer", "image:x", "--run-as-user", "root"), "--run-as-user root: use UID or UID:GID"),
         (("--initializer", "command:/bin/true", "--initializer-name", "kserve"), "use another name"),
         (("--initializer-version", "1.0"), "has a name and a version"),
         (("--initializer", "command:"), "--initializer"),

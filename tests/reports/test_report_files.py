@@ -62,7 +62,7 @@ def test_a_verdict_that_does_not_follow_is_told(tmp_path: Path) -> None:
     """Even where the digest was made anew."""
     forged = replace(report_of(*MIXED), profiles=report_of(result()).profiles)
     writer.write(forged, tmp_path)
-    with pytest.raises(reader.CorruptReport, match="download/azure-files is said to be absent"):
+    with pytest.raises(reader.CorruptReport, match="download/azure-files has the verdict absent"):
         reader.check(tmp_path / writer.REPORT)
 
 
@@ -134,7 +134,7 @@ def test_nothing_to_recover(tmp_path: Path) -> None:
     with pytest.raises(reader.UnreadableReport, match="no journal"):
         writer.recover(tmp_path)
     writer.prepare(tmp_path)
-    with pytest.raises(reader.CorruptReport, match="before it says"):
+    with pytest.raises(reader.CorruptReport, match="before it names the run"):
         writer.recover(tmp_path)
     (tmp_path / writer.JOURNAL).write_text("nonsense\n")
     with pytest.raises(reader.CorruptReport, match="damaged"):

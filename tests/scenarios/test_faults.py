@@ -185,9 +185,9 @@ def test_what_has_died_is_named(tmp_path: Path) -> None:
         gateway, server = fleet._processes
         server.stop()
         assert fleet.lost("") == ""
-        assert fleet.lost(HttpServer.name).startswith(f"{HttpServer.name} takes no connections any more")
+        assert fleet.lost(HttpServer.name).startswith(f"{HttpServer.name} no longer accepts connections")
         gateway.stop()
-        assert fleet.lost("").startswith("the gateway takes no connections any more")
+        assert fleet.lost("").startswith("the gateway no longer accepts connections")
     finally:
         fleet.stop()
 
@@ -219,7 +219,7 @@ def test_what_dies_under_a_case_is_an_error(tmp_path: Path, number: int, name: s
     (tmp_path / "killer.py").write_text(KILLER.format(number=number))
     results = _results(tmp_path, "-p", "killer", "--store=http", f"--rule={rule}", module=module)
     assert {result["outcome"] for result in results} == {"error"}
-    assert f"{name} takes no connections any more" in results[0]["reason"]
+    assert f"{name} no longer accepts connections" in results[0]["reason"]
 
 
 def _results(folder: Path, *options: str, module: str) -> list[dict[str, str]]:

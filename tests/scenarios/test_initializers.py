@@ -49,8 +49,8 @@ def test_kserve_without_a_version_is_the_newest() -> None:
     [
         ("kserve:9.9.9", r"kserve:9\.9\.9 is not a known release; use one of 0\.11\.2, .*0\.21\.0"),
         ("nothing", r"'nothing' names no initializer; use kserve:VERSION, command:ARGV or image:REF"),
-        ("", "'' is none of"),
-        ("kserve:", "kserve: names no release; give kserve:VERSION"),
+        ("", "'' names no initializer"),
+        ("kserve:", "kserve: names no release; use kserve:VERSION"),
         ("command:", "names no program"),
         ("command:'half", "No closing quotation"),
         ("command:no-such-program --x", "no-such-program was not found on PATH or in"),

@@ -17,7 +17,7 @@ from scenarios.reasons import NotOffered
 @pytest.mark.parametrize(
     ("release", "uri", "more", "reason"),
     [
-        ("0.19.0", "model-registry://model", {}, "would give one case the storage container of another"),
+        ("0.19.0", "model-registry://model", {}, "cannot separate the storage containers of two cases"),
         (
             "0.20.0",
             "s3://bucket/model",
