@@ -38,7 +38,7 @@ def initializer(
 def _made(spec: str, wanted: Wanted, shown: Sequence[Path], user: str) -> Initializer:
     scheme, colon, rest = spec.partition(":")
     if shown and scheme != "command":
-        raise NoInitializer(f"--show works only with command:ARGV; {spec} cannot see files of this machine")
+        raise NoInitializer(f"--show works only with command:ARGV; the suite shows {spec} no files of this machine")
     if user and scheme != "image":
         raise NoInitializer(f"--run-as-user works only with image:REF; {spec} runs as user 1000 of its sandbox")
     if scheme == "kserve":
