@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 
-from conformance.api.fetch import RuleViolation
+from conformance.api.exceptions import RuleViolation
 from conformance.api.pod import InjectedPod
 from conformance.spec import Rule
 from scenarios.cluster.admission import AdmissionClient, Answer

@@ -14,7 +14,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from conformance.api.fetch import Fetcher, RuleViolation
+from conformance.api.exceptions import RuleViolation
+from conformance.api.fetch import Fetcher
 from conformance.api.workloads import Workload
 from scenarios.clients import Client
 from scenarios.initializers.base import DEST, Call, CallResult, Conditions, Initializer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from conformance.api.benchmark import Benchmark, MeasuredCall, Series
-from conformance.api.fetch import RuleViolation
+from conformance.api.exceptions import RuleViolation
 from conformance.api.intervals import FEWEST, LEAST_SPREAD, MOST, Interval, interval
 from conformance.api.workloads import LARGE, MIB, TINY, Workload
 from conformance.spec import Budget

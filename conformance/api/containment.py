@@ -5,7 +5,8 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 
-from conformance.api.fetch import Fetch, RuleViolation
+from conformance.api.exceptions import RuleViolation
+from conformance.api.fetch import Fetch
 from scenarios.content.hostile import EVIL, MARK
 from scenarios.initializers.base import DEST
 from scenarios.stores import STORES

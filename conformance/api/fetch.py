@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
+from conformance.api.exceptions import RuleViolation
 from conformance.api.messages import TERMINATION_MESSAGE_BYTES, fault_of, own_words, termination_message
+from conformance.api.tree import Tree, difference
 from conformance.spec import Rule, Spec
 from reports.redact import forms_of
 from scenarios.initializers.base import DEST, NEEDS_SANDBOX, ORDINARY, Call, CallResult, Conditions, Entry, Initializer
@@ -23,21 +25,6 @@ from scenarios.stores.base import Access, Store
 
 #: A failure shows this many of the last lines of output.
 SHOWN_LINES = 14
-
-
-class RuleViolation(AssertionError):
-    """The initializer broke the rule under test. The message describes how."""
-
-
-class NotApplicable(Exception):
-    """The rule does not apply to this initializer. The message names the feature that it lacks."""
-
-
-class Unproven(Exception):
-    """The test cannot judge its rule, because the initializer breaks another rule that this one depends on.
-
-    The message names that other rule.
-    """
 
 
 #: The kinds of control call, which are calls without an injected fault or a wrong setting: with valid credentials
@@ -55,53 +42,6 @@ class Controls(Protocol):
     @property
     def made(self) -> Sequence[CallResult]:
         """The control calls that this test made. Empty when an earlier test made them."""
-
-
-class Tree(dict[str, bytes]):
-    """Files below a destination: relative path -> content. Tests compare it with plain dicts.
-
-    links    relative path -> target, for links that do not lead to a file below a destination or mount.
-    differs  called when a comparison fails.
-    """
-
-    def __init__(self, files: Mapping[str, bytes], links: Mapping[str, str], differs: Callable[[], None]) -> None:
-        super().__init__(files)
-        self.links = links
-        self._differs = differs
-
-    def __eq__(self, other: object) -> bool:
-        equal = super().__eq__(other)
-        if not equal:
-            self._differs()
-        return equal
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = None
-
-
-def difference(actual: Mapping[str, bytes], expected: Mapping[str, bytes]) -> list[str]:
-    """Describe how two trees differ, one line for each path. Empty when they are equal."""
-    links = actual.links if isinstance(actual, Tree) else {}
-    lines = []
-    for path in sorted(expected.keys() | actual.keys()):
-        if path not in actual and path in links:
-            lines.append(f"  - missing     {path!r}: a link to {links[path]}, which is no file below a destination")
-        elif path not in actual:
-            lines.append(f"  - missing     {path!r} ({len(expected[path])} bytes)")
-        elif path not in expected:
-            lines.append(f"  + unexpected  {path!r} ({len(actual[path])} bytes)")
-        elif actual[path] != expected[path]:
-            lines.append(f"  ! differs     {path!r}: {_sizes(actual[path], expected[path])}")
-    return lines
-
-
-def _sizes(actual: bytes, expected: bytes) -> str:
-    if len(actual) != len(expected):
-        return f"{len(actual)} bytes instead of {len(expected)}"
-    at = next(i for i, (a, b) in enumerate(zip(actual, expected, strict=True)) if a != b)
-    return f"same size, first difference at byte {at}"
 
 
 @dataclass(frozen=True)

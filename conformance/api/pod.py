@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from conformance.api.fetch import RuleViolation
+from conformance.api.exceptions import RuleViolation
 from scenarios.cluster.kubernetes import INITIALIZER, MODEL_SERVER, Object
 
 T = TypeVar("T")

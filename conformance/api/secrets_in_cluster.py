@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from conformance.api.admission import Admission
-from conformance.api.fetch import RuleViolation
+from conformance.api.exceptions import RuleViolation
 from conformance.api.pod import InjectedPod
 from scenarios.cluster.kubernetes import secret, service_account
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from conformance import rule
-from conformance.api.fetch import Fetcher, NotApplicable, difference
+from conformance.api.exceptions import NotApplicable
+from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
+from conformance.api.tree import difference
 from scenarios.content.models import SHARD_BYTES
 from scenarios.initializers.base import DEST, Conditions, Kill
 from scenarios.network.faults import breaking

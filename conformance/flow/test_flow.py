@@ -6,7 +6,7 @@ from packaging.version import Version
 from clusters.images.own import own_image
 from conformance import rule
 from conformance.api.admission import Admission
-from conformance.api.fetch import RuleViolation
+from conformance.api.exceptions import RuleViolation
 from conformance.api.messages import fault_of, own_words
 from conformance.harness.run import Run
 from scenarios.cluster.configuration import Configuration

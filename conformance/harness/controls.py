@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from conformance.api.fetch import Expectation, Fetch, Fetcher, NotApplicable, RuleViolation, Unproven, Way, difference
+from conformance.api.exceptions import NotApplicable, RuleViolation, Unproven
+from conformance.api.fetch import Expectation, Fetch, Fetcher, Way
 from conformance.api.samples import Sample, deposit
+from conformance.api.tree import difference
 from conformance.harness.asked import stores_for
 from conformance.harness.eligibility import why_not
 from conformance.harness.partition import partition

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from conformance.api.fetch import Tree, difference
+from conformance.api.tree import Tree, difference
 from conformance.harness.record import CaseRecord
 from conformance.harness.run import Run
 

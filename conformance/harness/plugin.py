@@ -14,7 +14,7 @@ from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 from clusters.base import NoCluster
 from clusters.kserve import NoKServe
 from clusters.toolchain.cache import ToolFailed
-from conformance.api.fetch import NotApplicable, Unproven
+from conformance.api.exceptions import NotApplicable, Unproven
 from conformance.harness import failure, options, outcome, schedule, selection
 from conformance.harness.asked import Options
 from conformance.harness.controller import CONTROLLER, Controller

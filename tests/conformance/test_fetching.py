@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from conformance.api.fetch import Expectation, Fetch, RuleViolation
+from conformance.api.exceptions import RuleViolation
+from conformance.api.fetch import Expectation, Fetch
 from conformance.api.messages import own_words
 from conformance.spec import current
 from scenarios.initializers.base import DEST, CallResult

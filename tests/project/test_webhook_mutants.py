@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from conformance.api.fetch import RuleViolation
+from conformance.api.exceptions import RuleViolation
 from conformance.api.pod import InjectedPod
 from conformance.spec import current
 from reports.model import Level, Outcome, Result

@@ -15,7 +15,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Event
 
 from conformance.api.admission import _of_the_pod, _selector
-from conformance.api.fetch import RuleViolation
+from conformance.api.exceptions import RuleViolation
 from conformance.api.pod import TOKEN, InjectedPod
 from scenarios.cluster import kubernetes
 from scenarios.cluster.kubernetes import INTERNAL, Object
