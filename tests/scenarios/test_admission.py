@@ -79,7 +79,7 @@ def test_the_token_of_kubernetes_is_no_mount_of_kserve() -> None:
         (_pod(initContainers=[{"name": "storage-initializer"}]), "had an init container"),
         (_pod("pvc://claim"), "volume claim"),
         (_pod("oci://image"), "image"),
-        (_pod(), "neither"),
+        (_pod(), "unknown"),
     ],
     ids=["label", "annotation", "agent", "initializer", "claim", "image", "unknown"],
 )
