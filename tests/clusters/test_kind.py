@@ -114,7 +114,9 @@ def test_a_dismissed_reaper_leaves_the_cluster_alone(tmp_path: Path) -> None:
 def test_a_foreign_cluster_of_the_name_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = engine_that(tmp_path, "")
     monkeypatch.setattr(kind, "find_engine", lambda: engine)
-    with pytest.raises(NoCluster, match=r"a kind cluster theirs exists .*`kind delete cluster --name theirs`"):
+    with pytest.raises(
+        NoCluster, match=r"another program created kind cluster theirs; .*`kind delete cluster --name theirs`"
+    ):
         Kind("theirs", keep=True).start()
     assert (tmp_path / "calls").read_text() == "container inspect theirs-control-plane\n"
 
@@ -154,7 +156,7 @@ def test_too_little_room_is_said_before_anything_is_made(
     cache_root().mkdir()
     monkeypatch.setattr(kind, "find_engine", lambda: engine)
     monkeypatch.setattr(kind, limit, 1 << 60)
-    with pytest.raises(NoCluster, match=rf"{said}.*, a cluster needs 1073741824\.0 GiB"):
+    with pytest.raises(NoCluster, match=rf"{said}.*, but a cluster needs 1073741824\.0 GiB"):
         Kind("small", images="assembled").start()
     assert not gc.folder_of("small").exists()
 

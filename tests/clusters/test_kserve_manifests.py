@@ -108,5 +108,5 @@ def test_every_webhook_trusts_the_authority_of_the_certificate_beside() -> None:
 def test_an_unknown_release_or_way_is_refused_with_those_that_exist() -> None:
     with pytest.raises(NoKServe, match=r"KServe 0\.5\.0: choose one of 0\.11\.2, .*0\.20\.0"):
         install(NOWHERE, Kind("none"), "0.5.0")
-    with pytest.raises(NoKServe, match="'kustomize': choose manifests or helm"):
+    with pytest.raises(NoKServe, match="'kustomize' is no way to install KServe; use manifests or helm"):
         install(NOWHERE, Kind("none"), "0.20.0", "kustomize")  # type: ignore[arg-type]

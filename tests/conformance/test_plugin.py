@@ -348,7 +348,7 @@ def test_only_selected_rules_are_listed(tmp_path: Path) -> None:
     assert listed[1] < listed[0]
     refused = run(tmp_path, "--list-rules", "--store", "s4")
     assert refused.code == pytest.ExitCode.USAGE_ERROR
-    assert "--store s4: not known" in refused.text
+    assert "--store s4: unknown value" in refused.text
 
 
 def _heed_interrupts() -> None:
