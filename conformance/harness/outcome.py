@@ -56,7 +56,6 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
 
 def classify(run: Run, record: CaseRecord, call: pytest.CallInfo[None], report: pytest.TestReport) -> Finding | None:
     """Return the outcome that this phase decides. None for a setup or teardown that succeeded."""
-    lost = run.lost(record.store) if call.when == "call" else ""
     if report.skipped:
         outcome, reason = record.skipped or (Outcome.NOT_RUN, _skip_reason(call))
     elif report.failed:
@@ -66,7 +65,7 @@ def classify(run: Run, record: CaseRecord, call: pytest.CallInfo[None], report: 
         outcome, reason = Outcome.PASSED, ""
     else:
         return None
-    if lost and outcome in _OF_A_CALL:
+    if call.when == "call" and outcome in _OF_A_CALL and (lost := run.lost(record.store)):
         return Finding(Outcome.ERROR, message=lost, reason=lost)
     if outcome is Outcome.ERROR:
         return Finding(outcome, message=report.longreprtext, reason=reason)
@@ -120,10 +119,9 @@ def build_result(run: Run, record: CaseRecord, finding: Finding, duration_s: flo
 
 def attach(report: pytest.TestReport, record: CaseRecord, result: Result, *, of_the_call: bool) -> None:
     """Send the case's result and cost to the controlling process, and make pytest's own report agree with it."""
-    if result.outcome is Outcome.FAILED:
+    if result.outcome in {Outcome.FAILED, Outcome.KNOWN_FAILURE}:
         report.longrepr = f"{result.message}\n\nrun it alone: {result.reproduce}"
-    elif result.outcome is Outcome.KNOWN_FAILURE:
-        report.longrepr = f"{result.message}\n\nrun it alone: {result.reproduce}"
+    if result.outcome is Outcome.KNOWN_FAILURE:
         report.outcome, report.wasxfail = "skipped", result.reason
     elif result.outcome is Outcome.FIXED or (result.outcome is Outcome.ERROR and not report.failed):
         report.outcome, report.longrepr = "failed", result.message
