@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
 
-from scenarios.initializers.base import Isolation
+from scenarios.initializers.base import CallResult, Isolation
 from scenarios.initializers.isolation import flaw
 from scenarios.initializers.start import TOOLS
+
+#: The fixture `shell`: runs a shell script as an initializer.
+Shell = Callable[..., CallResult]
 
 _FLAWS = {name: flaw(name) for name in TOOLS}
 _MARKS = {name: pytest.mark.skipif(bool(text), reason=f"{name}: {text}") for name, text in _FLAWS.items()}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +9,8 @@ import pytest
 
 from clusters.toolchain.cache import cache_root
 from scenarios.initializers import newest
-from tests.conformance.test_plugin import HONEST, Finished, _command, run
+from tests.conformance.test_plugin import HONEST, _command, run
+from tests.namespaces import apart
 
 HOUSE = Path(__file__).parents[2]
 #: A release whose packages are in this machine's cache; to install them takes minutes.
@@ -24,25 +22,6 @@ LOOP_BACK = f"{sys.executable} -c 'from scenarios.initializers.launcher import _
 SMALL = ("--initializer", HONEST, "--store", "local,http", "--rule", "ERR-001,PLACE-001")
 
 
-def _apart(spaces: str, commands: list[str], folder: Path, *suite: str, **environment: str) -> Finished:
-    """A run in namespaces of its own, which unshare(1) makes by its options `spaces`, after `commands` there."""
-    unshare = ["unshare", "--user", "--map-root-user", *spaces.split()]
-    script = " && ".join([*commands, f"exec {shlex.join(suite)}"])
-    done = subprocess.run(
-        [*unshare, "sh", "-c", script],
-        cwd=folder,
-        # Coverage would write its data where nothing can be written.
-        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")} | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if done.stderr.startswith("unshare:"):
-        pytest.skip(done.stderr.strip())
-    return Finished(done, folder / "reports")
-
-
 @pytest.mark.parametrize("isolation", ["auto", "none"])
 def test_temporary_files_that_cannot_be_executed(tmp_path: Path, isolation: str) -> None:
     """Mounted noexec, nosuid and nodev, as hardening guides want /tmp."""
@@ -50,7 +29,7 @@ def test_temporary_files_that_cannot_be_executed(tmp_path: Path, isolation: str)
     hard.mkdir()
     mount = f"mount -t tmpfs -o noexec,nosuid,nodev none {hard}"
     command = _command(tmp_path, *SMALL, "--isolation", isolation)
-    done = _apart("--mount", [mount], tmp_path, *command, TMPDIR=str(hard))
+    done = apart("--mount", [mount], tmp_path, *command, TMPDIR=str(hard))
     assert done.outcomes("PLACE-001") == {"passed"}, done.text
     assert done.outcomes("ERR-001") == {"passed"}
 
@@ -58,10 +37,10 @@ def test_temporary_files_that_cannot_be_executed(tmp_path: Path, isolation: str)
 def test_a_checkout_that_cannot_be_written(tmp_path: Path) -> None:
     """The report goes elsewhere, or the run ends with a line about it."""
     closed = [f"mount --bind {HOUSE} {HOUSE}", f"mount -o remount,bind,ro {HOUSE}", f"cd {HOUSE}"]
-    done = _apart("--mount", closed, tmp_path, *_command(tmp_path, *SMALL))
+    done = apart("--mount", closed, tmp_path, *_command(tmp_path, *SMALL))
     assert done.code == 0, done.text
     there = [part for part in _command(tmp_path, *SMALL) if not part.startswith("--report-dir")]
-    refused = _apart("--mount", closed, tmp_path, *there)
+    refused = apart("--mount", closed, tmp_path, *there)
     assert refused.code == 4
     assert "--report-dir" in refused.text.strip().splitlines()[-1]
 
@@ -91,7 +70,7 @@ def test_no_way_out(tmp_path: Path, initializer: str, store: str, server: str) -
     chosen = ("--initializer", initializer, "--store", f"{store},local", "--rule", "PLACE-001,ERR-001", "--smoke")
     first = run(tmp_path, *chosen)
     assert first.code == 0, first.text
-    done = _apart("--net", [LOOP_BACK], tmp_path, *_command(tmp_path, *chosen))
+    done = apart("--net", [LOOP_BACK], tmp_path, *_command(tmp_path, *chosen))
     assert done.code == 0, done.text
     assert len(done.report["results"]) == len(first.report["results"]) > 2
     assert server in {one["name"] for one in done.report["environment"]["servers"]}

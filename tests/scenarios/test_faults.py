@@ -48,7 +48,7 @@ class Files(Handler):
 
 
 @dataclass
-class Stage:
+class FilesGateway:
     """A gateway before one server that is offered as `files.test`."""
 
     gateway: Gateway
@@ -67,32 +67,32 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilesGateway]:
     with serving(Files) as port:
         folder = tmp_path_factory.mktemp("gateway")
         route = gateways.Route("files", f"http://127.0.0.1:{port}", ("files.test",), "", folder)
         started = gateways.start([route], folder)
-        yield Stage(started.gateway, started.urls["files"])
+        yield FilesGateway(started.gateway, started.urls["files"])
         started.process.stop()
 
 
-def test_answers_are_counted(stage: Stage) -> None:
+def test_answers_are_counted(files: FilesGateway) -> None:
     """Two are spared, two are hit, and the rest passes; listings do not count."""
-    since = stage.gateway.position()
-    stage.gateway.plan_faults("case-t-1", Fault("answer", times=2, skip=2, least=1000, status=503, text="later"))
-    assert stage.statuses("/case-t-1/list", 3) == [200] * 3
-    assert stage.statuses("/case-t-1/file", 6) == [200, 200, 503, 503, 200, 200]
-    assert stage.statuses("/case-t-11/file", 3) == [200] * 3
-    assert [r.injected_fault for r in stage.gateway.requests(since)] == [""] * 5 + ["answer"] * 2 + [""] * 5
+    since = files.gateway.position()
+    files.gateway.plan_faults("case-t-1", Fault("answer", times=2, skip=2, least=1000, status=503, text="later"))
+    assert files.statuses("/case-t-1/list", 3) == [200] * 3
+    assert files.statuses("/case-t-1/file", 6) == [200, 200, 503, 503, 200, 200]
+    assert files.statuses("/case-t-11/file", 3) == [200] * 3
+    assert [r.injected_fault for r in files.gateway.requests(since)] == [""] * 5 + ["answer"] * 2 + [""] * 5
 
 
-def test_another_answer_is_whole(stage: Stage) -> None:
+def test_another_answer_is_whole(files: FilesGateway) -> None:
     """With its own headers and text, and in the log with its own status."""
-    since = stage.gateway.position()
-    stage.gateway.plan_faults("case-t-2", answering(429, "wait", file=False, Retry_After="7"))
-    answer = stage.get("/case-t-2/file")
+    since = files.gateway.position()
+    files.gateway.plan_faults("case-t-2", answering(429, "wait", file=False, Retry_After="7"))
+    answer = files.get("/case-t-2/file")
     assert (answer.status, answer.headers["Retry-After"], answer.read()) == (429, "7", b"wait")
-    assert [(r.status, r.response_bytes) for r in stage.gateway.requests(since)] == [(429, 4)]
+    assert [(r.status, r.response_bytes) for r in files.gateway.requests(since)] == [(429, 4)]
 
 
 def _read_to_end(answer: http.client.HTTPResponse, read: bytearray) -> None:
@@ -100,10 +100,10 @@ def _read_to_end(answer: http.client.HTTPResponse, read: bytearray) -> None:
         read += piece
 
 
-def test_a_client_that_reads_late_gets_all_before_the_reset(stage: Stage) -> None:
+def test_a_client_that_reads_late_gets_all_before_the_reset(files: FilesGateway) -> None:
     """A reset throws away what the client's machine has no room for: on a busy machine a client reads seconds late."""
-    stage.gateway.plan_faults("case-t-12", breaking("reset"))
-    answer = stage.get("/case-t-12/file", timeout_s=30)
+    files.gateway.plan_faults("case-t-12", breaking("reset"))
+    answer = files.get("/case-t-12/file", timeout_s=30)
     time.sleep(7)
     read = bytearray()
     with pytest.raises(ConnectionResetError):
@@ -111,14 +111,14 @@ def test_a_client_that_reads_late_gets_all_before_the_reset(stage: Stage) -> Non
     assert len(read) == PART_BYTES
 
 
-def test_a_plan_is_replaced(stage: Stage) -> None:
+def test_a_plan_is_replaced(files: FilesGateway) -> None:
     """The counters start anew; an empty plan lifts the fault."""
-    stage.gateway.plan_faults("case-t-3", answering(500, file=False))
-    assert stage.statuses("/case-t-3/list", 2) == [500, 200]
-    stage.gateway.plan_faults("case-t-3", answering(500, file=False))
-    assert stage.statuses("/case-t-3/list", 2) == [500, 200]
-    stage.gateway.plan_faults("case-t-3")
-    assert stage.statuses("/case-t-3/list", 1) == [200]
+    files.gateway.plan_faults("case-t-3", answering(500, file=False))
+    assert files.statuses("/case-t-3/list", 2) == [500, 200]
+    files.gateway.plan_faults("case-t-3", answering(500, file=False))
+    assert files.statuses("/case-t-3/list", 2) == [500, 200]
+    files.gateway.plan_faults("case-t-3")
+    assert files.statuses("/case-t-3/list", 1) == [200]
 
 
 @pytest.mark.parametrize("path", ["file", "chunked"])
@@ -126,30 +126,30 @@ def test_a_plan_is_replaced(stage: Stage) -> None:
     ("kind", "error"),
     [("cut", http.client.IncompleteRead), ("reset", ConnectionResetError), ("stall", TimeoutError)],
 )
-def test_a_body_breaks(stage: Stage, kind: str, error: type[Exception], path: str) -> None:
+def test_a_body_breaks(files: FilesGateway, kind: str, error: type[Exception], path: str) -> None:
     """So many bytes arrive, never the end, to a slow reader too; the log has it, and the next one passes."""
-    since, case = stage.gateway.position(), f"case-t{kind}{path}-4"
-    stage.gateway.plan_faults(case, Fault(kind, times=1, after=PART_BYTES))  # type: ignore[arg-type]
-    answer = stage.get(f"/{case}/{path}", timeout_s=1)
+    since, case = files.gateway.position(), f"case-t{kind}{path}-4"
+    files.gateway.plan_faults(case, Fault(kind, times=1, after=PART_BYTES))  # type: ignore[arg-type]
+    answer = files.get(f"/{case}/{path}", timeout_s=1)
     time.sleep(0.3)
     assert answer.read(PART_BYTES) == FILE[:PART_BYTES]
     with pytest.raises(error):
         answer.read()
-    assert [(r.response_bytes, r.injected_fault) for r in stage.gateway.requests(since)] == [(PART_BYTES, kind)]
-    assert stage.get(f"/{case}/{path}").read() == FILE
+    assert [(r.response_bytes, r.injected_fault) for r in files.gateway.requests(since)] == [(PART_BYTES, kind)]
+    assert files.get(f"/{case}/{path}").read() == FILE
 
 
-def test_a_slow_first_byte(stage: Stage) -> None:
+def test_a_slow_first_byte(files: FilesGateway) -> None:
     """The answer begins late and is whole; nobody else waits."""
-    stage.gateway.plan_faults("case-t-5", Fault("slow", times=1, delay_s=1.0))
-    since = stage.gateway.position()
+    files.gateway.plan_faults("case-t-5", Fault("slow", times=1, delay_s=1.0))
+    since = files.gateway.position()
     began = time.monotonic()
-    late = threading.Thread(target=lambda: stage.get("/case-t-5/file").read())
+    late = threading.Thread(target=lambda: files.get("/case-t-5/file").read())
     late.start()
-    assert stage.get("/case-t-6/file").read() == FILE
+    assert files.get("/case-t-6/file").read() == FILE
     assert time.monotonic() - began < 1.0
     late.join()
-    assert [r.injected_fault for r in stage.gateway.requests(since)] == ["", "slow"]
+    assert [r.injected_fault for r in files.gateway.requests(since)] == ["", "slow"]
     assert 1.0 <= time.monotonic() - began < 5.0
 
 
@@ -158,12 +158,12 @@ def test_a_slow_first_byte(stage: Stage) -> None:
     list(zip(BAD_CERTIFICATES, ["certificate has expired", "(Hostname|IP address) mismatch"], strict=True)),
     ids=BAD_CERTIFICATES,
 )
-def test_certificates_are_wrong_in_one_way(stage: Stage, wrong: str, complaint: str) -> None:
+def test_certificates_are_wrong_in_one_way(files: FilesGateway, wrong: str, complaint: str) -> None:
     """By way of the proxy and without it; the sound proxy still presents sound ones."""
-    context = ssl.create_default_context(cafile=str(stage.gateway.ca))
+    context = ssl.create_default_context(cafile=str(files.gateway.ca))
     for proxy, host in (
-        (stage.gateway.bad_certificates[wrong], "files.test"),
-        (stage.gateway.bad_certificates[wrong], None),
+        (files.gateway.bad_certificates[wrong], "files.test"),
+        (files.gateway.bad_certificates[wrong], None),
     ):
         address = urlsplit(proxy)
         connection = http.client.HTTPSConnection(address.netloc, timeout=10, context=context)
@@ -171,7 +171,7 @@ def test_certificates_are_wrong_in_one_way(stage: Stage, wrong: str, complaint: 
             connection.set_tunnel(host, 443)
         with pytest.raises(ssl.SSLCertVerificationError, match=complaint):
             connection.connect()
-    connection = http.client.HTTPSConnection(urlsplit(stage.gateway.proxy_url).netloc, timeout=10, context=context)
+    connection = http.client.HTTPSConnection(urlsplit(files.gateway.proxy_url).netloc, timeout=10, context=context)
     connection.set_tunnel("files.test", 443)
     connection.request("GET", "/list")
     assert connection.getresponse().read() == b"listing"

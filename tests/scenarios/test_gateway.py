@@ -65,7 +65,7 @@ class Recorder(Handler):
 
 
 @dataclass
-class Stage:
+class RecordedGateway:
     """A gateway before one server that is offered as `*.served.test`."""
 
     started: gateways.StartedGateway
@@ -96,8 +96,8 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    stage = Stage(None)  # type: ignore[arg-type]
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordedGateway]:
+    stage = RecordedGateway(None)  # type: ignore[arg-type]
     handler = type("Handler", (Recorder,), {"seen": stage.seen, "released": stage.released})
     with serving(handler) as port:
         folder = tmp_path_factory.mktemp("gateway")
@@ -109,7 +109,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def stage(everything: Stage) -> Stage:
+def stage(everything: RecordedGateway) -> RecordedGateway:
     everything.seen.clear()
     everything.released.clear()
     return everything
@@ -127,7 +127,7 @@ def stage(everything: Stage) -> Stage:
     ],
     ids=["escapes", "slashes", "dots", "escaped-dots", "query", "utf-8"],
 )
-def test_a_path_passes_unchanged(stage: Stage, path: str) -> None:
+def test_a_path_passes_unchanged(stage: RecordedGateway, path: str) -> None:
     """Neither decoded nor normalised: signatures and traversal tests depend on it."""
     since = stage.started.gateway.position()
     stage.exchange(f"GET {path} HTTP/1.1\r\nHost: bucket.test\r\nConnection: close\r\n\r\n".encode("latin-1"))
@@ -137,7 +137,7 @@ def test_a_path_passes_unchanged(stage: Stage, path: str) -> None:
     assert (request.server, request.host, request.status, request.response_bytes) == ("recorder", "bucket.test", 200, 6)
 
 
-def test_requests_are_timed_by_the_clock_that_no_one_sets(stage: Stage) -> None:
+def test_requests_are_timed_by_the_clock_that_no_one_sets(stage: RecordedGateway) -> None:
     """Calls are timed by it too, so that a wall clock that jumps changes no measurement."""
     since, before = stage.started.gateway.position(), time.monotonic()
     stage.exchange(b"GET /x HTTP/1.1\r\nHost: bucket.test\r\nConnection: close\r\n\r\n")
@@ -145,7 +145,7 @@ def test_requests_are_timed_by_the_clock_that_no_one_sets(stage: Stage) -> None:
     assert before < request.time < time.monotonic()
 
 
-def test_one_port_answers_http_and_https(stage: Stage) -> None:
+def test_one_port_answers_http_and_https(stage: RecordedGateway) -> None:
     """The certificate is good for the address."""
     for connection in (
         http.client.HTTPConnection(stage.reverse, timeout=10),
@@ -156,7 +156,7 @@ def test_one_port_answers_http_and_https(stage: Stage) -> None:
         connection.close()
 
 
-def test_the_forward_proxy_leads_a_host_to_its_server(stage: Stage) -> None:
+def test_the_forward_proxy_leads_a_host_to_its_server(stage: RecordedGateway) -> None:
     """`https://` of a host name that a server is offered under, with a certificate for that name."""
     connection = http.client.HTTPSConnection(stage.forward, timeout=10, context=stage.tls)
     connection.set_tunnel("account.served.test", 443)
@@ -167,7 +167,7 @@ def test_the_forward_proxy_leads_a_host_to_its_server(stage: Stage) -> None:
     assert (path, headers["host"], headers["authorization"]) == ("/x", "account.served.test", "me")
 
 
-def test_an_unknown_host_is_refused_without_contact(stage: Stage) -> None:
+def test_an_unknown_host_is_refused_without_contact(stage: RecordedGateway) -> None:
     """Plain and tunnelled: 502 with a clear text, and a line in the log that names no server."""
     since = stage.started.gateway.position()
     plain = http.client.HTTPConnection(stage.forward, timeout=10)
@@ -185,7 +185,7 @@ def test_an_unknown_host_is_refused_without_contact(stage: Stage) -> None:
     ]
 
 
-def test_bodies_are_counted(stage: Stage) -> None:
+def test_bodies_are_counted(stage: RecordedGateway) -> None:
     """A large body each way, both streamed."""
     since = stage.started.gateway.position()
     connection = http.client.HTTPConnection(stage.reverse, timeout=10)
@@ -197,7 +197,7 @@ def test_bodies_are_counted(stage: Stage) -> None:
     assert (request.request_bytes, request.response_bytes) == (len(BIG), len(BIG))
 
 
-def test_head_range_chunks_and_expect_pass(stage: Stage) -> None:
+def test_head_range_chunks_and_expect_pass(stage: RecordedGateway) -> None:
     """What storage clients use beyond a plain GET."""
     connection = http.client.HTTPConnection(stage.reverse, timeout=10)
     connection.request("HEAD", "/x")
@@ -221,7 +221,7 @@ def test_head_range_chunks_and_expect_pass(stage: Stage) -> None:
     ]
 
 
-def test_a_stalled_answer_arrives_as_it_is_sent(stage: Stage) -> None:
+def test_a_stalled_answer_arrives_as_it_is_sent(stage: RecordedGateway) -> None:
     """The first bytes do not wait for the last; the log has the request before its last byte is delivered."""
     since = stage.started.gateway.position()
     connection = http.client.HTTPConnection(stage.reverse, timeout=10)
@@ -235,7 +235,7 @@ def test_a_stalled_answer_arrives_as_it_is_sent(stage: Stage) -> None:
     connection.close()
 
 
-def test_a_cut_answer_is_cut_for_the_client_too(stage: Stage) -> None:
+def test_a_cut_answer_is_cut_for_the_client_too(stage: RecordedGateway) -> None:
     """A truncated body never looks complete."""
     connection = http.client.HTTPConnection(stage.reverse, timeout=10)
     connection.request("GET", "/cut")
@@ -244,7 +244,7 @@ def test_a_cut_answer_is_cut_for_the_client_too(stage: Stage) -> None:
     connection.close()
 
 
-def test_the_authority_is_alone_in_its_file(stage: Stage) -> None:
+def test_the_authority_is_alone_in_its_file(stage: RecordedGateway) -> None:
     """One certificate, no key."""
     text = Path(stage.started.gateway.ca).read_text()
     assert text.count("BEGIN CERTIFICATE") == 1

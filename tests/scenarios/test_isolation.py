@@ -15,6 +15,7 @@ from scenarios.initializers.base import Isolation
 from scenarios.initializers.start import TOOLS
 from tests.conformance.test_plugin import HONEST, Finished, _command, run
 from tests.isolations import WORKING, in_a_sandbox
+from tests.namespaces import apart
 
 HOUSE = Path(__file__).parents[2]
 #: What `bwrap` may be on a machine where it isolates nothing.
@@ -159,15 +160,4 @@ print([bool(flaw(name)) for name in ("bubblewrap", "unshare")])
 def _without_namespaces(folder: Path, *options: str) -> Finished:
     """A small run where no further user namespaces are allowed: that can be set for a namespace and all below it."""
     suite = _command(folder, "--initializer", HONEST, "--store", "pvc", "--rule", "ERR-001", *options)
-    forbid = 'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"'
-    done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "sh", "-c", forbid, "sh", *suite],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if done.stderr.startswith("unshare:"):
-        pytest.skip(done.stderr.strip())
-    return Finished(done, folder / "reports")
+    return apart("", ["echo 0 >/proc/sys/user/max_user_namespaces"], folder, *suite)
