@@ -1,5 +1,6 @@
 """Credentials: which ones give access to a store, and which ones must not leak."""
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -8,6 +9,7 @@ from conformance import rule
 from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
 from scenarios.content.models import MODEL, under
+from scenarios.servers.identity_services import Answers
 from scenarios.stores.azure_blob import AzureBlob
 from scenarios.stores.base import Access, Store
 from scenarios.stores.git import Git
@@ -17,12 +19,6 @@ from scenarios.stores.oci import OCI
 from scenarios.stores.s3 import S3
 
 HEADERS = {"X-Api-Key": "key-of-the-suite-4711"}
-
-_PRINCIPAL = {
-    "CLIENT_ID": "client-of-the-suite",
-    "CLIENT_SECRET": "secret-of-the-suite",
-    "TENANT_ID": "tenant-of-the-suite",
-}
 
 
 @rule("CRED-001")
@@ -90,14 +86,12 @@ def test_a_query_in_the_uri_reaches_the_store(store: Store, initializer: Fetcher
 @rule("CRED-024")
 @pytest.mark.parametrize("prefix", ["AZURE", "AZ"], ids=["current", "legacy"])
 def test_a_service_principal_is_asked_for_in_its_tenant(store: AzureBlob, initializer: Fetcher, prefix: str) -> None:
-    """The initializer requests a token for that tenant. The test does not judge the identity service's answer."""
+    """The initializer requests a token of that tenant, and delivers private content with it."""
     store.put(under("model", MODEL))
-    principal = {f"{prefix}_{name}": f"{value}-{store.case}" for name, value in _PRINCIPAL.items()}
-    initializer.fetch(store.uri("model"), access=store.access("none"), environment=principal, timeout_s=120)
-    asked = [request for request in store.requests() if request.host == "login.microsoftonline.com"]
-    assert [request for request in asked if f"tenant-of-the-suite-{store.case}" in request.path], (
-        "the initializer did not request a token"
-    )
+    principal = store.principal()
+    environment = {name.replace("AZURE", prefix): value for name, value in principal.environment.items()}
+    run = initializer.fetch(store.uri("model"), access=replace(principal, environment=environment), timeout_s=120)
+    assert run.tree == MODEL
 
 
 @rule("CRED-025")
@@ -108,6 +102,20 @@ def test_no_credential_is_printed(store: Store, initializer: Fetcher, sample: Sa
     run = initializer.fetch(sample.uri, access=access, way="private", timeout_s=150)
     run.assert_secret()
     if kind == "valid":
+        assert run.tree == sample.tree
+    else:
+        run.require()
+
+
+@rule("CRED-025", stores=("keyless",))
+@pytest.mark.parametrize("answers", ["right", "powerless", "refused"])
+def test_no_token_of_an_identity_is_printed(
+    store: Store, initializer: Fetcher, sample: Sample, identity: str, answers: Answers
+) -> None:
+    """Tokens of an identity service and the token file of the pod are credentials too."""
+    run = initializer.fetch(sample.uri, access=store.identity(identity, answers), way="private")
+    run.assert_secret()
+    if answers == "right":
         assert run.tree == sample.tree
     else:
         run.require()

@@ -30,6 +30,7 @@ from reports.writer import ReportUnwritable
 from scenarios.initializers.base import NoInitializer
 from scenarios.reasons import NotOffered
 from scenarios.servers.base import Unavailable
+from scenarios.stores import STORES
 
 OPTIONS = pytest.StashKey[Options]()
 #: (rule, store) -> number of deselected cases.
@@ -129,14 +130,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> schedul
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize the test over the stores that its rule applies to, unless the test parametrizes `store` itself."""
+    """Parametrize the test over the stores that its rule applies to, unless the test parametrizes `store` itself.
+
+    A test with an argument `identity` runs on each kind of identity of each store.
+    """
     has_table = any("store" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
     if "store" in metafunc.fixturenames and not has_table:
         mark = next(metafunc.definition.iter_markers("rule"), None)
         rule = current().rules.get(mark.args[0]) if mark else None
         asked = mark.kwargs.get("stores") if mark else None
         stores = expand(asked, current().groups) if asked else rule.stores if rule else ()
-        metafunc.parametrize("store", stores, indirect=True)
+        if "identity" in metafunc.fixturenames:
+            pairs = [(store, identity) for store in stores for identity in STORES[store].identities]
+            metafunc.parametrize(("store", "identity"), pairs, indirect=["store"])
+        else:
+            metafunc.parametrize("store", stores, indirect=True)
 
 
 @pytest.hookimpl(tryfirst=True)

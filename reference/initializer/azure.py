@@ -28,8 +28,11 @@ BACKEND = "AZURE"
 VERSION = "2022-11-02"
 SCOPE = "https://storage.azure.com/.default"
 CREDENTIALS = (
-    "the credentials (AZURE_STORAGE_ACCESS_KEY, or AZURE_CLIENT_ID with AZURE_CLIENT_SECRET and AZURE_TENANT_ID)"
+    "the credentials (AZURE_STORAGE_ACCESS_KEY, or AZURE_CLIENT_ID with AZURE_CLIENT_SECRET and AZURE_TENANT_ID, "
+    "or with the identity of the pod)"
 )
+#: How azure-identity asks: seconds for an answer, and how often.
+ASKING = {"connection_timeout": 5, "read_timeout": 5, "retry_total": 4, "retry_connect": 3, "retry_read": 0}
 #: What is signed of the headers, in this order; the rest of the list is always empty in a GET.
 SIGNED = "{method}\n\n\n\n\n\n\n\n{match}\n\n\n{range}\n"
 
@@ -79,6 +82,10 @@ class Store:
     def ask(self, url: str, headers: dict[str, str]) -> requests.Response:
         """The open answer, 2xx. Raises Transient, Failure."""
         answer = self.site.ask(url, self.signed(url, headers))
+        if not answer.ok and self.login.may_help(answer.status_code):
+            answer.close()
+            self.login.needed = True
+            answer = self.site.ask(url, self.signed(url, headers))
         if not answer.ok:
             answer.close()
             raise refused(answer, self)
@@ -104,7 +111,7 @@ class Store:
         """The headers, with what lets the request in: a key, a token, or nothing where the URL has a signature."""
         own = {"x-ms-date": email.utils.formatdate(usegmt=True), "x-ms-version": VERSION}
         if self.query or not (key := self.environment.get("AZURE_STORAGE_ACCESS_KEY")):
-            return headers | own | self.token
+            return headers | own | self.token()
         account = self.host.partition(".")[0]
         text = string_to_sign(account, url, headers, own)
         try:
@@ -114,12 +121,13 @@ class Store:
         return headers | own | {"Authorization": f"SharedKey {account}:{base64.b64encode(signature).decode()}"}
 
     @cached_property
+    def login(self) -> Login:
+        """The service principal or identity of the environment."""
+        return Login({} if self.query else self.environment, self.site.resource, self.remedy)
+
     def token(self) -> dict[str, str]:
-        """The header of a service principal or workload identity, where the environment has one."""
-        if self.query:
-            return {}
-        bearer = principal(self.environment, self.site.resource, self.remedy)
-        return {"Authorization": f"Bearer {bearer}", **self.kind} if bearer else {}
+        """The header with its token, once the store wants one: public content needs none."""
+        return {"Authorization": f"Bearer {self.login.bearer()}", **self.kind} if self.login.needed else {}
 
     @property
     def kind(self) -> dict[str, str]:
@@ -136,28 +144,48 @@ def string_to_sign(account: str, url: str, headers: dict[str, str], own: dict[st
     return f"{head}{ours}/{account}{parts.path}{query}"
 
 
-def principal(environment: Environment, resource: str, remedy: str) -> str:
-    """A token for the client id of the environment, by its current or its older name (AZ_*); "" where there is none."""
-    known = {name: environment.get(f"AZURE_{name}") or environment.get(f"AZ_{name}") for name in
-             ("CLIENT_ID", "CLIENT_SECRET", "TENANT_ID")}  # fmt: skip
-    if not known["CLIENT_ID"]:
-        return ""
-    from azure import identity  # noqa: PLC0415 -- takes a while, and most accounts have a key
-    from azure.core.exceptions import AzureError, ClientAuthenticationError  # noqa: PLC0415
+class Login:
+    """A service principal, or the identity of a token file or of the node. needed: whether the store wants it."""
 
-    try:
-        login: Any
-        if known["CLIENT_SECRET"] and known["TENANT_ID"]:
-            login = identity.ClientSecretCredential(
-                known["TENANT_ID"], known["CLIENT_ID"], known["CLIENT_SECRET"], retry_total=1
+    def __init__(self, environment: Environment, resource: str, remedy: str) -> None:
+        self.environment = environment
+        self.resource = resource
+        self.remedy = remedy
+        self.needed = False
+
+    def may_help(self, status: int) -> bool:
+        """Whether a token, which was not sent, can change an answer. The service hides private containers by a 404."""
+        has_key = bool(self.environment.get("AZURE_STORAGE_ACCESS_KEY"))
+        return status in (401, 403, 404, 409) and not has_key and not self.needed and self.credential is not None
+
+    @cached_property
+    def credential(self) -> Any:  # noqa: ANN401 -- azure-identity is loaded late
+        """By the current or the older names of the variables (AZ_*); None where there is no client id."""
+        known = {name: self.environment.get(f"AZURE_{name}") or self.environment.get(f"AZ_{name}") for name in
+                 ("CLIENT_ID", "CLIENT_SECRET", "TENANT_ID")}  # fmt: skip
+        client, secret, tenant = known.values()
+        if not client:
+            return None
+        from azure import identity  # noqa: PLC0415 -- takes a while, and most accounts have a key
+
+        if secret and tenant:
+            return identity.ClientSecretCredential(tenant, client, secret, **ASKING)
+        if file := self.environment.get("AZURE_FEDERATED_TOKEN_FILE"):
+            return identity.WorkloadIdentityCredential(
+                tenant_id=tenant, client_id=client, token_file_path=file, **ASKING
             )
-        else:
-            login = identity.DefaultAzureCredential()
-        return str(login.get_token(SCOPE).token)
-    except (ClientAuthenticationError, ValueError) as error:
-        raise unauthenticated(resource, remedy) from error
-    except AzureError as error:
-        raise Transient(resource, "no connection to the identity service") from error
+        return identity.ManagedIdentityCredential(client_id=client, **ASKING)
+
+    def bearer(self) -> str:
+        """A token; azure-identity keeps it as long as it is good. Raises Transient, Failure."""
+        from azure.core.exceptions import AzureError, ClientAuthenticationError  # noqa: PLC0415
+
+        try:
+            return str(self.credential.get_token(SCOPE).token)
+        except (ClientAuthenticationError, ValueError, OSError) as error:
+            raise unauthenticated(self.resource, self.remedy) from error
+        except AzureError as error:
+            raise Transient(self.resource, "no connection to the identity service") from error
 
 
 def refused(answer: requests.Response, store: Store) -> Failure:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from clusters.toolchain.cache import ToolFailed
 from clusters.toolchain.node import node, npm_package
+from scenarios.servers import azure_accounts
 from scenarios.servers.base import Server, Unavailable, require_packages
 
 VERSION = "3.37.0"
@@ -20,8 +21,8 @@ class Azurite(Server):
 
     name = "azurite"
     fidelity = "emulator"
-    #: The identity service is included. Azurite issues no tokens, but the log shows the request and it fails at once.
-    hosts = ("*.blob.core.windows.net", "*.blob.storage.azure.net", "login.microsoftonline.com")
+    hosts = ("*.blob.core.windows.net", "*.blob.storage.azure.net")
+    authority = "azure"
 
     def __init__(self) -> None:
         self._key = base64.b64encode(secrets.token_bytes(64)).decode()
@@ -42,6 +43,7 @@ class Azurite(Server):
         return {"AZURITE_ACCOUNTS": f"{ACCOUNT}:{self._key}"}
 
     def after_start(self, url: str, state: Path) -> Mapping[str, str]:  # noqa: ARG002
+        azure_accounts.create(state, ACCOUNT, self._key)
         return {"account": ACCOUNT, "key": self._key}
 
 

@@ -65,8 +65,10 @@ class Server(ABC):
     fidelity: ClassVar[Fidelity]
     #: Host names (or `*.suffix` patterns) that the gateway routes to this server.
     hosts: ClassVar[Sequence[str]] = ()
-    #: The authority that checks credentials in the gateway, for a server that checks none: "google"; "" for none.
-    authority: ClassVar[Literal["", "google"]] = ""
+    #: The authority that checks credentials in the gateway, for a server that checks none, or no tokens; "" for none.
+    authority: ClassVar[Literal["", "google", "azure"]] = ""
+    #: Whether the gateway injects the faults of a case into this server's responses.
+    faults: ClassVar[bool] = True
     #: Seconds until `is_ready` must return True.
     ready_within_s: ClassVar[float] = 30.0
 

@@ -61,7 +61,7 @@ class Fleet:
         started = [outcome for outcome in outcomes.values() if not isinstance(outcome, str)]
         unavailable = {server.name: reason for server, reason in outcomes.items() if isinstance(reason, str)}
         routes = [
-            gateways.Route(e.server, e.direct_url, one.server.hosts, one.server.authority, e.state)
+            gateways.Route(e.server, e.direct_url, one.server.hosts, one.server.authority, e.state, one.server.faults)
             for one, e in started
         ]
         try:

@@ -11,8 +11,7 @@ import binascii
 import json
 import re
 import secrets
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
@@ -21,6 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from scenarios.servers.accounts import USERS
+from scenarios.servers.authority import Answer, Headers, answer_json
+from scenarios.servers.bearer_tokens import Bearers
 
 TOKEN_HOST = "oauth2.googleapis.com"  # noqa: S105 -- a host name
 HOSTS = ("storage.googleapis.com", "*.storage.googleapis.com", TOKEN_HOST)
@@ -54,52 +55,58 @@ def admit(state: Path, bucket: str, readers: Collection[str]) -> None:
     (state / "buckets" / bucket).write_text(json.dumps(list(readers)))
 
 
-@dataclass(frozen=True)
-class Answer:
-    """The authority's response in place of the server's."""
-
-    status: int
-    body: Mapping[str, object]
-
-
 class Authority:
-    """Checks requests against the accounts and readers in `state`."""
+    """Checks requests against the accounts, tokens and readers in `state`."""
+
+    token_host = TOKEN_HOST
 
     def __init__(self, state: Path) -> None:
         self._state = state
+        self._bearers = Bearers(state)
         self._accounts: dict[str, dict[str, str]] = json.loads((state / "accounts.json").read_text())
 
     def token(self, form: bytes) -> Answer:
         """The token endpoint's response (RFC 7523) to a form with a signed assertion."""
         email = self._signer(parse_qs(form.decode(errors="replace")).get("assertion", [""])[0])
         if email is None:
-            return Answer(400, {"error": "invalid_grant", "error_description": "Invalid grant: account not found"})
+            return answer_json(400, {"error": "invalid_grant", "error_description": "Invalid grant: account not found"})
         token = self._accounts[email]["token"]
-        return Answer(200, {"access_token": token, "expires_in": 3599, "token_type": "Bearer"})
+        return answer_json(200, {"access_token": token, "expires_in": 3599, "token_type": "Bearer"})
 
-    def refusal(self, path: str, authorization: str) -> Answer | None:
-        """The response that refuses the request; None if it may reach the server."""
+    def refusal(self, path: str, headers: Headers) -> Answer | None:
+        """The response that refuses the request; None if it may reach the server.
+
+        As in the service, a token that is unknown, expired or too narrow closes public buckets too.
+        """
+        authorization = headers.get("authorization", "")
+        token = authorization.removeprefix("Bearer ")
+        bearer = self._bearers.find(token)
+        if bearer and self._bearers.expired(token, bearer):
+            return _error(401, "authError", "Invalid Credentials")
+        if bearer and bearer.powerless:
+            return _error(403, "insufficientPermissions", "Request had insufficient authentication scopes.")
+        email = bearer.holder if bearer else self._account(token)
+        if authorization and email is None:
+            return _error(401, "authError", "Invalid Credentials")
         match = _BUCKET.match(path)
         rule = self._state / "buckets" / unquote(match[1]) if match else None
         if rule is None or not rule.exists():
             return None
         readers = json.loads(rule.read_text())
-        if EVERYBODY in readers:
-            return None
-        email = self._bearer(authorization)
-        if email in readers:
+        if EVERYBODY in readers or email in readers:
             return None
         who = email or "Anonymous caller"
         denied = (
             f"{who} does not have storage.objects.list access to the Google Cloud Storage bucket. "
             "Permission 'storage.objects.list' denied on resource (or it may not exist)."
         )
-        if email:
-            return _error(403, "forbidden", denied)
-        return _error(401, "authError", "Invalid Credentials") if authorization else _error(401, "required", denied)
+        return _error(403, "forbidden", denied) if email else _error(401, "required", denied)
 
-    def _bearer(self, authorization: str) -> str | None:
-        token = authorization.removeprefix("Bearer ")
+    def vouched(self, path: str, headers: Headers) -> str | None:  # noqa: ARG002 -- the servers check nothing
+        """No path of its own."""
+        return None
+
+    def _account(self, token: str) -> str | None:
         for email, account in self._accounts.items():
             if secrets.compare_digest(token, account["token"]):
                 return email
@@ -124,4 +131,4 @@ def _decode(text: str) -> bytes:
 
 def _error(status: int, reason: str, message: str) -> Answer:
     errors = [{"message": message, "domain": "global", "reason": reason}]
-    return Answer(status, {"error": {"code": status, "message": message, "errors": errors}})
+    return answer_json(status, {"error": {"code": status, "message": message, "errors": errors}})

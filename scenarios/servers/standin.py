@@ -103,11 +103,17 @@ class Asked:
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    body: bytes = b""
 
     @property
     def segments(self) -> tuple[str, ...]:
         """The decoded segments of the path. An encoded slash stays inside its segment."""
         return tuple(unquote(segment, errors="surrogateescape") for segment in self.path[1:].split("/"))
+
+    @property
+    def form(self) -> Mapping[str, str]:
+        """The fields of a form in the body."""
+        return dict(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True))
 
     @property
     def token(self) -> str | None:
@@ -118,13 +124,17 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """A response. If `body` is a file, it sends `length` bytes from byte `start` on (None: to the end)."""
+    """A response. If `body` is a file, it sends `length` bytes from byte `start` on (None: to the end).
+
+    silent  send nothing at all, and keep the connection open.
+    """
 
     status: int = HTTPStatus.OK
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Path = b""
     start: int = 0
     length: int | None = None
+    silent: bool = False
 
 
 def answer_json(content: object, status: int = HTTPStatus.OK, **headers: str) -> Reply:
@@ -175,6 +185,7 @@ async def _serve(answer: Answer, port: int, state: Path) -> None:
             path,
             dict(parse_qsl(query, keep_blank_values=True)),
             {name.lower(): value for name, value in request.headers.items()},
+            await request.read(),
         )
         return await _send(request, answer(asked, state))
 
@@ -187,6 +198,8 @@ async def _serve(answer: Answer, port: int, state: Path) -> None:
 async def _send(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
     from aiohttp import web  # noqa: PLC0415
 
+    if reply.silent:
+        await asyncio.Event().wait()
     if isinstance(reply.body, bytes):
         return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
     with reply.body.open("rb") as stream:

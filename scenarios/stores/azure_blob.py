@@ -14,15 +14,20 @@ from typing import TYPE_CHECKING, ClassVar
 from scenarios.clients import Client
 from scenarios.network.view import Gateway
 from scenarios.reasons import NotOffered
+from scenarios.servers import azure_accounts, bearer_tokens
+from scenarios.servers.azure_identity import LOGIN
 from scenarios.servers.azurite import Azurite
 from scenarios.servers.base import Endpoint, Mode, Server
+from scenarios.servers.bearer_tokens import Bearer
+from scenarios.servers.identity_services import ROTATED_S, Answers, identify
 from scenarios.stores.azure import EXPIRY, KEY
 from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree, put_each
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient
 
-_THREADS_FROM = 8
+#: The path of the token file that Azure's webhook for workload identity mounts. /var/run is a link to /run.
+TOKEN_FILE = "/run/secrets/azure/tokens/azure-identity-token"  # noqa: S105 -- a path
 
 
 class AzureBlob(Store):
@@ -35,6 +40,7 @@ class AzureBlob(Store):
     lists_keys = True
     expiry = EXPIRY
     concurrency: ClassVar[Sequence[str]] = ("AZURE_MAX_FILE_CONCURRENCY", "AZURE_MAX_CHUNK_CONCURRENCY")
+    identities: ClassVar[Sequence[str]] = ("workload", "metadata")
     client = Client("azure_blob.py", "azure-storage-blob", "azure.storage.blob", "readinto")
     webhook_variable = KEY
     servers: ClassVar[Mapping[Mode, type[Server]]] = {"embedded": Azurite, "native": Azurite, "container": Azurite}
@@ -81,6 +87,50 @@ class AzureBlob(Store):
         if kind == "anonymous":
             self._container().set_container_access_policy(signed_identifiers={}, public_access="container")
         return Access()
+
+    def principal(self, answers: Answers = "right") -> Access:
+        """A service principal with a secret. It is a static key, but its tokens come from the identity service too."""
+        tenant, client, secret = f"tenant-{self.case}", f"client-{self.case}", f"secret-{secrets.token_hex(16)}"
+        tokens = self._identify(answers, tenant, client, secret=secret)
+        principal = {"AZURE_CLIENT_ID": client, "AZURE_CLIENT_SECRET": secret, "AZURE_TENANT_ID": tenant}
+        return Access(principal, secrets=(secret, *tokens))
+
+    def identity(self, kind: str, answers: Answers = "right") -> Access:
+        """`workload` is a federated identity with a token file, `metadata` a node's managed identity.
+
+        The variables are those of Azure's webhook for workload identity, and of its clients for a moved IMDS.
+        """
+        tenant, client = f"tenant-{self.case}", f"client-{self.case}"
+        assertion = f"assertion.{secrets.token_urlsafe(32)}"
+        tokens = self._identify(answers, tenant, client, assertion=assertion)
+        if kind == "metadata":
+            there = f"{self.identity_services.url}/{self.case}"
+            place = f"http://{NOBODY}" if answers == "missing" else there
+            environment = {"AZURE_CLIENT_ID": client, "AZURE_POD_IDENTITY_AUTHORITY_HOST": place}
+            return Access(environment, secrets=tuple(tokens))
+        environment = {
+            "AZURE_CLIENT_ID": client,
+            "AZURE_TENANT_ID": tenant,
+            "AZURE_FEDERATED_TOKEN_FILE": TOKEN_FILE,
+            "AZURE_AUTHORITY_HOST": f"https://{LOGIN}/",
+        }
+        token_file = self.scratch / "azure-identity-token"
+        token_file.write_text(assertion)
+        mounts = {} if answers == "missing" else {TOKEN_FILE: token_file}
+        return Access(environment, mounts, (assertion, *tokens))
+
+    def _identify(self, answers: Answers, tenant: str, client: str, **proofs: str) -> list[str]:
+        """Make the identity services give tokens for this client. Returns the tokens."""
+        state = self.server.state
+        first, second = tokens = [f"token-{secrets.token_urlsafe(32)}" for _ in range(2)]
+        holder = azure_accounts.STRANGER if answers == "stranger" else azure_accounts.READER
+        lifetime_s = ROTATED_S if answers == "rotated" else None
+        powerless = answers == "powerless"
+        bearer_tokens.issue(state, first, Bearer(holder, powerless, lifetime_s, tenant))
+        bearer_tokens.issue(state, second, Bearer(holder, tenant=tenant))
+        services = self.identity_services.state
+        identify(services, self.case, answers=answers, tokens=tokens, tenant=tenant, client=client, **proofs)
+        return tokens
 
     def presigned(self, path: str, content: bytes) -> tuple[str, str]:
         """Put a blob. Returns its URI with a shared access signature that may read, and the secret part."""

@@ -18,6 +18,7 @@ from scenarios.network.faults import Fault
 from scenarios.network.view import Gateway, Request
 from scenarios.reasons import NotOffered
 from scenarios.servers.base import Endpoint, Mode, Server
+from scenarios.servers.identity_services import Answers, IdentityServices
 from scenarios.stores.delivery import Delivery, without
 
 #: A model in a store: relative path with `/` -> content.
@@ -112,6 +113,10 @@ class Store(ABC):
     placeless: ClassVar[str] = ""
     #: Mode -> the server that implements the store.
     servers: ClassVar[Mapping[Mode, type[Server]]] = {}
+    #: Kinds of identities without static keys: each a way in which a pod gets its tokens from the cloud.
+    identities: ClassVar[Sequence[str]] = ()
+    #: The server that plays the services of these identities. Set by `at`.
+    identity_services: Endpoint
     #: The store that holds the content, if this one only refers to it.
     behind: ClassVar[type[Store] | None] = None
     #: The test's part of the store `behind`.
@@ -132,7 +137,8 @@ class Store(ABC):
     @classmethod
     def needed(cls, mode: Mode) -> list[type[Server] | None]:
         """The servers for this store and the store behind it. None for a store that has no server in this mode."""
-        own = [cls.servers.get(mode)] if cls.servers else []
+        own: list[type[Server] | None] = [cls.servers.get(mode)] if cls.servers else []
+        own += [IdentityServices] if cls.identities else []
         return own + (cls.behind.needed(mode) if cls.behind else [])
 
     @classmethod
@@ -140,6 +146,8 @@ class Store(ABC):
         """Make the test's part of this store and of the store behind it. `endpoints` maps server names to endpoints."""
         server = cls.servers.get(mode)
         store = cls(endpoints[server.name] if server else None, gateway, case, scratch)
+        if cls.identities:
+            store.identity_services = endpoints[IdentityServices.name]
         if cls.behind:
             store.content = cls.behind.at(endpoints, mode, gateway, case, scratch)
         return store
@@ -176,6 +184,13 @@ class Store(ABC):
     def private(self) -> Access:
         """Valid credentials for content that requires credentials. Raises NotOffered."""
         return self.access("valid")
+
+    def identity(self, kind: str, answers: Answers = "right") -> Access:
+        """Access to private content by an identity of this kind (see `identities`), whose services answer so.
+
+        Raises NotOffered.
+        """
+        raise NotOffered(f"{self.name} has no identity of the kind {kind}, {answers}")
 
     def over_tls(self) -> Access:
         """Valid access over TLS. Raises NotOffered."""

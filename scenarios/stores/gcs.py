@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-from collections.abc import Mapping
+import secrets
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote, urlsplit
@@ -14,16 +15,21 @@ from scenarios.clients import Client
 from scenarios.network.faults import expiring
 from scenarios.network.view import Gateway
 from scenarios.reasons import NotOffered
+from scenarios.servers import bearer_tokens, google_identity
 from scenarios.servers.base import Endpoint, Mode, Server
+from scenarios.servers.bearer_tokens import Bearer
 from scenarios.servers.fake_gcs_server import FakeGCSServer
 from scenarios.servers.gcp_storage_emulator import GCPStorageEmulator
 from scenarios.servers.google_accounts import EVERYBODY, TOKEN_HOST, admit
+from scenarios.servers.identity_services import ROTATED_S, Answers, identify
 from scenarios.servers.images import FakeGCSServerImage
 from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree
 from scenarios.stores.delivery import Delivery, without
 
 #: The path where KServe's webhook mounts the service account's file.
 CREDENTIALS = "/var/secrets/gcloud-application-credentials.json"
+#: The path of the projected token of a pod's ServiceAccount. /var/run, where pods have it, is a link to /run.
+TOKEN_FILE = "/run/secrets/tokens/gcp-ksa/token"  # noqa: S105 -- a path
 #: Disables the metadata server. On a Google machine, its account would otherwise authenticate the initializer.
 _NO_METADATA_SERVER = {"NO_GCE_CHECK": "true", "GCE_METADATA_IP": "127.0.0.1"}
 
@@ -40,6 +46,7 @@ class GCS(Store):
         '{"error": {"code": 401, "message": "Invalid Credentials: the token has expired."}}',
         content_type="application/json",
     )
+    identities: ClassVar[Sequence[str]] = ("metadata", "federation")
     client = Client("gcs.py", "google-cloud-storage", "google.cloud.storage", "download_to_filename")
     servers: ClassVar[Mapping[Mode, type[Server]]] = {
         "embedded": GCPStorageEmulator,
@@ -84,6 +91,38 @@ class GCS(Store):
         access = self._with_file(known[f"{kind}_email"], known[f"{kind}_key"])
         return Access(access.environment, access.mounts, (*access.secrets, token))
 
+    def identity(self, kind: str, answers: Answers = "right") -> Access:
+        """`metadata` is the metadata server of a node, `federation` an external account with a token file."""
+        known, state = self.server.extra, self.server.state
+        first, second = tokens = [f"ya29.{secrets.token_urlsafe(32)}" for _ in range(2)]
+        account = known["denied_email" if answers == "stranger" else "valid_email"]
+        lifetime_s = ROTATED_S if answers == "rotated" else None
+        bearer_tokens.issue(state, first, Bearer(account, powerless=answers == "powerless", lifetime_s=lifetime_s))
+        bearer_tokens.issue(state, second, Bearer(account))
+        assertion = f"assertion.{secrets.token_urlsafe(32)}"
+        services = self.identity_services
+        identify(services.state, self.case, answers=answers, tokens=tokens, account=account, assertion=assertion)
+        if kind == "federation":
+            return self._federated(assertion, tokens, there=answers != "missing")
+        place = NOBODY if answers == "missing" else f"{urlsplit(services.url).netloc}/{self.case}"
+        return Access(
+            dict.fromkeys(("GCE_METADATA_HOST", "GCE_METADATA_ROOT", "GCE_METADATA_IP"), place), secrets=tuple(tokens)
+        )
+
+    def _federated(self, assertion: str, tokens: Sequence[str], *, there: bool) -> Access:
+        configuration, token_file = self.scratch / "external_account.json", self.scratch / "token"
+        external = {
+            "type": "external_account",
+            "audience": google_identity.audience(self.case),
+            "subject_token_type": google_identity.EXCHANGE["subject_token_type"],
+            "token_url": f"https://{google_identity.STS}/v1/token",
+            "credential_source": {"file": TOKEN_FILE, "format": {"type": "text"}},
+        }
+        configuration.write_text(json.dumps(external))
+        token_file.write_text(assertion)
+        mounts = {CREDENTIALS: configuration} | ({TOKEN_FILE: token_file} if there else {})
+        return Access({"GOOGLE_APPLICATION_CREDENTIALS": CREDENTIALS}, mounts, (assertion, *tokens))
+
     def missing(self) -> str:
         return f"gs://{self.case}-that-is-not-there/model"
 
@@ -106,7 +145,8 @@ class GCS(Store):
 
     def asked(self) -> bool:
         """Counts token requests too: a client without a token never contacts the store. They name no bucket."""
-        tokens = (request for request in self.gateway.requests(self._since) if request.host == TOKEN_HOST)
+        hosts = (TOKEN_HOST, google_identity.STS)
+        tokens = (request for request in self.gateway.requests(self._since) if request.host in hosts)
         return super().asked() or next(tokens, None) is not None
 
     def _with_file(self, email: str, private_key: str) -> Access:

@@ -42,7 +42,7 @@ def test_the_suites_own_spec_loads() -> None:
     """Rules of every area of the download profile, and of the injection, which needs no store."""
     current = spec.current()
     download = {rule.area for rule in current if rule.profile == "download"}
-    assert download == {"PLACE", "ARCH", "CONTRACT", "ERR", "CRED", "MR"}
+    assert download == {"PLACE", "ARCH", "CONTRACT", "ERR", "CRED", "IDENT", "MR"}
     assert {"INJECT", "NS", "PVC", "CSC"} <= set(current.areas)
     assert not [rule.id for rule in current if rule.profile == "injection" and rule.stores]
 
@@ -80,6 +80,7 @@ def test_groups_are_what_stores_can() -> None:
         "listed": lambda kind: kind.expiry and kind.served_at is not Store.served_at,
         "parts": lambda kind: kind.malformed,
         "tagged": lambda kind: kind.at_revision is not Store.at_revision,
+        "keyless": lambda kind: kind.identities,
         "presigned": lambda kind: kind.presigned is not Store.presigned,
         "userinfo": lambda kind: kind.with_login is not Store.with_login,
         "concurrent": lambda kind: kind.concurrency,

@@ -234,7 +234,7 @@ def user_in_the_url_ignored() -> None:
 @mutant("CRED-024")
 def service_principal_ignored() -> None:
     """Knows Azure's keys alone."""
-    part("azure").principal = lambda *_given: ""
+    part("azure").Login.credential = None
 
 
 @mutant("CRED-024", cases=("legacy",))

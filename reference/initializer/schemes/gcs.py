@@ -5,16 +5,19 @@ google-cloud-storage writes into files of its own choice and cannot go on from a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import google.auth
-import google.auth.exceptions
+from google.auth import compute_engine
+from google.auth import exceptions as trouble
 from google.auth.transport.requests import Request
 
-from initializer import limits, remote, web
+from initializer import credentials, limits, remote, web
 from initializer.failure import Failure, Transient, not_found, unauthenticated
 from initializer.limits import Environment
 from initializer.remote import RemoteFile
@@ -22,7 +25,13 @@ from initializer.remote import RemoteFile
 BACKEND = "GCS"
 API = "https://storage.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
-REMEDY = "Check bucket and path, and the service account's file in GOOGLE_APPLICATION_CREDENTIALS."
+REMEDY = (
+    "Check bucket and path, and the service account's file in GOOGLE_APPLICATION_CREDENTIALS or the pod's identity."
+)
+#: Seconds for one answer of a token service.
+TOKEN_S = 8
+
+Result = TypeVar("Result")
 
 
 def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
@@ -31,9 +40,9 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
     if not bucket:
         raise Failure(uri, "malformed: the bucket is missing", "Expected gs://BUCKET/PATH.")
     site = web.Web(uri, REMEDY, limits.of(environment, BACKEND))
-    login = Login(site)
+    login = Login(site, environment)
     found = False
-    for name, entry in remote.named(path, listing(site, login, bucket, path)):
+    for name, entry in remote.named(path, login.opening(lambda: list(listing(site, login, bucket, path)))):
         found = True
         yield RemoteFile(name, int(entry["size"]), partial(read, site, login, address(bucket, entry)))
     if not found:
@@ -41,27 +50,71 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
 
 
 class Login:
-    """Credentials as Google's libraries find them; without any, public objects are asked for."""
+    """A service account's key, or the identity of the pod: of a token file, or of the node.
 
-    def __init__(self, site: web.Web) -> None:
+    An identity is asked for when the store wants one: public objects need none, and its service may be down.
+    """
+
+    def __init__(self, site: web.Web, environment: Environment) -> None:
         self.site = site
+        self.environment = environment
+        self.request = partial(Request(site.session), timeout=TOKEN_S)
+        self.credentials: Any = None
+        if has_key(environment):
+            self.find()
+
+    def opening(self, ask: Callable[[], Result]) -> Result:
+        """The result of the first request, which decides whether an identity is needed. Raises Transient, Failure."""
         try:
-            self.credentials: Any = google.auth.default(scopes=[SCOPE])[0]
-        except google.auth.exceptions.DefaultCredentialsError:
-            self.credentials = None
+            return ask()
+        except Transient:
+            raise
+        except Failure:
+            if self.credentials is not None:
+                raise
+            self.find()
+            if self.credentials is None:
+                raise
+            return ask()
+
+    def find(self) -> None:
+        """Take the credentials that the environment names, else those of the node. Raises Transient, Failure."""
+        if self.environment.get("GOOGLE_APPLICATION_CREDENTIALS"):
+            self.credentials = self.asking(lambda: google.auth.default(scopes=[SCOPE], request=self.request)[0])
+        elif not credentials.is_true(self.environment, "NO_GCE_CHECK"):
+            self.credentials = compute_engine.Credentials(scopes=[SCOPE])  # type: ignore[no-untyped-call]
 
     def headers(self) -> dict[str, str]:
         """What a request carries; a token that has run out is renewed. Raises Transient, Failure."""
         if self.credentials is None:
             return {}
-        try:
-            if not self.credentials.valid:
-                self.credentials.refresh(Request(self.site.session))
-        except google.auth.exceptions.TransportError as error:
-            raise unreached(error, self.site.resource) from error
-        except google.auth.exceptions.GoogleAuthError as error:
-            raise unauthenticated(self.site.resource, REMEDY) from error
+        if not self.credentials.valid:
+            self.asking(lambda: self.credentials.refresh(self.request))
         return {"Authorization": f"Bearer {self.credentials.token}"}
+
+    def asking(self, request: Callable[[], Result]) -> Result | None:
+        """What Google's library answers; None where it knows no credentials. Raises Transient, Failure."""
+        try:
+            return request()
+        except trouble.DefaultCredentialsError:
+            return None
+        except trouble.TransportError as error:
+            raise unreached(error, self.site.resource) from error
+        except trouble.OAuthError as error:
+            if not str(error.args[0]).startswith("Error code"):  # no answer of OAuth, but of something before it
+                raise Transient(self.site.resource, "the token service is unavailable") from error
+            raise unauthenticated(self.site.resource, REMEDY) from error
+        except (trouble.GoogleAuthError, ValueError) as error:
+            raise unauthenticated(self.site.resource, REMEDY) from error
+
+
+def has_key(environment: Environment) -> bool:
+    """Whether the environment names a file with a key, and no configuration of an identity."""
+    path = environment.get("GOOGLE_APPLICATION_CREDENTIALS")
+    try:
+        return bool(path) and json.loads(Path(path or "").read_text())["type"] != "external_account"
+    except (OSError, ValueError, LookupError, TypeError):
+        return bool(path)
 
 
 def unreached(error: Exception, resource: str) -> Failure:

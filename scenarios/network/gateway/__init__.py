@@ -42,7 +42,7 @@ _OPTIONS = {
 class Route:
     """A server behind the gateway: its address, and the host names (or `*.suffix` patterns) that lead to it.
 
-    authority  see `Server.authority`.
+    authority, faults  see `Server`.
     state      the folder with the accounts of that authority.
     """
 
@@ -51,6 +51,7 @@ class Route:
     hosts: Sequence[str]
     authority: str
     state: Path
+    faults: bool = True
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ def _table(routes: Sequence[Route], listeners: Mapping[str, int]) -> list[dict[s
             "hosts": list(route.hosts),
             "authority": route.authority,
             "state": str(route.state),
+            "faults": route.faults,
         }
         for route in routes
     ]

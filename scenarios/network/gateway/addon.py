@@ -27,7 +27,11 @@ from scenarios.network.gateway import faults
 from scenarios.network.gateway.certificates import BadCertificates
 from scenarios.network.gateway.fault_plan import FaultPlan, FaultPlans
 from scenarios.network.gateway.paging import divided, shortened
-from scenarios.servers.google_accounts import TOKEN_HOST, Authority
+from scenarios.servers import azure_accounts, google_accounts
+from scenarios.servers.authority import Answer, Authority
+
+#: `Server.authority` -> the class that checks credentials.
+AUTHORITIES: dict[str, type[Authority]] = {"google": google_accounts.Authority, "azure": azure_accounts.Authority}
 
 
 class Passage:
@@ -43,6 +47,7 @@ class Passage:
         self.injected_fault = ""
         self.logged = False
         self.authority: Authority | None = None
+        self.path: str | None = None
         self.plan: FaultPlan | None = None
         self.first: int | None = None
 
@@ -59,7 +64,9 @@ class Addon:
     def running(self) -> None:
         self.routes: list[dict[str, Any]] = json.loads(Path(ctx.options.suite_routes).read_text())
         self.authorities = {
-            route["server"]: Authority(Path(route["state"])) for route in self.routes if route["authority"]
+            route["server"]: AUTHORITIES[route["authority"]](Path(route["state"]))
+            for route in self.routes
+            if route["authority"]
         }
         self.callers: dict[str, str] = {}
         self.fault_plans = FaultPlans(Path(ctx.options.suite_interference))
@@ -86,18 +93,21 @@ class Addon:
         passage = self._passage(flow)
         passage.server = route["server"]
         passage.host = request.host_header or request.host
-        passage.plan = self.fault_plans.plan(passage.host + request.path)
+        if route["faults"]:
+            passage.plan = self.fault_plans.plan(passage.host + request.path)
         if authority := self.authorities.get(passage.server):
-            if request.pretty_host == TOKEN_HOST:
+            if request.pretty_host == authority.token_host:
                 passage.authority = authority  # it needs the body, so `request` answers
                 return
-            if refusal := authority.refusal(request.path, request.headers.get("authorization", "")):
-                self._answer(flow, refusal.status, json.dumps(refusal.body), "application/json")
+            if refusal := authority.refusal(request.path, request.headers):
+                self._answer(flow, refusal)
                 return
         if passage.plan and passage.plan.renaming:
             request.path = passage.plan.renaming.restored(request.path)
         if passage.plan and passage.plan.entries and request.method == "GET":
             request.path, passage.first = shortened(request.path, passage.plan.entries)
+        if authority and (vouched := authority.vouched(request.path, request.headers)):
+            passage.path, request.path = request.path, vouched
         request.scheme, request.host, request.port = "http", "127.0.0.1", route["port"]
         request.host_header = passage.host  # the assignment above has changed it
         request.stream = self._count_request(passage)
@@ -107,8 +117,7 @@ class Addon:
         if passage.authority:
             body = flow.request.raw_content or b""
             passage.request_bytes = len(body)
-            answer = passage.authority.token(body)
-            self._answer(flow, answer.status, json.dumps(answer.body), "application/json")
+            self._answer(flow, passage.authority.token(body))
 
     async def responseheaders(self, flow: http.HTTPFlow) -> None:
         passage = self._passage(flow)
@@ -162,10 +171,10 @@ class Addon:
         host = flow.request.pretty_host
         self._passage(flow).host = host
         text = f"The conformance suite serves no host {host}; the gateway lets nothing out to the network.\n"
-        self._answer(flow, 502, text, "text/plain")
+        self._answer(flow, Answer(502, text, {"content-type": "text/plain"}))
 
-    def _answer(self, flow: http.HTTPFlow, status: int, text: str, kind: str) -> None:
-        flow.response = http.Response.make(status, text, {"content-type": kind})
+    def _answer(self, flow: http.HTTPFlow, answer: Answer) -> None:
+        flow.response = http.Response.make(answer.status, answer.text, dict(answer.headers))
         self._passage(flow).response_bytes = len(flow.response.raw_content or b"")
         self._write(flow)
 
@@ -207,7 +216,7 @@ class Addon:
             "server": passage.server,
             "host": passage.host,
             "method": flow.request.method,
-            "path": flow.request.path,
+            "path": passage.path or flow.request.path,
             "status": flow.response.status_code if flow.response else None,
             "request_bytes": passage.request_bytes,
             "response_bytes": passage.response_bytes,

@@ -1,0 +1,127 @@
+"""Mutants that do without identities, or trust their services too much."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from tests.mutants.registry import mutant, part, wrap
+
+CLOUDS = ("gcs", "azure-blob")
+
+
+@mutant("IDENT-001", "CRED-024", stores=CLOUDS)
+def identities_unknown() -> None:
+    """Knows keys alone."""
+    part("azure").Login.credential = None
+    part("schemes.gcs").Login.find = lambda _self: None
+
+
+@mutant("IDENT-001", stores=("azure-blob",), cases=("metadata",))
+def only_token_files() -> None:
+    """Does not know Azure's metadata service."""
+    if "AZURE_POD_IDENTITY_AUTHORITY_HOST" in os.environ:
+        part("azure").Login.credential = None
+
+
+@mutant("IDENT-002", stores=CLOUDS, cases=("workload", "federation"))
+def identity_asked_for_once() -> None:
+    """Gives up at the first answer of a token service that is no token."""
+    azure, gcs = part("azure"), part("schemes.gcs")
+    azure.ASKING["retry_total"] = 0
+    transient, unauthenticated = part("failure").Transient, part("failure").unauthenticated
+
+    def once(former: Any, self: Any, *given: object) -> object:  # noqa: ANN401
+        try:
+            return former(self, *given)
+        except transient:
+            raise unauthenticated("identity", "") from None
+
+    wrap(azure.Login, "bearer", once)
+    wrap(gcs.Login, "asking", once)
+
+
+@mutant("IDENT-002", stores=("gcs",), cases=("metadata",))
+def absent_at_first_is_absent() -> None:
+    """Goes on without credentials when the first request to the metadata service fails."""
+    from google import auth  # noqa: PLC0415
+
+    gcs = part("schemes.gcs")
+
+    def find(self: Any) -> None:  # noqa: ANN401
+        self.credentials = self.asking(lambda: auth.default(scopes=[gcs.SCOPE], request=self.request)[0])
+
+    gcs.Login.find = find
+
+
+@mutant("IDENT-003", stores=("azure-blob",))
+def refused_identity_dropped() -> None:
+    """Reports the store's answer without credentials, where the identity service refuses."""
+    azure = part("azure")
+    failure = part("failure").Failure
+
+    def token(former: Any, self: Any) -> object:  # noqa: ANN401
+        try:
+            return former(self)
+        except failure:
+            return {}
+
+    wrap(azure.Store, "token", token)
+
+
+@mutant("IDENT-003", "IDENT-005", "IDENT-006", "IDENT-008", stores=CLOUDS)
+def identity_trouble_unnamed() -> None:
+    """Reports that something failed, whatever it was about the identity."""
+    failure = part("failure").Failure
+    for module in ("azure", "schemes.gcs", "failure"):
+        part(module).unauthenticated = lambda resource, _remedy: failure(resource, "it did not work", "Try again.")
+    part("failure").denied = part("failure").unauthenticated
+
+
+@mutant("IDENT-004", stores=CLOUDS)
+def first_token_kept() -> None:
+    """Uses the first token for all requests."""
+    kept: list[Any] = []
+
+    def once(former: Any, self: Any) -> object:  # noqa: ANN401
+        if self.needed if hasattr(self, "needed") else self.credentials is not None:
+            kept[:] = kept or [former(self)]
+            return kept[0]
+        return former(self)
+
+    wrap(part("azure").Login, "bearer", once)
+    wrap(part("schemes.gcs").Login, "headers", once)
+
+
+@mutant("IDENT-006", stores=CLOUDS, cases=("workload", "federation"))
+def patient_with_identity_services() -> None:
+    """Waits for an identity service as long as its clients do by themselves."""
+    part("azure").ASKING["read_timeout"] = 300
+    part("schemes.gcs").TOKEN_S = 120
+
+
+@mutant("IDENT-005", "IDENT-007", "IDENT-008", stores=CLOUDS)
+def failure_without_status() -> None:
+    """Exits with status 0 after it has reported a failure."""
+    wrap(part("program"), "report", lambda former, failure: former(failure) and 0)
+
+
+@mutant("IDENT-009", stores=CLOUDS)
+def identity_first() -> None:
+    """Asks for an identity before it asks for public content."""
+    azure = part("azure")
+    azure.Login.needed = property(lambda self: self.credential is not None, lambda *_given: None)
+    part("schemes.gcs").has_key = lambda _environment: True
+
+
+@mutant("CRED-025", stores=("azure-blob",), cases=("*workload-*", "*metadata-*"))
+def token_printed() -> None:
+    """Prints the token that it got."""
+    say = part("transfer").say
+
+    def aloud(former: Any, self: Any) -> object:  # noqa: ANN401
+        token = former(self)
+        say(f"token: {token}")
+        return token
+
+    wrap(part("azure").Login, "bearer", aloud)
