@@ -47,7 +47,7 @@ _BUDGET_S = 60
 #: Rules whose cases compute for a long time, the longest first.
 _HEAVY = ("PLACE-014", "PLACE-012")
 #: Processes for each core: for cases that compute, and for cases that wait.
-_COMPUTE, _WAIT = 2, 6
+_COMPUTE, _WAIT = 2, 10
 #: Memory of one process and its call, in bytes.
 _PROCESS_BYTES = 300 << 20
 

@@ -104,7 +104,7 @@ def test_every_case_runs_once(scheduling: Scheduling) -> None:
 
 @pytest.mark.parametrize(
     ("cores", "gib", "waiting", "expected"),
-    [(2, 24, None, 16), (1, 24, None, 8), (2, 24, 3, 7), (2, 24, 0, 4), (1, 2, None, 6), (1, 0.1, None, 2)],
+    [(2, 24, None, 24), (1, 24, None, 12), (2, 24, 3, 7), (2, 24, 0, 4), (1, 2, None, 6), (1, 0.1, None, 2)],
 )
 def test_processes(monkeypatch: pytest.MonkeyPatch, cores: int, gib: float, waiting: int | None, expected: int) -> None:
     """Some to compute and one for each case that waits, as far as memory goes."""
