@@ -1,13 +1,15 @@
-"""`python -m reports`: summarise, compare, render, check and recover conformance reports."""
+"""`python -m reports`: work with conformance reports."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from reports import compare, reader, writer
+from reports.draft import draft
 from reports.summary import summary
 
 TROUBLE = (reader.UnreadableReport, reader.CorruptReport, writer.ReportUnwritable)
@@ -72,6 +74,11 @@ def _recover(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _known_failures(arguments: argparse.Namespace) -> int:
+    sys.stdout.write(draft(reader.load(arguments.report), datetime.now(UTC).date()))
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m reports",
@@ -126,6 +133,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("directory", metavar="DIR", type=Path, help="the --report-dir of that run")
     command.set_defaults(run=_recover)
+
+    command = commands.add_parser(
+        "known-failures",
+        help="draft a list of known failures from the failed cases",
+        description="Print a list for --known-failures: an entry for each rule and cause that failed in REPORT.json."
+        " Fill in every reason and reference; the suite refuses the list until then.",
+    )
+    command.add_argument("report", metavar="REPORT.json", type=Path)
+    command.set_defaults(run=_known_failures)
     return parser
 
 
