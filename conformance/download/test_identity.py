@@ -8,6 +8,7 @@ from conformance.api.samples import Sample
 from scenarios.network.faults import Fault
 from scenarios.servers.identity_services import Answers
 from scenarios.stores.base import Store
+from scenarios.stores.gcs import GCS
 
 #: Seconds until a call without a usable identity must have ended.
 TOLD_S = 60.0
@@ -88,3 +89,10 @@ def test_public_content_needs_no_identity(
     store.access("anonymous")
     access = store.identity(identity, answers)
     assert initializer.fetch(sample.uri, access=access, timeout_s=TOLD_S).tree == sample.tree
+
+
+@rule("IDENT-010")
+def test_a_federated_identity_without_a_project(store: GCS, initializer: Fetcher, sample: Sample) -> None:
+    """The configuration of the pool names no project, and nobody has set GOOGLE_CLOUD_PROJECT."""
+    access = store.identity("federation").without("GOOGLE_CLOUD_PROJECT")
+    assert initializer.fetch(sample.uri, access=access).tree == sample.tree

@@ -22,14 +22,14 @@ HOSTS = (LOGIN,)
 RESOURCE = "https://storage.azure.com"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 VERSIONS = ("2018-02-01", "2019-08-01", "2019-11-01", "2021-02-01")
+#: The path at which MSAL asks which host names belong together.
+INSTANCES = ("common", "discovery", "instance")
 _ALIASES = [LOGIN, "login.windows.net", "login.microsoft.com", "sts.windows.net"]
 
 
 def login(asked: Asked, identity: Identity) -> Reply:
     """Entra's response to a request for a token, or for a description of its endpoints."""
     match asked.method, asked.segments:
-        case "GET", ("common", "discovery", "instance"):
-            return _instances(identity)
         case "GET", (identity.tenant, "v2.0", ".well-known", "openid-configuration"):
             return _configuration(identity)
         case "POST", (identity.tenant, "oauth2", "v2.0", "token"):
@@ -39,8 +39,9 @@ def login(asked: Asked, identity: Identity) -> Reply:
     return _error("invalid_request", f"AADSTS90002: Tenant '{asked.segments[0]}' not found.")
 
 
-def _instances(identity: Identity) -> Reply:
-    place = f"https://{LOGIN}/{identity.tenant}/v2.0/.well-known/openid-configuration"
+def instances() -> Reply:
+    """The response to INSTANCES, which is the same for all tenants."""
+    place = f"https://{LOGIN}/common/v2.0/.well-known/openid-configuration"
     one = {"preferred_network": LOGIN, "preferred_cache": "login.windows.net", "aliases": _ALIASES}
     return answer_json({"tenant_discovery_endpoint": place, "api-version": "1.1", "metadata": [one]})
 

@@ -97,6 +97,8 @@ def answer(asked: Asked, state: Path) -> Reply:
     """Respond to a request as the service does whose host name or path it has."""
     if asked.host == google_identity.PROJECTS:
         return google_identity.project(asked)
+    if asked.host == azure_identity.LOGIN and asked.segments == azure_identity.INSTANCES:
+        return azure_identity.instances()
     place = " ".join([asked.path, *asked.query.values(), asked.body.decode(errors="replace")])
     found = CASE.search(place)
     facts: dict[str, Any] | None = Partition(state, found[0]).facts().get("identity") if found else None

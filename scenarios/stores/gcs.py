@@ -121,7 +121,8 @@ class GCS(Store):
         configuration.write_text(json.dumps(external))
         token_file.write_text(assertion)
         mounts = {CREDENTIALS: configuration} | ({TOKEN_FILE: token_file} if there else {})
-        return Access({"GOOGLE_APPLICATION_CREDENTIALS": CREDENTIALS}, mounts, (assertion, *tokens))
+        environment = {"GOOGLE_APPLICATION_CREDENTIALS": CREDENTIALS, "GOOGLE_CLOUD_PROJECT": google_identity.PROJECT}
+        return Access(environment, mounts, (assertion, *tokens))
 
     def missing(self) -> str:
         return f"gs://{self.case}-that-is-not-there/model"

@@ -125,3 +125,10 @@ def token_printed() -> None:
         return token
 
     wrap(part("azure").Login, "bearer", aloud)
+
+
+@mutant("IDENT-010")
+def project_required() -> None:
+    """Wants a project with every identity of Google."""
+    if "GOOGLE_CLOUD_PROJECT" not in os.environ:
+        part("schemes.gcs").Login.find = lambda _self: None
