@@ -66,7 +66,7 @@ class Coverage:
 
 def _row(report: FieldReport, rules: Sequence[Rule]) -> str:
     covered = ", ".join(links.rule(rule.id) for rule in rules)
-    rest = f"{report.later}: {report.rest}" if report.rest else report.later
+    rest = ": ".join(filter(None, [report.later, report.rest]))
     issue = links.issue(report.issue) if report.issue else ""
     cells = (f'<a id="{report.id.lower()}"></a>{report.id}', links.cell(report.says), issue, covered, rest)
     return f"| {' | '.join(cells)} |"
