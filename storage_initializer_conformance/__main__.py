@@ -1,6 +1,7 @@
 """`storage-initializer-conformance [OPTION ...]` runs the suite with pytest.
 
-With `reports ...` or `clusters ...` it runs `python -m reports` or `python -m clusters`. A wheel keeps the packages of
+With `reports ...` or `clusters ...` it runs `python -m reports` or `python -m clusters`, with `lint ...` the command of
+that name of `python -m conformance`. A wheel keeps the packages of
 the suite in a folder of its own, so that site-packages gets no package `reports`.
 """
 
@@ -23,6 +24,9 @@ def main() -> int:
     if sys.argv[1:2] in (["reports"], ["clusters"]):
         command = sys.argv.pop(1)
         runpy.run_module(command, run_name="__main__", alter_sys=True)
+        return 0
+    if sys.argv[1:2] == ["lint"]:
+        runpy.run_module("conformance", run_name="__main__", alter_sys=True)
         return 0
     import pytest  # noqa: PLC0415 -- the commands above start without it
 
