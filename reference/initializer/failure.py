@@ -28,6 +28,10 @@ class Transient(Failure):
         self.retry_after_s = retry_after_s
 
 
+class Denied(Failure):
+    """The store knows the credentials and does not let them do this."""
+
+
 def printable(uri: str) -> str:
     """The URI as it may be shown: without user and password, and without the values of its query (signatures)."""
     if "@" not in uri and "?" not in uri:
@@ -56,9 +60,9 @@ def unauthenticated(resource: str, remedy: str) -> Failure:
     )
 
 
-def denied(resource: str, remedy: str) -> Failure:
+def denied(resource: str, remedy: str) -> Denied:
     """Credentials that may not read this."""
-    return Failure(resource, "access denied: permission to read it is missing", remedy)
+    return Denied(resource, "access denied: permission to read it is missing", remedy)
 
 
 def of_status(status: int, resource: str, remedy: str, retry_after_s: float | None = None) -> Failure:

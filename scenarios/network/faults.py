@@ -25,6 +25,9 @@ class Fault:
     skip     the number of responses to spare before that.
     least    the minimum Content-Length of a response that counts, in bytes. Listings are smaller, files larger.
     after    shorter bodies do not count and are not hit. At least FILE_BYTES more must follow.
+    request  a regular expression. Only responses to a request with a match count. It is searched in
+             `METHOD SCHEME PATH?QUERY` and the lines of headers below, with names in lower case: `host: ...`.
+             For an answer, `{path}` in the value of a header stands for the path and query of the request.
     """
 
     kind: Literal["answer", "slow", "stall", "reset", "cut"]
@@ -36,6 +39,7 @@ class Fault:
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
+    request: str = ""
 
 
 def answering(status: int, text: str = "", *, file: bool, times: int | None = 1, **headers: str) -> Fault:

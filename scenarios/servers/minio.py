@@ -51,6 +51,7 @@ class MinIO(Server):
         return {
             "MINIO_ROOT_USER": user,
             "MINIO_ROOT_PASSWORD": password,
+            "MINIO_DOMAIN": ",".join(f"s3.{region}amazonaws.com" for region in ("", f"{REGION}.", "eu-central-1.")),
             "MINIO_BROWSER": "off",
             "MINIO_UPDATE": "off",
             "MINIO_CALLHOME_ENABLE": "off",

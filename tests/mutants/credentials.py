@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.mutants.registry import mutant, part, wrap
@@ -263,4 +263,52 @@ def tls_settings_of_hdfs_ignored() -> None:
         hdfs,
         "settings",
         lambda former, given: {name: text for name, text in former(given).items() if not name.startswith("TLS_")},
+    )
+
+
+@mutant("CRED-030")
+def bucket_of_the_endpoint_doubled() -> None:
+    """Looks below the bucket's name where the endpoint has the bucket too."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+
+    def listing(former: Callable[..., Any], s3: Any, bucket: str, prefix: str, uri: str) -> Iterator[Any]:  # noqa: ANN401
+        doubled = f"{bucket}/" if bucket in endpoint else ""
+        for key, entry in former(s3, bucket, doubled + prefix, uri):
+            yield key.removeprefix(doubled), entry
+
+    wrap(part("schemes.s3"), "listing", listing)
+    _environment(lambda given: given.update(AWS_ENDPOINT_URL=re.sub(r"case-\w+-\d+\.|/case-\w+-\d+$", "", endpoint)))
+
+
+@mutant("CRED-031")
+def endpoint_not_named() -> None:
+    """Says nothing of the endpoint where a model is not found."""
+    part("schemes.s3").warn_of_doubled_bucket = lambda *_given: None
+
+
+@mutant("CRED-032")
+def asks_for_the_bucket_first() -> None:
+    """Wants to see the whole bucket before it lists a prefix."""
+    s3 = part("schemes.s3")
+
+    def listing(former: Callable[..., Any], client: Any, bucket: str, prefix: str, uri: str) -> Any:  # noqa: ANN401
+        s3.asking(lambda: client.head_bucket(Bucket=bucket), uri)
+        return former(client, bucket, prefix, uri)
+
+    wrap(s3, "listing", listing)
+
+
+@mutant("CRED-033")
+def needs_a_listing_for_one_object() -> None:
+    """Gives up on an object that no listing shows."""
+    part("schemes.s3").single = lambda *_given: None
+
+
+@mutant("CRED-034")
+def asks_for_checksums() -> None:
+    """Asks every service for the checksums that Amazon's stores."""
+    wrap(
+        part("schemes.s3"),
+        "Config",
+        lambda former, **given: former(**given | {"response_checksum_validation": "when_supported"}),
     )

@@ -208,3 +208,16 @@ def default_branch_instead() -> None:
             return list(former(uri.rpartition(":")[0], environment))
 
     wrap(hf, "files", files)
+
+
+@mutant("ERR-020", "ERR-021", stores=("s3",))
+def every_refusal_told_as_a_fault() -> None:
+    """Says no more than that something went wrong where the store refuses a request."""
+    failure = part("failure").Failure
+    part("schemes.s3").refused = lambda _error, uri: failure(uri, "something went wrong", "")
+
+
+@mutant("ERR-022")
+def unknown_keys_told_as_missing() -> None:
+    """Says that the model was not found where the store does not know the key."""
+    part("schemes.s3").unauthenticated = part("failure").not_found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -175,3 +175,26 @@ def waits_for_a_lost_worker() -> None:
         os.read(reading, 4)
 
     wrap(part("transfer"), "fetch", fetch)
+
+
+@mutant("FAULT-020")
+def stays_in_its_region() -> None:
+    """Does not follow S3 to the region of the bucket."""
+    from botocore.utils import S3RegionRedirectorv2  # type: ignore[import-untyped] # noqa: PLC0415
+
+    S3RegionRedirectorv2.redirect_from_error = lambda *_given, **_named: None
+
+
+@mutant("FAULT-021", cases=("first-version",))
+def one_page_of_the_first_version() -> None:
+    """Lists with ListObjects where the service does not know ListObjectsV2, and takes the first page for all."""
+    s3, failure = part("schemes.s3"), part("failure").Failure
+
+    def listing(former: Callable[..., Any], client: Any, bucket: str, prefix: str, uri: str) -> Iterator[Any]:  # noqa: ANN401
+        try:
+            yield from former(client, bucket, prefix, uri)
+        except failure:
+            page = client.list_objects(Bucket=bucket, Prefix=prefix, MaxKeys=2)
+            yield from ((entry["Key"], entry) for entry in page["Contents"])
+
+    wrap(s3, "listing", listing)

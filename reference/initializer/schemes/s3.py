@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import boto3  # type: ignore[import-untyped]
 import botocore.exceptions as trouble  # type: ignore[import-untyped]
@@ -12,7 +13,7 @@ from botocore import UNSIGNED
 from botocore.config import Config  # type: ignore[import-untyped]
 
 from initializer import credentials, limits, remote, transfer, trust, web
-from initializer.failure import RETRYABLE, Failure, Transient, denied, not_found, unauthenticated
+from initializer.failure import RETRYABLE, Denied, Failure, Transient, denied, not_found, printable, unauthenticated
 from initializer.limits import Environment
 from initializer.remote import RemoteFile
 
@@ -30,6 +31,7 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
     bucket, _, path = uri.removeprefix("s3://").partition("/")
     if not bucket:
         raise Failure(uri, "malformed: the bucket is missing", "Expected s3://BUCKET/PATH.")
+    warn_of_doubled_bucket(bucket, environment.get("AWS_ENDPOINT_URL", ""))
     s3 = client(environment)
     found = False
     for name, entry in remote.named(path, listing(s3, bucket, path, uri)):
@@ -38,6 +40,13 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
         yield RemoteFile(name, entry["Size"], partial(read, s3, wanted, uri))
     if not found:
         raise not_found(uri, f"No model found in the bucket {bucket} at {path!r}. {REMEDY}")
+
+
+def warn_of_doubled_bucket(bucket: str, endpoint: str) -> None:
+    """Print a hint if the endpoint contains the bucket. A host may have the bucket's name, so this is no error."""
+    address = urlsplit(endpoint)
+    if (address.hostname or "").startswith(f"{bucket}.") or address.path.strip("/") == bucket:
+        transfer.say(f"The endpoint {printable(endpoint)} contains the bucket {bucket}. Remove it if nothing is found.")
 
 
 def client(environment: Environment) -> Any:  # noqa: ANN401 -- boto3 makes its classes at run time
@@ -90,11 +99,26 @@ def verification(environment: Environment) -> bool | str:
 
 
 def listing(s3: Any, bucket: str, prefix: str, uri: str) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401
-    """The keys that start with the prefix, in order."""
+    """The keys that start with the prefix, in order. If listing is not allowed: the object at the prefix."""
     pages = iter(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
-    while page := asking(lambda: next(pages, None), uri):
-        for entry in page.get("Contents", []):
-            yield entry["Key"], entry
+    try:
+        while page := asking(lambda: next(pages, None), uri):
+            for entry in page.get("Contents", []):
+                yield entry["Key"], entry
+    except Denied:
+        entry = single(s3, bucket, prefix)
+        if entry is None:
+            raise
+        yield prefix, entry
+
+
+def single(s3: Any, bucket: str, key: str) -> dict[str, Any] | None:  # noqa: ANN401
+    """The object as a listing would have it. None if it cannot be read either."""
+    try:
+        known = s3.head_object(Bucket=bucket, Key=key)
+    except (trouble.ClientError, trouble.BotoCoreError):
+        return None
+    return {"Key": key, "Size": known["ContentLength"], "ETag": known["ETag"]}
 
 
 def read(s3: Any, wanted: dict[str, str], uri: str, start: int, stop: int | None) -> Iterator[bytes]:  # noqa: ANN401
@@ -133,6 +157,8 @@ def refused(error: Any, uri: str) -> Failure:  # noqa: ANN401
         return unauthenticated(uri, REMEDY)
     if status == 403:
         return denied(uri, REMEDY)
+    if status == 400 and "secure connection" in str(error.response["Error"].get("Message", "")):
+        return Failure(uri, "the store demands TLS, because a managed key encrypts the object", "Use https://.")
     if status == 404:
         return not_found(uri, REMEDY)
     return Failure(uri, f"the store answers {status} {code}", REMEDY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import math
+import re
 import socket
 import struct
 import termios
@@ -29,13 +30,21 @@ async def before_body(plan: FaultPlan, flow: http.HTTPFlow) -> Fault | None:
     assert flow.response, "the headers have come"  # noqa: S101
     length = _length(flow.request, flow.response)
     for fault in plan.faults:
-        if fault.kind in {"answer", "slow"} and length >= fault.least and plan.hits(fault):
+        if fault.kind in {"answer", "slow"} and length >= fault.least and _asked(fault, flow) and plan.hits(fault):
             if fault.kind == "slow":
                 await asyncio.sleep(fault.delay_s)
             else:
                 _replace(flow, flow.response, fault)
             return fault
     return None
+
+
+def _asked(fault: Fault, flow: http.HTTPFlow) -> bool:
+    """Whether the fault concerns the request of `flow`."""
+    request = flow.request
+    scheme = "https" if flow.client_conn.tls_established else "http"
+    headers = [f"{name.lower()}: {request.headers[name]}" for name in request.headers]
+    return re.search(fault.request, "\n".join([f"{request.method} {scheme} {request.path}", *headers])) is not None
 
 
 def _length(request: http.Request, response: http.Response) -> float:
@@ -53,7 +62,8 @@ def _replace(flow: http.HTTPFlow, response: http.Response, fault: Fault) -> None
     def swallow(_: bytes) -> Iterable[bytes]:
         return [pending.pop()] if pending else []
 
-    flow.response = http.Response.make(fault.status, b"", dict(fault.headers))
+    headers = {name: value.replace("{path}", flow.request.path) for name, value in fault.headers.items()}
+    flow.response = http.Response.make(fault.status, b"", headers)
     flow.response.headers["content-length"] = str(len(text))
     flow.response.stream = swallow
 
