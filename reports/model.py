@@ -94,6 +94,15 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Plugin:
+    """A module that added `stores`. `digest` is that of its file."""
+
+    name: str
+    digest: str
+    stores: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Cluster:
     """The cluster that ran the pods, and its KServe; all fields are "" for a run without a cluster.
 
@@ -123,6 +132,7 @@ class Environment:
     started: str
     servers: tuple[Server, ...] = ()
     cluster: Cluster = field(default_factory=Cluster)
+    plugins: tuple[Plugin, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,13 @@ from conformance.spec import Spec
 from scenarios.initializers import initializer, known_releases, newest
 from scenarios.initializers.base import Initializer, NoInitializer, Wanted
 from scenarios.servers.base import Mode
-from scenarios.stores import STORES
+from scenarios.stores import STORES, plugins
 
 #: Options whose text value must not be empty.
 _WITH_VALUE = (
     *("--initializer", "--kserve", "--servers", "--profile", "--store", "--rule", "--known-failures", "--cluster"),
     *("--install", "--images", "--kind-driver", "--kubeconfig", "--context", "--report-dir", "--explain"),
-    *("--isolation", "--initializer-name", "--initializer-version", "--show", "--run-as-user"),
+    *("--isolation", "--initializer-name", "--initializer-version", "--show", "--run-as-user", "--plugin"),
 )
 OWN_LIST = known_failures.FOLDER / "kserve.yaml"
 
@@ -67,6 +67,14 @@ def add(parser: pytest.Parser) -> None:
         "--run-as-user",
         metavar="UID[:GID]",
         help="Run `image:REF` as this user, as runAsUser does in a pod. Default: the image's own user.",
+    )
+    group.addoption(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="Add the stores of this module, or of this Python file. Packages add theirs by an entry point. Repeat the "
+        "option for more. docs/plugins.md is a tutorial.",
     )
     group.addoption(
         "--kserve",
@@ -269,11 +277,15 @@ def _fits_a_cluster(cluster: str, subject: Initializer, release: str, mode: str,
         raise pytest.UsageError("--isolation none applies to processes on this machine; remove it, or remove --cluster")
     if mode == "container":
         raise pytest.UsageError("--servers container does not work with --cluster; use embedded or native")
+    if loaded := plugins.loaded():
+        raise pytest.UsageError(
+            f"--plugin {loaded[0].name}: stores of plugins do not run in a cluster; remove --cluster"
+        )
 
 
 def _described(config: pytest.Config) -> Iterator[str]:
     """Yield the options that describe the initializer under test, as on a command line."""
-    for name in ("--initializer-name", "--initializer-version", "--run-as-user", "--show"):
+    for name in ("--initializer-name", "--initializer-version", "--run-as-user", "--show", "--plugin"):
         yield from (f"{name}={value}" for value in _given(config, name))
 
 

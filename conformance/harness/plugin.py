@@ -30,7 +30,8 @@ from reports.writer import ReportUnwritable
 from scenarios.initializers.base import NoInitializer
 from scenarios.reasons import NotOffered
 from scenarios.servers.base import Unavailable
-from scenarios.stores import STORES
+from scenarios.stores import STORES, plugins
+from scenarios.stores.plugins import PluginError
 
 OPTIONS = pytest.StashKey[Options]()
 #: (rule, store) -> number of deselected cases.
@@ -52,8 +53,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add(parser)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Answer `--list-rules` and `--explain`, which need no run."""
+    _load_plugins(config)
     if config.option.list_rules:
         asked = options.read(config, current())
         chosen = [rule for rule in current() if asked.lists(rule, whenever=not config.option.kserve)]
@@ -70,6 +73,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rule(id, stores=None): the rule of the spec that the test checks")
+    _load_plugins(config)
     try:
         spec = current()
     except SpecError as error:
@@ -82,6 +86,14 @@ def pytest_configure(config: pytest.Config) -> None:
     sent = getattr(config, "workerinput", {}).get("conformance")
     if sent:
         config.stash[RUN] = in_worker(config.stash[OPTIONS], spec, sent)
+
+
+def _load_plugins(config: pytest.Config) -> None:
+    """Add the stores of plugins, before anything reads the spec or the list of stores."""
+    try:
+        plugins.load(config.getoption("--plugin"))
+    except PluginError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def _is_worker(config: pytest.Config) -> bool:

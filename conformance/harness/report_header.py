@@ -8,7 +8,7 @@ import platform
 
 from conformance.harness.run import SUITE, ClusterRun, Run
 from reports import model
-from scenarios.stores import STORES
+from scenarios.stores import STORES, plugins
 
 
 def report_header(run: Run) -> model.Report:
@@ -41,6 +41,7 @@ def report_header(run: Run) -> model.Report:
             started=run.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
             servers=tuple(servers),
             cluster=_cluster(run),
+            plugins=tuple(model.Plugin(one.name, one.digest, tuple(one.stores)) for one in plugins.loaded()),
         ),
         selection=model.Selection(options.profiles, options.stores, options.rules, options.smoke),
         rules=tuple(

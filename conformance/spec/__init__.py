@@ -15,6 +15,8 @@ import jsonschema
 import yaml
 from packaging.specifiers import SpecifierSet
 
+from scenarios.stores import plugins
+
 Level = Literal["MUST", "SHOULD", "MAY"]
 
 #: Profile -> routes that observe its rules, unless a rule or its area sets others.
@@ -206,8 +208,9 @@ def expand(names: Iterable[str], groups: Mapping[str, Sequence[str]]) -> tuple[s
 def _groups(head: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return group -> its stores. Raises SpecError for a group without a definition."""
     stores: Mapping[str, list[str]] = head["stores"]
-    if unknown := {group for groups in stores.values() for group in groups} - set(head["groups"]):
-        raise SpecError(f"spec.yaml: stores are in an unknown group: {', '.join(sorted(unknown))}")
+    for store, groups in stores.items():
+        if unknown := sorted(set(groups) - set(head["groups"])):
+            raise SpecError(f"{store} joins an unknown group {unknown[0]}; the groups: {', '.join(head['groups'])}")
     members = {group: tuple(store for store, joined in stores.items() if group in joined) for group in head["groups"]}
     return members | {"all": tuple(stores)}
 
@@ -253,10 +256,14 @@ def _budget(raw: Mapping[str, Any]) -> Budget:
     )
 
 
-def load(folder: Path = FOLDER) -> Spec:
-    """Read `spec.yaml` and the area files next to it. Raises SpecError."""
+def load(folder: Path = FOLDER, more: Mapping[str, Sequence[str]] | None = None) -> Spec:
+    """Read `spec.yaml` and the area files next to it. Raises SpecError.
+
+    more  further stores, with the groups that each joins. They do not change the digest.
+    """
     schema = json.loads((FOLDER / "schema.json").read_text())
     head = _read(folder / "spec.yaml", schema, "spec")
+    head["stores"] |= more or {}
     files = sorted(path for path in folder.glob("*.yaml") if path.name != "spec.yaml")
     digest = hashlib.sha256()
     for path in [folder / "spec.yaml", *files]:
@@ -286,5 +293,5 @@ def load(folder: Path = FOLDER) -> Spec:
 
 @cache
 def current() -> Spec:
-    """Return the suite's own spec."""
-    return load()
+    """Return the suite's own spec, with the stores of the plugins that are loaded before the first call."""
+    return load(more=plugins.groups())

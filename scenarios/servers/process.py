@@ -20,7 +20,8 @@ POLL_S = 0.02
 #: The number of attempts to start a server. Each uses a new port, in case another process took the last one.
 PORT_ATTEMPTS = 5
 LAST_LINES = 12
-_PACKAGES = Path(__file__).parents[2]
+#: The folders from which server programs import: that of the suite, and those of plugins.
+_IMPORTS = [Path(__file__).parents[2]]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,12 @@ class Started:
     state: Path
 
 
+def import_also(folder: Path) -> None:
+    """Let server programs that start from now on import modules from `folder`."""
+    if folder not in _IMPORTS:
+        _IMPORTS.append(folder)
+
+
 def launch(argv: Sequence[str], log: Path, folder: Path, environment: Mapping[str, str] | None = None) -> ServerProcess:
     """Run `argv` in `folder` below a supervisor. It inherits only PATH from the user's environment."""
     env = {
@@ -63,7 +70,7 @@ def launch(argv: Sequence[str], log: Path, folder: Path, environment: Mapping[st
         "HOME": str(folder),
         "TMPDIR": str(folder),
         "LANG": "C.UTF-8",
-        "PYTHONPATH": str(_PACKAGES),
+        "PYTHONPATH": os.pathsep.join(map(str, _IMPORTS)),
         **(environment or {}),
     }
     with log.open("ab") as output:

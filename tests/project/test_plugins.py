@@ -1,0 +1,81 @@
+"""A store of a scheme that the suite does not know: the tutorial, followed literally, and plugins that are refused."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reports import reader
+from tests.conformance.test_plugin import run
+
+HOUSE = Path(__file__).parents[2]
+TUTORIAL = (HOUSE / "docs" / "plugins.md").read_text()
+
+
+def _follow(folder: Path) -> list[list[str]]:
+    """Save the files of the tutorial to `folder`. Returns its commands."""
+    names = re.findall(r"as `(\w+\.py)`:", TUTORIAL)
+    files = re.findall(r"^```python\n(.*?)^```", TUTORIAL, re.DOTALL | re.MULTILINE)
+    for name, text in zip(names, files, strict=True):
+        (folder / name).write_text(text)
+    return [shlex.split(line) for line in re.findall(r"^\$ (pytest .*)$", TUTORIAL, re.MULTILINE)]
+
+
+def test_the_tutorial(tmp_path: Path) -> None:
+    """Its six rules pass on the new store, and the report names the plugin."""
+    (_, *first), _ = _follow(tmp_path)
+    options = [re.sub(r"\bshelf\w*\.py\b", lambda name: str(tmp_path / name[0]), part) for part in first[1:]]
+    command = [sys.executable, "-m", "pytest", "conformance/", *options, "-p", "no:cacheprovider", "-n", "2"]
+    done = subprocess.run(
+        [*command, "--report-dir", str(tmp_path / "report")],
+        cwd=HOUSE,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = reader.load(tmp_path / "report" / "report.json")
+    assert {(one.store, one.outcome) for one in report.results} == {("shelf", "passed")}
+    assert len({one.rule for one in report.results}) == 6
+    (plugin,) = report.environment.plugins
+    assert plugin.stores == ("shelf",)
+    assert all("--plugin" in one.reproduce for one in report.results)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, "no such file"),
+        ("import no_such_package", "cannot be imported: ModuleNotFoundError"),
+        ("raise SystemError('no')", "cannot be imported: SystemError: no"),
+        ("", "no mapping STORES"),
+        ("STORES = {'shelf': []}", "no subclass of Store with a name"),
+        ("from scenarios.stores.s3 import S3\nSTORES = {S3: []}", "has a store 's3' already"),
+        (
+            "from scenarios.stores.s3 import S3\nclass Mine(S3):\n    name = 'mine'\nSTORES = {Mine: ['shelves']}",
+            "mine joins an unknown group shelves",
+        ),
+    ],
+)
+def test_a_plugin_that_is_refused(tmp_path: Path, text: str | None, expected: str) -> None:
+    """One line with the plugin's name and the reason."""
+    file = tmp_path / "strange_plugin.py"
+    if text is not None:
+        file.write_text(text)
+    done = run(tmp_path, "--plugin", str(file), "--rule", "PLACE-001")
+    assert done.code == 4, done.text
+    assert expected in done.text.strip().splitlines()[-1]
+
+
+def test_a_plugin_in_a_cluster_is_refused(tmp_path: Path) -> None:
+    """The stores' pod has the suite's own servers only."""
+    _follow(tmp_path)
+    done = run(tmp_path, "--plugin", str(tmp_path / "shelf.py"), "--initializer", "image:x", "--cluster", "kind")
+    assert done.code == 4, done.text
+    assert "remove --cluster" in done.text
