@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reports import compare, reader, writer
+from reports import compare, matrix, reader, writer
 from reports.draft import draft
 from reports.summary import summary
 
@@ -74,6 +75,21 @@ def _recover(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _matrix(arguments: argparse.Namespace) -> int:
+    with ProcessPoolExecutor() as processes:
+        reports = list(processes.map(reader.load, arguments.reports))
+    pages = [path.parent / writer.PAGE for path in arguments.reports]
+    links = [os.path.relpath(page, arguments.output) if page.exists() else "" for page in pages]
+    columns = [matrix.Column(report, link) for report, link in zip(reports, links, strict=True)]
+    table = matrix.matrix(columns)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    for name, text in (("html", matrix.page(table)), ("md", matrix.markdown(table)), ("json", matrix.data(table))):
+        file = arguments.output / f"matrix.{name}"
+        file.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{file}\n")
+    return 0
+
+
 def _known_failures(arguments: argparse.Namespace) -> int:
     sys.stdout.write(draft(reader.load(arguments.report), datetime.now(UTC).date()))
     return 0
@@ -133,6 +149,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("directory", metavar="DIR", type=Path, help="the --report-dir of that run")
     command.set_defaults(run=_recover)
+
+    command = commands.add_parser(
+        "matrix",
+        help="put several reports into one table of rules by releases",
+        description="Write matrix.html, matrix.md and matrix.json: a row for each rule, a column for each REPORT.json,"
+        " in the order given. A cell links to the page beside its report.",
+    )
+    command.add_argument("reports", metavar="REPORT.json", type=Path, nargs="+")
+    command.add_argument("-o", "--output", metavar="DIR", type=Path, default=Path(), help="default: the current folder")
+    command.set_defaults(run=_matrix)
 
     command = commands.add_parser(
         "known-failures",

@@ -73,9 +73,9 @@ class Detail:
     rules: Mapping[Outcome, Sequence[tuple[str, str]]]
 
 
-def page(report: Report, evidence_root: str = "") -> str:
-    """Return the HTML text. `evidence_root` is the path from the page to the folder that holds `evidence/`."""
-    environment = Environment(
+def environment() -> Environment:
+    """Return the settings of templates: every text is escaped and printable."""
+    return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
@@ -83,6 +83,10 @@ def page(report: Report, evidence_root: str = "") -> str:
         lstrip_blocks=True,
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
+
+
+def page(report: Report, evidence_root: str = "") -> str:
+    """Return the HTML text. `evidence_root` is the path from the page to the folder that holds `evidence/`."""
     stores = list(
         dict.fromkeys(result.store for result in sorted(report.results, key=lambda r: (not r.store, r.store)))
     )
@@ -91,31 +95,35 @@ def page(report: Report, evidence_root: str = "") -> str:
         by_rule.setdefault(result.rule, []).append(result)
     rows = [_row(report, rule_id, results, stores) for rule_id, results in by_rule.items()]
     table = overview(report)
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        evidence_root=evidence_root,
-        stores=[(store, report.servers_of(store)) for store in stores],
-        areas=[(area, list(group)) for area, group in groupby(rows, key=lambda row: row.rule.area)],
-        rows=rows,
-        table=table,
-        points=points(report, table),
-        scope=scope(report),
-        unisolated=UNISOLATED,
-        details=[_detail(report, profile) for profile in report.profiles],
-        missing={cell.profile: cell.gaps for cell in table.cells},
-        failures=[row_part for row in rows if (row_part := _only(row, Outcome.FAILED))],
-        errors=groups(report.results, Outcome.ERROR, headline),
-        fixed=groups(report.results, Outcome.FIXED, lambda result: result.reason or result.rule),
-        known=groups(report.results, Outcome.KNOWN_FAILURE, lambda result: result.reason or headline(result)),
-        not_run=groups(report.results, Outcome.NOT_RUN, lambda result: result.reason or headline(result)),
-        unsupported=groups(report.results, Outcome.UNSUPPORTED, lambda result: result.reason or headline(result)),
-        totals=Counter(result.outcome for result in report.results),
-        fidelity={(server.store, server.name): server.fidelity for server in report.environment.servers},
-        symbols=SYMBOLS,
-        verdicts=VERDICTS,
-        outcomes=list(Outcome),
-        headline=headline,
-        spread=spread,
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            evidence_root=evidence_root,
+            stores=[(store, report.servers_of(store)) for store in stores],
+            areas=[(area, list(group)) for area, group in groupby(rows, key=lambda row: row.rule.area)],
+            rows=rows,
+            table=table,
+            points=points(report, table),
+            scope=scope(report),
+            unisolated=UNISOLATED,
+            details=[_detail(report, profile) for profile in report.profiles],
+            missing={cell.profile: cell.gaps for cell in table.cells},
+            failures=[row_part for row in rows if (row_part := _only(row, Outcome.FAILED))],
+            errors=groups(report.results, Outcome.ERROR, headline),
+            fixed=groups(report.results, Outcome.FIXED, lambda result: result.reason or result.rule),
+            known=groups(report.results, Outcome.KNOWN_FAILURE, lambda result: result.reason or headline(result)),
+            not_run=groups(report.results, Outcome.NOT_RUN, lambda result: result.reason or headline(result)),
+            unsupported=groups(report.results, Outcome.UNSUPPORTED, lambda result: result.reason or headline(result)),
+            totals=Counter(result.outcome for result in report.results),
+            fidelity={(server.store, server.name): server.fidelity for server in report.environment.servers},
+            symbols=SYMBOLS,
+            verdicts=VERDICTS,
+            outcomes=list(Outcome),
+            headline=headline,
+            spread=spread,
+        )
     )
 
 
