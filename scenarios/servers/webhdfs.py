@@ -1,8 +1,19 @@
-"""A stand-in for HDFS behind WebHDFS v1: the read requests of the `hdfs` Python package.
+"""A stand-in for HDFS behind WebHDFS v1: the reads of the `hdfs` Python package, of fsspec, and of plain HTTP clients.
 
 See https://hadoop.apache.org/docs/stable/hadoop-project-dist/hadoop-hdfs/WebHDFS.html. It is name node and data node in
-one. The first segment of a path is the case. A restricted case needs a bearer token at the name node, which passes it
-to the data node as a delegation token. Compared with Hadoop 3.4.1: same responses to the same reads.
+one, and answers GETFILESTATUS, LISTSTATUS, LISTSTATUS_BATCH, GETCONTENTSUMMARY, GETHOMEDIRECTORY and OPEN. The first
+segment of a path is the case. Compared with Hadoop 3.4.1: same responses to the same reads.
+
+A restricted case needs a bearer token at the name node, as behind a gateway such as Knox. The name node passes it to
+the data node as a delegation token. The data node serves only the URLs that the name node gave out.
+
+HDFS also does the following; the stand-in does not, and that hides no defect:
+
+- Kerberos (SPNEGO): the suite has no key distribution center. Requests for it end in 401.
+- `user.name`, permissions of single files: a case is open or restricted as a whole. `user.name` is no credential, as in
+  a cluster with security.
+- Delegation tokens at the name node, checksums, snapshots, links: a download with the Secret's settings needs none.
+- Several data nodes, and blocks of a file on more than one: OPEN redirects once for each request, as in HDFS.
 """
 
 from __future__ import annotations
@@ -19,11 +30,17 @@ NAME_NODE = "namenode.hdfs.example"
 DATA_NODE = "datanode.hdfs.example"
 PREFIX = ("webhdfs", "v1")
 BLOCK = 128 * 2**20
+#: Entries in a batch of a listing (dfs.ls.limit).
+BATCH = 1000
+#: What the name node adds to the URL of a data node.
+RPC_ADDRESS = f"{NAME_NODE}:8020"
 CLASSES = {
     "AccessControlException": "org.apache.hadoop.security.AccessControlException",
     "AuthenticationException": "org.apache.hadoop.security.authentication.client.AuthenticationException",
     "FileNotFoundException": "java.io.FileNotFoundException",
     "IllegalArgumentException": "java.lang.IllegalArgumentException",
+    "InvalidPathException": "org.apache.hadoop.fs.InvalidPathException",
+    "IOException": "java.io.IOException",
 }
 
 
@@ -34,53 +51,109 @@ class WebHdfs(StandIn):
     hosts = (NAME_NODE, DATA_NODE)
 
 
+class Refused(Exception):
+    """An error response."""
+
+    def __init__(self, status: HTTPStatus, name: str, message: str) -> None:
+        super().__init__(message)
+        self.reply = _exception(status, name, message)
+
+
 def answer(asked: Asked, state: Path) -> Reply:
     """Respond as the name node or the data node."""
     if asked.segments[:2] != PREFIX or len(asked.segments) == 2:
         return Reply(HTTPStatus.NOT_FOUND)
-    segments = [segment for segment in asked.segments[2:] if segment]
+    try:
+        return _answer(asked, [segment for segment in asked.segments[2:] if segment], state)
+    except Refused as refused:
+        return refused.reply
+
+
+def _answer(asked: Asked, segments: Sequence[str], state: Path) -> Reply:
     place = "/" + "/".join(segments)
+    if asked.method not in {"GET", "HEAD"}:
+        raise Refused(HTTPStatus.BAD_REQUEST, "IllegalArgumentException", f"Invalid operation for {asked.method}")
+    if any(segment in {".", ".."} or ":" in segment for segment in segments):
+        raise Refused(HTTPStatus.BAD_REQUEST, "InvalidPathException", f"Invalid path name Invalid file name: {place}")
     partition = Partition(state, segments[0] if segments else "")
-    admitted = partition.admit(asked.query.get("delegation") if asked.host == DATA_NODE else asked.token)
-    if admitted is HTTPStatus.UNAUTHORIZED:
-        return _exception(admitted, "AuthenticationException", "Authentication required")
-    if admitted is HTTPStatus.FORBIDDEN:
-        text = f'Permission denied: user=stranger, access=EXECUTE, inode="/{partition.case}":models:models:drwx------'
-        return _exception(admitted, "AccessControlException", text)
-    if asked.query.get("op", "").upper() == "GETHOMEDIRECTORY":
+    _check_token(asked, partition)
+    operation = asked.query.get("op", "").upper()
+    if operation == "GETHOMEDIRECTORY":
         return answer_json({"Path": "/user/models"})
     found = partition.find(segments[1:])
     if found is None:
-        return _exception(HTTPStatus.NOT_FOUND, "FileNotFoundException", f"File does not exist: {place}")
-    return _operate(asked, found, place)
+        raise Refused(HTTPStatus.NOT_FOUND, "FileNotFoundException", f"File does not exist: {place}")
+    if operation == "OPEN":
+        return _open(asked, found, place)
+    return answer_json(_operate(operation, asked, found))
 
 
-def _operate(asked: Asked, found: Path, place: str) -> Reply:
-    match asked.query.get("op", "").upper():
+def _check_token(asked: Asked, partition: Partition) -> None:
+    admitted = partition.admit(asked.query.get("delegation") if asked.host == DATA_NODE else asked.token)
+    if admitted is HTTPStatus.UNAUTHORIZED:
+        raise Refused(admitted, "AuthenticationException", "Authentication required")
+    if admitted is HTTPStatus.FORBIDDEN:
+        text = f'Permission denied: user=stranger, access=EXECUTE, inode="/{partition.case}":models:models:drwx------'
+        raise Refused(admitted, "AccessControlException", text)
+
+
+def _operate(operation: str, asked: Asked, found: Path) -> dict[str, Any]:
+    match operation:
         case "GETFILESTATUS":
-            return answer_json({"FileStatus": _status(found, "")})
+            return {"FileStatus": _status(found, "")}
         case "LISTSTATUS":
-            listed = [_status(found, "")] if found.is_file() else [_status(one, one.name) for one in _children(found)]
-            return answer_json({"FileStatuses": {"FileStatus": listed}})
+            return {"FileStatuses": {"FileStatus": _listed(found)}}
+        case "LISTSTATUS_BATCH":
+            after = asked.query.get("startAfter", "")
+            left = [one for one in _listed(found) if one["pathSuffix"] > after or not after]
+            page = {"FileStatuses": {"FileStatus": left[:BATCH]}}
+            return {"DirectoryListing": {"partialListing": page, "remainingEntries": max(0, len(left) - BATCH)}}
         case "GETCONTENTSUMMARY":
-            return answer_json({"ContentSummary": _summary(found)})
-        case "OPEN":
-            return _open(asked, found, place)
-        case operation:
-            text = f'Invalid value for webhdfs parameter "op": No enum constant {operation}'
-            return _exception(HTTPStatus.BAD_REQUEST, "IllegalArgumentException", text)
+            return {"ContentSummary": _summary(found)}
+    text = f'Invalid value for webhdfs parameter "op": No enum constant {operation}'
+    raise Refused(HTTPStatus.BAD_REQUEST, "IllegalArgumentException", text)
 
 
 def _open(asked: Asked, found: Path, place: str) -> Reply:
-    if asked.host != DATA_NODE:
-        token = {"delegation": asked.token} if asked.token else {}
-        query = urlencode({**asked.query, "namenoderpcaddress": f"{NAME_NODE}:8020", **token})
-        return Reply(HTTPStatus.TEMPORARY_REDIRECT, {"Location": f"https://{DATA_NODE}{asked.path}?{query}"})
+    """The name node's redirect, or the data node's bytes."""
     if found.is_dir():
-        return _exception(HTTPStatus.NOT_FOUND, "FileNotFoundException", f"Path is not a file: {place}")
-    length = int(asked.query["length"]) if "length" in asked.query else None
-    start = int(asked.query.get("offset", 0))
-    return Reply(HTTPStatus.OK, {"Content-Type": "application/octet-stream"}, found, start, length)
+        raise Refused(HTTPStatus.NOT_FOUND, "FileNotFoundException", f"Path is not a file: {place}")
+    size = found.stat().st_size
+    start, length = _number(asked, "offset", 0), _number(asked, "length", size)
+    if length < 0:
+        text = f"Invalid parameter range: length = {length} < 0"
+        raise Refused(HTTPStatus.BAD_REQUEST, "IllegalArgumentException", text)
+    if start >= size > 0 or start < 0:
+        text = f"Offset={start} out of the range [0, {size}); OPEN, path={place}"
+        raise Refused(HTTPStatus.FORBIDDEN, "IOException", text)
+    if asked.host != DATA_NODE:
+        return _redirect(asked)
+    if asked.query.get("namenoderpcaddress") != RPC_ADDRESS:
+        text = "namenoderpcaddress is not specified."
+        raise Refused(HTTPStatus.BAD_REQUEST, "IllegalArgumentException", text)
+    return Reply(HTTPStatus.OK, {"Content-Type": "application/octet-stream"}, found, start, min(length, size - start))
+
+
+def _redirect(asked: Asked) -> Reply:
+    token = {"delegation": asked.token} if asked.token else {}
+    kept = {name: value for name, value in asked.query.items() if name != "noredirect"}
+    target = f"https://{DATA_NODE}{asked.path}?{urlencode({**kept, 'namenoderpcaddress': RPC_ADDRESS, **token})}"
+    if asked.query.get("noredirect", "").lower() == "true":
+        return answer_json({"Location": target})
+    return Reply(HTTPStatus.TEMPORARY_REDIRECT, {"Location": target})
+
+
+def _number(asked: Asked, name: str, usual: int) -> int:
+    text = asked.query.get(name, "null")
+    try:
+        return usual if text == "null" else int(text)
+    except ValueError:
+        why = f'Invalid value for webhdfs parameter "{name}": Failed to parse "{text}" as a radix-10 long integer.'
+        raise Refused(HTTPStatus.BAD_REQUEST, "IllegalArgumentException", why) from None
+
+
+def _listed(found: Path) -> list[dict[str, Any]]:
+    return [_status(found, "")] if found.is_file() else [_status(one, one.name) for one in _children(found)]
 
 
 def _children(folder: Path) -> Sequence[Path]:

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from scenarios.network.view import Gateway
 from scenarios.reasons import NotOffered
-from scenarios.servers.azure_files import ACCOUNT, HOST, ZONED_HOST, AzureFilesServer, sas
+from scenarios.servers.azure_files import ACCOUNT, FORBIDDEN, HOST, ZONED_HOST, AzureFilesServer, sas
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.stores.azure import EXPIRY, KEY
 from scenarios.stores.base import NOBODY, Access, AccessKind, Tree
@@ -40,6 +40,9 @@ class AzureFiles(StandInStore):
         self._key = _new_key()
 
     def put(self, tree: Tree) -> None:
+        for path in tree:
+            if not FORBIDDEN.isdisjoint(path.replace("/", "")):
+                raise NotOffered(f"azure-files: no name in a share has the characters of {path!r}")
         super().put(tree)
         self.partition.note(key=self._key)
 

@@ -12,9 +12,10 @@ from typing import ClassVar, get_args
 
 from scenarios.initializers.base import HDFS_SECRET
 from scenarios.network.faults import expiring
+from scenarios.reasons import NotOffered
 from scenarios.servers.base import Mode, Server
 from scenarios.servers.webhdfs import NAME_NODE, WebHdfs
-from scenarios.stores.base import NOBODY, Access, AccessKind
+from scenarios.stores.base import NOBODY, Access, AccessKind, Tree
 from scenarios.stores.standin import StandInStore
 
 
@@ -25,6 +26,11 @@ class WebHDFS(StandInStore):
     kserve = ">=0.9"
     expiry = expiring(401, "The token has expired.", content_type="text/plain")
     servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), WebHdfs)
+
+    def put(self, tree: Tree) -> None:
+        if odd := [path for path in tree if ":" in path]:
+            raise NotOffered(f"webhdfs: HDFS takes no colon in a name, as in {odd[0]!r}")
+        super().put(tree)
 
     def uri(self, path: str = "") -> str:
         return f"webhdfs://{self._place(path)}"
