@@ -7,6 +7,7 @@ import http.client
 import itertools
 import json
 import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from clusters.toolchain.cache import cache_root
 from scenarios.reasons import NotOffered
 from scenarios.servers.base import DIRECT, Mode
 from scenarios.servers.fleet import Fleet
+from scenarios.servers.google_accounts import GRANT
 from scenarios.stores.azure_blob import AzureBlob
 from scenarios.stores.base import Access, AccessKind, Store
 from scenarios.stores.gcs import CREDENTIALS, GCS
@@ -127,10 +129,13 @@ def token(store: Store, access: Access) -> str:
     account = json.loads(access.mounts[CREDENTIALS].read_text())
     key = serialization.load_pem_private_key(account["private_key"].encode(), None)
     assert isinstance(key, rsa.RSAPrivateKey)
-    claims = {"iss": account["client_email"], "aud": account["token_uri"]}
+    now = int(time.time())
+    times = {"iat": now, "exp": now + 3600}
+    scope = "https://www.googleapis.com/auth/devstorage.read_only"
+    claims = {"iss": account["client_email"], "aud": account["token_uri"], "scope": scope, **times}
     signed = b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()) for part in ({"alg": "RS256"}, claims))
     signature = base64.urlsafe_b64encode(key.sign(signed, padding.PKCS1v15(), hashes.SHA256()))
-    form = urlencode({"assertion": (signed + b"." + signature).decode()}).encode()
+    form = urlencode({"grant_type": GRANT, "assertion": (signed + b"." + signature).decode()}).encode()
     host = urlsplit(account["token_uri"])
     answer = json.loads(ask(store, host.netloc, host.path, {"Content-Type": "text/plain"}, form))
     return str(answer["access_token"])
