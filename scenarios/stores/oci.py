@@ -28,7 +28,7 @@ from scenarios.reasons import NotOffered
 from scenarios.servers import accounts
 from scenarios.servers.base import DIRECT, Endpoint, Mode, Server
 from scenarios.servers.images import DistributionImage
-from scenarios.servers.oci_registry import Distribution, OciRegistry
+from scenarios.servers.oci_registry import ELSEWHERE, Distribution, OciRegistry
 from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree
 
 HOST = OciRegistry.hosts[0]
@@ -96,6 +96,11 @@ class OCI(Store):
             self._tag(repository, self._manifest(repository, layers, _member(tar, described["Config"])))
         accounts.restrict(self._folder, self._accounts, readers=["reader"])
         return f"{self._on_nodes}/{repository}:latest"
+
+    def move_blobs(self) -> None:
+        """Serve the layers of this case from another host, as registries on object stores do."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / ELSEWHERE).touch()
 
     def login_on_nodes(self) -> str:
         """The `.dockerconfigjson` for nodes that pull the image of `put_image`."""

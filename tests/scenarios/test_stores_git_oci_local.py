@@ -98,7 +98,7 @@ class Puller:
             if error.status != 401 or self._bearer or not challenge:
                 raise
         basic = {"Authorization": f"Basic {self._auth}"} if self._auth else {}
-        answer = self._open(f"{challenge['realm']}?scope={challenge['scope']}", basic)
+        answer = self._open(f"{challenge['realm']}?service={challenge['service']}&scope={challenge['scope']}", basic)
         self._bearer = {"Authorization": f"Bearer {json.loads(answer)['token']}"}
         return self.get(path)
 
