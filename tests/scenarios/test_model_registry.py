@@ -132,6 +132,32 @@ def test_pages_follow_each_other(store: ModelRegistry, order: str) -> None:
     assert seen == (every if order == "ASC" else every[::-1])
 
 
+def test_rows_are_found_by_their_id(store: ModelRegistry) -> None:
+    version = store.add_version("model", "v1")
+    found = ask(store, lambda api: api.get_model_version(version))
+    assert (found.name, ask(store, lambda api: api.get_registered_model(found.registered_model_id)).name) == (
+        "v1",
+        "model",
+    )
+    with pytest.raises(mr_openapi.exceptions.NotFoundException):
+        ask(store, lambda api: api.get_model_version("99"))
+
+
+def test_a_filter_is_followed_or_refused(store: ModelRegistry) -> None:
+    """One that was ignored would deliver another model."""
+    for name in ("v1", "v2"):
+        store.add_version("model", name)
+    listed = ask(store, lambda api: api.get_model_versions(filter_query="name = 'v2' AND state='LIVE'"))
+    assert [version.name for version in listed.items] == ["v2"]
+    with pytest.raises(mr_openapi.exceptions.BadRequestException):
+        ask(store, lambda api: api.get_model_versions(filter_query="name LIKE 'v%'"))
+
+
+def test_nothing_is_written(store: ModelRegistry) -> None:
+    with pytest.raises(mr_openapi.exceptions.ApiException, match="405"):
+        ask(store, lambda api: api.create_registered_model(mr_openapi.RegisteredModelCreate(name="model")))
+
+
 @pytest.mark.parametrize(
     ("question", "words"),
     [
