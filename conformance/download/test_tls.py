@@ -1,6 +1,7 @@
 """TLS: the initializer trusts a private certificate authority only when it is configured."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -9,6 +10,7 @@ from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
 from scenarios.network.view import CA_PATH, Gateway
 from scenarios.stores.base import Store
+from scenarios.stores.oci import OCI
 from scenarios.stores.s3 import S3
 from scenarios.stores.webhdfs import WebHDFS
 
@@ -95,3 +97,19 @@ def test_tls_of_hdfs_follows_its_own_settings(
     settings = {"TLS_CA": gateway.ca.read_text()} if setting == "authority" else {"TLS_SKIP_VERIFY": "true"}
     run = initializer.fetch(sample.uri, access=store.configured(**settings), trust=False)
     assert run.tree == sample.tree
+
+
+@rule("CRED-050")
+@pytest.mark.parametrize("place", ["secret", "storage-config"])
+def test_hdfs_gets_the_client_certificate(
+    store: WebHDFS, initializer: Fetcher, sample: Sample, place: Literal["secret", "storage-config"]
+) -> None:
+    """Clusters with mutual TLS demand it at the name node and at the data nodes."""
+    assert initializer.fetch(sample.uri, access=store.with_certificate(place)).tree == sample.tree
+
+
+@rule("CRED-051")
+def test_layers_come_from_where_the_registry_sends(store: OCI, initializer: Fetcher, sample: Sample) -> None:
+    """Public registries keep layers in an object store, whose presigned URLs tolerate no second credential."""
+    store.move_blobs()
+    assert initializer.fetch(sample.uri, access=store.private(), way="private").tree == sample.tree

@@ -18,6 +18,9 @@ TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 #: Faults of a certificate from the trusted CA: it has expired, or is for another host.
 BAD_CERTIFICATES = ("expired", "other-host")
 
+#: Hosts below this name demand a client certificate. The first label of the host's name ends in its fingerprint.
+MUTUAL = "mutual.example"
+
 
 @dataclass(frozen=True)
 class Request:

@@ -24,10 +24,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from scenarios.network.view import MUTUAL
 from scenarios.servers.standin import Asked, Partition, Reply, StandIn, answer_json, main
 
 NAME_NODE = "namenode.hdfs.example"
 DATA_NODE = "datanode.hdfs.example"
+#: How the names of nodes below MUTUAL begin. The gateway demands a client certificate for them.
+MUTUAL_NAME, MUTUAL_DATA = "name-", "data-"
 PREFIX = ("webhdfs", "v1")
 BLOCK = 128 * 2**20
 #: Entries in a batch of a listing (dfs.ls.limit).
@@ -48,7 +51,7 @@ class WebHdfs(StandIn):
     """The read operations of WebHDFS. OPEN redirects to the data node, as HDFS does."""
 
     name = "webhdfs"
-    hosts = (NAME_NODE, DATA_NODE)
+    hosts = (NAME_NODE, DATA_NODE, f"*.{MUTUAL}")
 
 
 class Refused(Exception):
@@ -89,7 +92,7 @@ def _answer(asked: Asked, segments: Sequence[str], state: Path) -> Reply:
 
 
 def _check_token(asked: Asked, partition: Partition) -> None:
-    admitted = partition.admit(asked.query.get("delegation") if asked.host == DATA_NODE else asked.token)
+    admitted = partition.admit(asked.query.get("delegation") if _is_data_node(asked.host) else asked.token)
     if admitted is HTTPStatus.UNAUTHORIZED:
         raise Refused(admitted, "AuthenticationException", "Authentication required")
     if admitted is HTTPStatus.FORBIDDEN:
@@ -126,7 +129,7 @@ def _open(asked: Asked, found: Path, place: str) -> Reply:
     if start >= size > 0 or start < 0:
         text = f"Offset={start} out of the range [0, {size}); OPEN, path={place}"
         raise Refused(HTTPStatus.FORBIDDEN, "IOException", text)
-    if asked.host != DATA_NODE:
+    if not _is_data_node(asked.host):
         return _redirect(asked)
     if asked.query.get("namenoderpcaddress") != RPC_ADDRESS:
         text = "namenoderpcaddress is not specified."
@@ -134,10 +137,15 @@ def _open(asked: Asked, found: Path, place: str) -> Reply:
     return Reply(HTTPStatus.OK, {"Content-Type": "application/octet-stream"}, found, start, min(length, size - start))
 
 
+def _is_data_node(host: str) -> bool:
+    return host == DATA_NODE or host.startswith(MUTUAL_DATA)
+
+
 def _redirect(asked: Asked) -> Reply:
     token = {"delegation": asked.token} if asked.token else {}
     kept = {name: value for name, value in asked.query.items() if name != "noredirect"}
-    target = f"https://{DATA_NODE}{asked.path}?{urlencode({**kept, 'namenoderpcaddress': RPC_ADDRESS, **token})}"
+    node = DATA_NODE if asked.host == NAME_NODE else asked.host.replace(MUTUAL_NAME, MUTUAL_DATA, 1)
+    target = f"https://{node}{asked.path}?{urlencode({**kept, 'namenoderpcaddress': RPC_ADDRESS, **token})}"
     if asked.query.get("noredirect", "").lower() == "true":
         return answer_json({"Location": target})
     return Reply(HTTPStatus.TEMPORARY_REDIRECT, {"Location": target})

@@ -6,15 +6,21 @@ STORAGE_CONFIG.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import ssl
 from collections.abc import Mapping
-from typing import ClassVar, get_args
+from typing import ClassVar, Literal, get_args
+
+import trustme
 
 from scenarios.initializers.base import HDFS_SECRET
 from scenarios.network.faults import expiring
+from scenarios.network.view import MUTUAL
 from scenarios.reasons import NotOffered
 from scenarios.servers.base import Mode, Server
-from scenarios.servers.webhdfs import NAME_NODE, WebHdfs
+from scenarios.servers.webhdfs import MUTUAL_NAME, NAME_NODE, WebHdfs
 from scenarios.stores.base import NOBODY, Access, AccessKind, Tree
 from scenarios.stores.standin import StandInStore
 
@@ -51,11 +57,18 @@ class WebHDFS(StandInStore):
 
     def storage_spec(self, kind: AccessKind = "valid") -> Access:
         """The same settings in STORAGE_CONFIG, as KServe's webhook passes a storage spec of type `webhdfs`."""
-        settings = self._settings(kind)
-        config = json.dumps({"type": "webhdfs", **settings})
-        return Access(
-            {**self.gateway.environment(), "STORAGE_CONFIG": config}, self.gateway.mounts, _tokens_in(settings)
-        )
+        return self._in_config(self._settings(kind))
+
+    def with_certificate(self, place: Literal["secret", "storage-config"]) -> Access:
+        """Valid access to nodes that demand the client certificate in the mounted Secret or in STORAGE_CONFIG."""
+        client = trustme.CA().issue_cert(common_name="models")
+        certificate = client.cert_chain_pems[0].bytes()
+        fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.decode())).hexdigest()[:32]
+        settings = {**self._settings("valid"), "HDFS_NAMENODE": f"https://{MUTUAL_NAME}{fingerprint}.{MUTUAL}"}
+        files = {"TLS_CERT": certificate, "TLS_KEY": client.private_key_pem.bytes()}
+        if place == "secret":
+            return self._mounted({**settings, **{name: text.decode() for name, text in files.items()}}, name=place)
+        return self._in_config(settings | {name: base64.b64encode(text).decode() for name, text in files.items()})
 
     def missing(self) -> str:
         return f"webhdfs://{self.case}-that-is-not-there/model"
@@ -70,6 +83,12 @@ class WebHDFS(StandInStore):
         token = self._token(kind)
         headers = {"HEADERS": json.dumps({"Authorization": f"Bearer {token}"})} if token else {}
         return {"HDFS_NAMENODE": f"https://{NAME_NODE}", **headers}
+
+    def _in_config(self, settings: Mapping[str, str]) -> Access:
+        config = json.dumps({"type": "webhdfs", **settings})
+        return Access(
+            {**self.gateway.environment(), "STORAGE_CONFIG": config}, self.gateway.mounts, _tokens_in(settings)
+        )
 
     def _mounted(self, settings: Mapping[str, str], name: str) -> Access:
         folder = self.scratch / f"hdfs-{name}"

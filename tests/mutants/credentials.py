@@ -186,7 +186,7 @@ def headers_ignored() -> None:
     part("schemes.http").headers = lambda *_given: {}
 
 
-@mutant("CRED-018", "SEC-015", stores=("http", "hf"))
+@mutant("CRED-018", "CRED-051", "SEC-015", stores=("http", "hf", "oci"))
 def headers_follow_a_redirect() -> None:
     """Sends a host's headers to wherever that host redirects to."""
     part("web").carried = lambda headers, *_given: dict(headers)
@@ -311,4 +311,14 @@ def asks_for_checksums() -> None:
         part("schemes.s3"),
         "Config",
         lambda former, **given: former(**given | {"response_checksum_validation": "when_supported"}),
+    )
+
+
+@mutant("CRED-050")
+def client_certificate_ignored() -> None:
+    """Connects to HDFS without the client certificate of its settings."""
+    wrap(
+        part("schemes.webhdfs"),
+        "settings",
+        lambda former, given: {name: text for name, text in former(given).items() if name != "TLS_CERT"},
     )

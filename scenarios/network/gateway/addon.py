@@ -24,7 +24,7 @@ from mitmproxy.tls import TlsData
 
 from scenarios.network.faults import Fault
 from scenarios.network.gateway import faults
-from scenarios.network.gateway.certificates import BadCertificates
+from scenarios.network.gateway.certificates import BadCertificates, demand_certificate
 from scenarios.network.gateway.fault_plan import FaultPlan, FaultPlans
 from scenarios.network.gateway.paging import divided, shortened
 from scenarios.servers import azure_accounts, google_accounts
@@ -78,6 +78,7 @@ class Addon:
 
     def tls_start_client(self, data: TlsData) -> None:
         self.bad_certificates.present(data)
+        demand_certificate(data)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         self.callers[flow.client_conn.id] = _caller(flow)

@@ -1,4 +1,4 @@
-"""Certificates with one fault each, and the listeners that present them."""
+"""Certificates with one fault each, the listeners that present them, and hosts that demand a client's certificate."""
 
 from __future__ import annotations
 
@@ -10,12 +10,31 @@ from typing import Any
 
 import trustme
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from mitmproxy import ctx
 from mitmproxy.tls import TlsData
+from OpenSSL import SSL
+
+from scenarios.network.view import MUTUAL
 
 OTHER_HOST = "other-host.example"
 _DAY = timedelta(days=1)
+
+
+def demand_certificate(data: TlsData) -> None:
+    """For a host below MUTUAL, accept only the client whose certificate has the fingerprint in the host's name."""
+    host = data.context.client.sni or ""
+    if not host.endswith(f".{MUTUAL}"):
+        return
+    ctx.master.addons.get("tlsconfig").tls_start_client(data)  # type: ignore[no-untyped-call]
+    assert data.ssl_conn, "mitmproxy has just made it"  # noqa: S101
+    wanted = host.partition(".")[0].rpartition("-")[2]
+
+    def is_wanted(_connection: SSL.Connection, shown: Any, _error: int, depth: int, _ok: int) -> bool:  # noqa: ANN401
+        return depth > 0 or shown.to_cryptography().fingerprint(hashes.SHA256()).hex().startswith(wanted)
+
+    data.ssl_conn.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, is_wanted)
 
 
 class BadCertificates:

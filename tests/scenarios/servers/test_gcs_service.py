@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import google.auth.crypt
-import google.auth.jwt
 import pytest
 import requests
-from google.auth.transport.requests import AuthorizedSession, Request
-from google.cloud import storage  # type: ignore[attr-defined]
-from google.cloud.exceptions import Forbidden, NotFound
-from google.oauth2 import service_account
 
 from scenarios.servers.google_accounts import AUDIENCE, GRANT, STORAGE, Authority
 from scenarios.stores.base import Tree
 from scenarios.stores.gcs import CREDENTIALS, GCS
+
+# Google's libraries; the untyped way, because not all of them have types.
+auth: Any = pytest.importorskip("google.auth.transport.requests")
+crypt: Any = pytest.importorskip("google.auth.crypt")
+jwt: Any = pytest.importorskip("google.auth.jwt")
+service_account: Any = pytest.importorskip("google.oauth2.service_account")
+storage: Any = pytest.importorskip("google.cloud.storage")
+exceptions: Any = pytest.importorskip("google.cloud.exceptions")
 
 STORE = GCS
 TREE: Tree = {"model/a.bin": b"0123456789", "model/empty.bin": b"", "model/b c/%41ü.bin": b"odd"}
@@ -38,7 +40,7 @@ def client(store: GCS, kind: Any, *, self_signed: bool = False, scope: str = REA
     file = store.access(kind).mounts[CREDENTIALS]
     known = service_account.Credentials.from_service_account_file(str(file), scopes=[scope])
     known = known.with_always_use_jwt_access(self_signed)
-    http = AuthorizedSession(known, auth_request=Request(session(store)))
+    http = auth.AuthorizedSession(known, auth_request=auth.Request(session(store)))
     http.trust_env, http.proxies, http.verify = False, {"https": store.gateway.proxy_url}, str(store.gateway.ca)
     return storage.Client("conformance", credentials=known, _http=http)
 
@@ -49,17 +51,17 @@ def test_the_official_client_reads_a_tree(store: GCS, self_signed: bool) -> None
     bucket = client(store, "valid", self_signed=self_signed).bucket(store.case)
     assert {blob.name: blob.download_as_bytes() for blob in bucket.list_blobs(prefix="model/")} == TREE
     assert bucket.blob("model/a.bin").download_as_bytes(start=2, end=4) == b"234"
-    with pytest.raises(NotFound):
+    with pytest.raises(exceptions.NotFound):
         bucket.blob("model/other.bin").download_as_bytes()
-    with pytest.raises(NotFound):
+    with pytest.raises(exceptions.NotFound):
         list(client(store, "valid").bucket(f"{store.case}-other").list_blobs())
 
 
 def test_the_official_client_reads_the_refusal(store: GCS) -> None:
     store.put(TREE)
-    with pytest.raises(Forbidden, match="does not have storage"):
+    with pytest.raises(exceptions.Forbidden, match="does not have storage"):
         client(store, "denied").bucket(store.case).blob("model/a.bin").download_as_bytes()
-    with pytest.raises(Forbidden, match="insufficient authentication scopes"):
+    with pytest.raises(exceptions.Forbidden, match="insufficient authentication scopes"):
         client(store, "valid", scope="https://www.googleapis.com/auth/drive").bucket(store.case).blob("x").reload()
 
 
@@ -88,7 +90,7 @@ def signed(file: Path, changes: Mapping[str, Any]) -> str:
     now = int(time.time())
     claims = {"iss": account["client_email"], "aud": AUDIENCE, "scope": READ, "iat": now, "exp": now + 3600, **changes}
     kept = {name: value for name, value in claims.items() if value is not None}
-    return google.auth.jwt.encode(google.auth.crypt.RSASigner.from_string(account["private_key"]), kept).decode()
+    return str(jwt.encode(crypt.RSASigner.from_string(account["private_key"]), kept), "ascii")
 
 
 @pytest.mark.parametrize(

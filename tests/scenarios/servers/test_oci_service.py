@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 import requests
 
+from clusters.images.archive import ARCHITECTURE
 from clusters.toolchain.cache import cache_root
 from clusters.toolchain.go import go_binary
 from scenarios.servers.base import Mode
 from scenarios.servers.fleet import Fleet
 from scenarios.servers.oci_registry import BLOB_HOST, Distribution, Grant, OciRegistry
 from scenarios.stores.base import Access, Tree
-from scenarios.stores.oci import ARCHITECTURE, CREDENTIALS, HOST, INDEX, MANIFEST, OCI
+from scenarios.stores.oci import CREDENTIALS, HOST, INDEX, MANIFEST, OCI
 
 STORE = OCI
 TREE: Tree = {"model/a.bin": b"0123456789", "other/b.bin": b"b"}
