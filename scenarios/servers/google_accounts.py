@@ -126,13 +126,11 @@ class Authority:
         authorization = headers.get("authorization", "")
         token = authorization.removeprefix("Bearer ")
         bearer = self._bearers.find(token)
-        if bearer and self._bearers.expired(token, bearer):
+        email = bearer.holder if bearer else self._account(token)
+        if authorization and (email is None or (bearer and self._bearers.expired(token, bearer))):
             return _error(401, "authError", "Invalid Credentials")
         if bearer and bearer.powerless:
             return _error(403, "insufficientPermissions", "Request had insufficient authentication scopes.")
-        email = bearer.holder if bearer else self._account(token)
-        if authorization and email is None:
-            return _error(401, "authError", "Invalid Credentials")
         match = _BUCKET.match(path)
         if match is None:
             return None

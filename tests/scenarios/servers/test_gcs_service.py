@@ -111,7 +111,7 @@ def test_every_claim_counts(store: GCS, changes: Mapping[str, Any], grant: str, 
     """A client that makes its own assertion, with this defect, must not pass."""
     assertion = signed(store.access("valid").mounts[CREDENTIALS], changes)
     form = urlencode({"grant_type": grant, "assertion": assertion}).encode()
-    assert Authority(store.server.state).token(form).body.get("error") == error
+    assert json.loads(Authority(store.server.state).token(form).text).get("error") == error
 
 
 @pytest.mark.parametrize(
@@ -127,5 +127,7 @@ def test_every_claim_counts(store: GCS, changes: Mapping[str, Any], grant: str, 
 def test_a_signed_token_is_for_storage(store: GCS, changes: Mapping[str, Any], opens: bool) -> None:
     store.put(TREE)
     token = signed(store.access("valid").mounts[CREDENTIALS], changes)
-    refusal = Authority(store.server.state).refusal(f"/storage/v1/b/{store.case}/o", f"Bearer {token}")
+    refusal = Authority(store.server.state).refusal(
+        f"/storage/v1/b/{store.case}/o", {"authorization": f"Bearer {token}"}
+    )
     assert (refusal is None) is opens
