@@ -75,7 +75,7 @@ def _row(report: FieldReport, rules: Sequence[Rule]) -> str:
 def _consistent(report: FieldReport, rules: Sequence[Rule]) -> None:
     if not rules and not report.later:
         raise PagesError(f"{report.id}: no rule refers to it; add it to a rule's references or say `later`")
-    if not rules and report.rest:
+    if not rules and report.rest and report.later != "outside":
         raise PagesError(f"{report.id}: has a `rest`, but no rule refers to it")
     if rules and report.later and not report.rest:
         names = ", ".join(rule.id for rule in rules)

@@ -24,6 +24,7 @@ class FieldReport:
 
     issue  the public issue or pull request, as `owner/name#number`; "" if none is known.
     later  the later part of the suite that will cover the report, or its `rest`; "" for none.
+    rest   what no rule covers yet; with `outside`, what no rule will cover, and why.
     """
 
     id: str

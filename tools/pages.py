@@ -1,10 +1,10 @@
 """Generate the pages in docs/ that derive from code and data.
 
 They list every rule with its tests, the coverage of every field report, the known failures of each release, every
-option and every decision.
+option, every decision, and the differences between servers and services.
 
-`python -m tools.pages` writes spec/, coverage.md, known-failures-kserve.md, options.md and decisions/index.md in docs/.
-With `--check` it only prints the names of those that are out of date.
+`python -m tools.pages` writes spec/, coverage.md, known-failures-kserve.md, options.md, stand-ins.md and
+decisions/index.md in docs/. With `--check` it only prints the names of those that are out of date.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import yaml
 
 from conformance.harness.options import OWN_LIST
 from conformance.spec import FOLDER, Spec, SpecError, current
-from tools import decisions_page, options_page
+from tools import decisions_page, options_page, stand_ins_page
 from tools.coverage_page import Coverage
 from tools.field_reports import FieldReports, PagesError
 from tools.known_failures_page import KnownFailuresPage
@@ -56,6 +56,7 @@ class Pages:
             "known-failures-kserve.md": KnownFailuresPage(self.known, self.spec, issues).lines(),
             "options.md": options_page.page(),
             "decisions/index.md": decisions_page.page(),
+            "stand-ins.md": stand_ins_page.page(),
         }
         return {name: "\n".join(_marked(page)) for name, page in lines.items()}
 

@@ -1,4 +1,16 @@
-"""Azurite: Microsoft's emulator of Azure Blob Storage, a Node.js program."""
+"""Azurite: Microsoft's emulator of Azure Blob Storage, a Node.js program.
+
+It verifies shared keys and shared access signatures, knows public containers and pages of listings, and answers
+azure-storage-blob of every release of KServe. It runs loosely and without checks of versions, because those clients are
+of 2022 to today.
+
+The service also does the following; Azurite does not:
+
+- It refuses requests without x-ms-version, or of an unknown version. The clients of Microsoft send it always. For
+  programs that sign requests by themselves, the stand-in for Azure Files notices the omission.
+- It refuses headers and parameters that it does not know. Azurite ignores them; a download needs none.
+- It accepts tokens of Microsoft Entra. Here a part of the gateway does (`azure_accounts`).
+"""
 
 from __future__ import annotations
 

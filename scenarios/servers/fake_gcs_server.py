@@ -1,4 +1,8 @@
-"""fake-gcs-server: an emulator of Google Cloud Storage, built from its Go module."""
+"""fake-gcs-server: an emulator of Google Cloud Storage, built from its Go module.
+
+It answers the JSON API with pages, ranges and generations as Google does, and checks no credentials. A part of the
+gateway does (`google_accounts`).
+"""
 
 from __future__ import annotations
 

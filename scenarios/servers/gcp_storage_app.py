@@ -2,6 +2,14 @@
 
 The original serves one connection at a time. It stores objects under their names as paths, so `folder/` and `a/../b`
 break it. It rejects empty objects, does not quote object names in links, and rewrites its whole index on every upload.
+`gcp_storage_strict` adds what Google refuses: ranges past the end, other generations, addresses of emulators alone.
+
+Cloud Storage also does the following; this emulator does not, and that hides no defect:
+
+- Pages of 1000 objects. The gateway cuts listings into pages, for the rules about them.
+- `fields` and `userProject`: an answer has more than a client asks for, and nobody pays.
+- Suffix ranges (`bytes=-3`): the emulator sends the whole object with 200, and fake-gcs-server the suffix.
+- Credentials: a part of the gateway checks them (`google_accounts`).
 """
 
 from __future__ import annotations
@@ -12,6 +20,8 @@ from urllib.parse import quote
 
 from gcp_storage_emulator import server, storage  # type: ignore[import-untyped]
 from gcp_storage_emulator.handlers import objects  # type: ignore[import-untyped]
+
+from scenarios.servers import gcp_storage_strict
 
 PUBLIC = "https://storage.googleapis.com"
 _resource = objects._make_object_resource  # noqa: SLF001
@@ -50,4 +60,5 @@ if __name__ == "__main__":
     http.server.HTTPServer = http.server.ThreadingHTTPServer  # type: ignore[misc]
     # Each request is a separate connection. The default queue holds five; further ones can be delayed by seconds.
     http.server.ThreadingHTTPServer.request_queue_size = 128
+    gcp_storage_strict.install()
     server.create_server("127.0.0.1", int(sys.argv[1]), in_memory=True).run()

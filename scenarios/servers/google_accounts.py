@@ -6,7 +6,7 @@
 It answers the token requests of google-auth and of Google's clients in Go and Java (RFC 7523), and judges the access
 tokens and self-signed tokens of requests to the JSON API. As Google does, it checks signature, audience, scope and
 times of a signed token, refuses an invalid token for public buckets too, and does not tell strangers which buckets
-exist.
+exist. This follows Google's documentation and its clients; it was compared with no project of Google's.
 
 Google also does the following; the stand-in does not, and that hides no defect:
 

@@ -2,6 +2,13 @@
 
 With authentication enabled, moto checks signed requests by their signature and the user's policies, but fails on
 unsigned ones. This program checks those by the bucket's policy, with moto's own evaluation.
+
+S3 also does the following; moto does not:
+
+- It refuses signatures of another hour. MinIO refuses them too (`--servers native`).
+- It refuses signatures of another region. Neither server does; CRED-013 reads the region in the requests.
+- It encrypts, versions and archives objects. Initializers read the current version of plain objects.
+- It throttles (503 SlowDown) and redirects to other regions. Rules plan these answers as faults of the gateway.
 """
 
 from __future__ import annotations

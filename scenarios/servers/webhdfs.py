@@ -2,7 +2,8 @@
 
 See https://hadoop.apache.org/docs/stable/hadoop-project-dist/hadoop-hdfs/WebHDFS.html. It is name node and data node in
 one, and answers GETFILESTATUS, LISTSTATUS, LISTSTATUS_BATCH, GETCONTENTSUMMARY, GETHOMEDIRECTORY and OPEN. The first
-segment of a path is the case. Compared with Hadoop 3.4.1: same responses to the same reads.
+segment of a path is the case. Its successful reads were compared with Hadoop 3.4.1. The refusals of offsets, lengths,
+paths and data node URLs, `noredirect` and LISTSTATUS_BATCH follow the documentation, and were compared with no cluster.
 
 A restricted case needs a bearer token at the name node, as behind a gateway such as Knox. The name node passes it to
 the data node as a delegation token. The data node serves only the URLs that the name node gave out.

@@ -80,6 +80,32 @@ def test_no_url_of_a_private_object_is_open(store: GCS, path: str) -> None:
     assert session(store).get(f"https://storage.googleapis.com/{path.format(store.case)}").status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("query", "headers", "status"),
+    [
+        ("", {"Range": "bytes=10-"}, 416),
+        ("", {"Range": "bytes=9-"}, 206),
+        ("&generation=1", {}, 404),
+        ("", {}, 200),
+    ],
+)
+def test_what_is_not_there_is_refused(store: GCS, query: str, headers: Mapping[str, str], status: int) -> None:
+    """A client that goes on behind the end, or reads another generation than the listed one, must not pass."""
+    store.put(TREE)
+    url = f"{store.server.direct_url}/download/storage/v1/b/{store.case}/o/model%2Fa.bin?alt=media{query}"
+    answer = requests.get(url, headers=headers, timeout=10)
+    assert answer.status_code == status
+    if status == 404:
+        assert answer.json()["error"]["code"] == 404
+
+
+@pytest.mark.parametrize("path", ["b/{}/o", "b/{}/o/model%2Fa.bin", "wipe"])
+def test_addresses_of_the_emulator_alone_lead_nowhere(store: GCS, path: str) -> None:
+    store.put(TREE)
+    assert requests.get(f"{store.server.direct_url}/{path.format(store.case)}", timeout=10).status_code in {404, 501}
+    assert requests.get(f"{store.server.direct_url}/storage/v1/b/{store.case}/o", timeout=10).json()["items"]
+
+
 def test_strangers_do_not_learn_which_buckets_exist(store: GCS) -> None:
     url = f"https://storage.googleapis.com/storage/v1/b/{store.case}-other/o"
     assert session(store).get(url).status_code == 401
