@@ -6,7 +6,7 @@ of 2022 to today.
 
 The service also does the following; Azurite does not:
 
-- It refuses requests without x-ms-version, or of an unknown version. The clients of Microsoft send it always. For
+- It refuses signed requests without x-ms-version, or of an unknown version. Microsoft's clients always send it. For
   programs that sign requests by themselves, the stand-in for Azure Files notices the omission.
 - It refuses headers and parameters that it does not know. Azurite ignores them; a download needs none.
 - It accepts tokens of Microsoft Entra. Here a part of the gateway does (`azure_accounts`).
