@@ -6,7 +6,7 @@ import posixpath
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from scenarios.initializers.base import DEST, NEEDS_SANDBOX, ORDINARY, Call, Cal
 from scenarios.network.view import TRUST, Gateway
 from scenarios.reasons import NotOffered
 from scenarios.stores.base import Access, Store
+from scenarios.stores.delivery import without
 
 #: A failure shows this many of the last lines of output.
 SHOWN_LINES = 14
@@ -166,6 +167,17 @@ class Fetch:
             self.differs()
             raise RuleViolation("\n".join(["exit code 0, but the files below the destination differ:", *wrong]))
 
+    def assert_failed_or_names(self, tree: Mapping[str, bytes], *settings: str) -> None:
+        """Assert that the call delivered `tree`, or that it failed and named one of the `settings` in words of its own.
+
+        Stack frames are no such words. Raises RuleViolation otherwise, and Unproven when the control call fails too.
+        """
+        self.assert_failed_or(tree)
+        said = self._last(lambda text: own_words(text, self.given)).lower()
+        if self.outcome.exit_code != 0 and not any(setting.lower() in said for setting in settings):
+            named = ", ".join(settings)
+            raise RuleViolation(f"the last {TERMINATION_MESSAGE_BYTES} bytes of output name no setting of: {named}")
+
     def assert_refused(self, *, names: str | None = None, asked: bool = False) -> None:
         """Assert that the call failed and that its message names the cause.
 
@@ -255,6 +267,7 @@ class Fetcher:
         dest: str = DEST,
         access: Access | None = None,
         environment: Mapping[str, str] | None = None,
+        unset: Collection[str] = (),
         mounts: Mapping[str, Path] | None = None,
         present: Mapping[str, Mapping[str, bytes]] | None = None,
         trust: bool = True,
@@ -267,6 +280,7 @@ class Fetcher:
 
         access       credentials and settings for the store (default: valid credentials).
         environment  more variables, which override those of the access.
+        unset        variables that the call does not have.
         mounts       more files or folders, keyed by the path that the initializer sees.
         present      destination -> files that exist there before the call.
         trust        whether the call trusts the suite's certificate authority.
@@ -287,7 +301,7 @@ class Fetcher:
             Call(
                 pairs=pairs,
                 workdir=self._workdir,
-                environment={**settings, **(environment or {})},
+                environment=without({**settings, **(environment or {})}, unset),
                 mounts={**self._gateway.mounts, **access.mounts, **(mounts or {})},
                 present=present or {},
                 timeout_s=timeout_s,

@@ -6,6 +6,7 @@ from conformance import rule
 from conformance.api.fetch import Fetcher
 from conformance.api.samples import deposit
 from scenarios.content.models import LAYOUTS, MODEL, NAMES, noise, under
+from scenarios.network.paging import Paging
 from scenarios.stores.azure_blob import AzureBlob
 from scenarios.stores.base import AccessKind, Store
 from scenarios.stores.hf import HuggingFace
@@ -110,7 +111,7 @@ def test_every_page_of_a_listing_is_read(store: Store, initializer: Fetcher) -> 
     """Services choose the page size. Only the last page has no marker for the next one."""
     sample = deposit(store, {f"shard-{n:02}.bin": b"%d" % n for n in range(25)}, "shard-00.bin")
     access = store.unsigned()
-    store.gateway.plan_faults(store.case, entries=10)
+    store.gateway.plan_faults(store.case, paging=Paging(10))
     assert initializer.fetch(sample.uri, access=access, way="unsigned").tree == sample.tree
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from conformance import rule
 from conformance.api.fetch import Fetch, Fetcher
-from conformance.api.samples import Sample
+from conformance.api.samples import Sample, deposit
 from scenarios.network.faults import FILE_BYTES, Fault, answering, breaking
 from scenarios.network.view import BAD_CERTIFICATES, Gateway
 from scenarios.reasons import NotOffered
@@ -38,6 +38,14 @@ def _fetch(initializer: Fetcher, sample: Sample, *faults: Fault, within_s: float
 def test_without_a_fault(initializer: Fetcher, shards: Sample) -> None:
     """The download that the other rules disturb works without a fault."""
     assert initializer.fetch(shards.uri).tree == shards.tree
+
+
+@rule("FAULT-030")
+def test_many_files_over_tls(store: Store, initializer: Fetcher) -> None:
+    """Workers that share a connection, or copy one when they fork, mix up its records now and then."""
+    sample = deposit(store, {f"{n % 4}/shard-{n:02}.bin": b"%d" % n * 100 for n in range(60)}, "")
+    for _ in range(3):
+        assert initializer.fetch(sample.uri, access=store.over_tls(), way="tls").tree == sample.tree
 
 
 @rule("FAULT-001")

@@ -31,11 +31,13 @@ def storage_config(environment: Environment) -> dict[str, str]:
 
 
 def resolved(environment: Environment) -> dict[str, str]:
-    """The environment, with what the storage config says over it. What that leaves out stays as it was."""
+    """The environment, with what the storage config says over it. What that leaves out stays as it was.
+
+    White space around a value, such as the line end of a file that a Secret was made from, is no part of it.
+    """
     config = storage_config(environment)
-    if config.get("type") != "s3":
-        return dict(environment)
-    return {**environment, **{name: config[key] for key, name in S3_KEYS.items() if key in config}}
+    given = {name: config[key] for key, name in S3_KEYS.items() if key in config} if config.get("type") == "s3" else {}
+    return {name: value.strip() for name, value in {**environment, **given}.items()}
 
 
 def is_true(environment: Environment, name: str) -> bool:

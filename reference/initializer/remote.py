@@ -12,6 +12,8 @@ from initializer.failure import Failure
 from initializer.limits import Environment
 
 Entry = TypeVar("Entry")
+#: So many entries of a listing may come a second time.
+REPEATS = 100
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,33 @@ class RemoteFile:
     form: Literal["file", "layer"] = "file"
 
 
+def once(entries: Iterable[tuple[str, Entry]], resource: str) -> Iterator[tuple[str, Entry]]:
+    """Each entry once: pages shift while the store changes. Raises Failure where a listing repeats itself for ever."""
+    known: set[str] = set()
+    repeats = 0
+    for key, entry in entries:
+        if key not in known:
+            known.add(key)
+            yield key, entry
+            continue
+        repeats += 1
+        if repeats > REPEATS:
+            raise Failure(
+                resource, "the listing never ends, it repeats itself", "Check the store and what is before it."
+            )
+
+
 def named(path: str, entries: Iterable[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
     """Of the keys that start with `path`: the one that is it, else those below it, by their path from there.
 
-    entries  (key, anything), sorted by key, so that the exact one comes first. Keys that end in `/` are mere markers.
+    entries  (key, anything), in any order. Keys that end in `/` are mere markers.
     """
     folder = path.rstrip("/")
-    for key, entry in entries:
-        if key == path and not path.endswith("/") and path:
-            yield key.rpartition("/")[2], entry
-            return
+    known = dict(entries)
+    if path in known and not path.endswith("/") and path:
+        yield path.rpartition("/")[2], known[path]
+        return
+    for key, entry in known.items():
         below = key.removeprefix(f"{folder}/") if folder else key
         if (not folder or key.startswith(f"{folder}/")) and below and not below.endswith("/"):
             yield below, entry

@@ -69,6 +69,8 @@ class Web:
             )  # fmt: skip
         except requests.exceptions.SSLError as error:
             raise certificate(error, self.resource) from error
+        except requests.exceptions.ProxyError as error:
+            raise proxied(error, self.resource) from error
         except requests.exceptions.InvalidURL as error:
             raise Failure(self.resource, "malformed URL", self.remedy) from error
         except (requests.exceptions.RequestException, OSError) as error:
@@ -184,6 +186,13 @@ def certificate(error: Exception, resource: str) -> Failure:
     if "certificate" in text or "hostname" in text:
         return Failure(resource, "the server's certificate is not trusted (TLS verification failed)", CERTIFICATE)
     return Transient(resource, "no connection: TLS broke off", CERTIFICATE)
+
+
+def proxied(error: Exception, resource: str) -> Failure:
+    """What an error of the proxy means: it wants another user and password, or it cannot be reached."""
+    if "407" in str(error):
+        return Failure(resource, "the proxy accepts no such user and password (407)", "Check the proxy's variables.")
+    return Transient(resource, f"no connection by the proxy ({type(error).__name__})")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -6,15 +6,18 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from scenarios.network.faults import Fault
+from scenarios.network.paging import Paging
 
 LOOPBACK = "127.0.0.1"
 #: The path inside of the suite's CA certificate (see `Gateway.mounts`).
 CA_PATH = "/run/conformance/ca.pem"
 #: Variables that make common clients trust that CA.
 TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+#: The user of the proxy that requires one.
+PROXY_USER = "model-loader"
 #: Faults of a certificate from the trusted CA: it has expired, or is for another host.
 BAD_CERTIFICATES = ("expired", "other-host")
 
@@ -54,12 +57,16 @@ class Gateway:
     ca         a PEM file with only the suite's CA certificate.
     log        JSON lines, one `Request` each.
     bad_certificates  fault of the certificate (see `BAD_CERTIFICATES`) -> the forward proxy that presents it.
+    guarded_proxy     a forward proxy that requires a user, PROXY_USER, with one of the passwords.
+    passwords         kind of password -> password. The kind `reserved` has characters that a URL has to encode.
     """
 
     proxy_url: str
     ca: Path
     log: Path
     bad_certificates: Mapping[str, str] = field(default_factory=dict)
+    guarded_proxy: str = ""
+    passwords: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self, *, trust: bool = True) -> dict[str, str]:
         """The proxy variables for an initializer. With `trust`, also variables that make it trust the suite's CA.
@@ -82,7 +89,13 @@ class Gateway:
 
     def named(self, caller: str) -> dict[str, str]:
         """The proxy variables with `caller` as the user, so that the log names the sender of every request."""
-        proxy = self.proxy_url.replace("://", f"://{caller}:any@")
+        return self._through(self.proxy_url.replace("://", f"://{caller}:any@"))
+
+    def with_login(self, password: str) -> dict[str, str]:
+        """The proxy variables for the proxy that requires a user, with this password."""
+        return self._through(self.guarded_proxy.replace("://", f"://{PROXY_USER}:{quote(password, safe='')}@"))
+
+    def _through(self, proxy: str) -> dict[str, str]:
         return {name: proxy for name, value in self.environment(trust=False).items() if value == self.proxy_url}
 
     @property
@@ -91,17 +104,17 @@ class Gateway:
         return {CA_PATH: self.ca}
 
     def plan_faults(
-        self, case: str, *faults: Fault, renaming: Mapping[str, str] | None = None, entries: int | None = None
+        self, case: str, *faults: Fault, renaming: Mapping[str, str] | None = None, paging: Paging | None = None
     ) -> None:
         """Plan faults for all further requests with `case` in their host or path. Replaces the earlier plan.
 
-        entries  the maximum number of entries on a page of a listing.
+        paging  how to cut listings into pages.
         """
         plans = interference_beside(self.log)
         plans.mkdir(exist_ok=True)
         draft = plans / f".{case}.draft"
-        plan = {"faults": [asdict(fault) for fault in faults], "renaming": renaming or {}, "entries": entries}
-        draft.write_text(json.dumps(plan))
+        plan = {"faults": [asdict(fault) for fault in faults], "renaming": renaming or {}}
+        draft.write_text(json.dumps(plan | ({"paging": asdict(paging)} if paging else {})))
         draft.replace(plans / f"{case}.json")
 
     def position(self) -> int:

@@ -6,7 +6,7 @@ import base64
 import contextlib
 import functools
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -63,6 +63,11 @@ class AzureBlob(Store):
             container.upload_blob(path, tree[path], overwrite=True)
 
         put_each(tree, put_one)
+
+    def mark_folders(self, paths: Iterable[str]) -> None:
+        """Add an empty blob with the metadata of a folder at each path, as in a hierarchical namespace."""
+        for path in paths:
+            self._container().upload_blob(path, b"", overwrite=True, metadata={"hdi_isfolder": "true"})
 
     def uri(self, path: str = "") -> str:
         return self._at("blob.core.windows.net", self.case, path)

@@ -240,6 +240,10 @@ class Store(ABC):
         """A URI and access that lead to `address` (HOST:PORT), by default a closed port. Raises NotOffered."""
         raise NotOffered(f"{self.name} needs no connection")
 
+    def through_proxy(self) -> Access:
+        """Valid access with which clients reach the store through the proxy of the environment."""
+        return self.access()
+
     def facing(self, proxy: str) -> Access:
         """Valid access with which a client receives the certificate of the proxy at the URL `proxy`."""
         return self.access().by_proxy(proxy)

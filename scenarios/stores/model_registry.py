@@ -35,6 +35,8 @@ class ModelRegistry(StandInStore):
     name = "model-registry"
     kserve = NO_RELEASE
     placeless = "model-registry://"
+    #: The content is in S3, which signs requests.
+    unsigned_kind: ClassVar[AccessKind] = "anonymous"
     behind = S3
     servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), ModelRegistryServer)
 

@@ -109,6 +109,10 @@ class S3(Store):
         endpoint = access.environment["AWS_ENDPOINT_URL"].replace("http://", "https://")
         return access.plus(AWS_ENDPOINT_URL=endpoint, S3_USE_HTTPS="1")
 
+    def through_proxy(self) -> Access:
+        """Valid access to the hosts of AWS, which only the proxy can reach."""
+        return self.access().without("AWS_ENDPOINT_URL", "S3_ENDPOINT", "S3_USE_HTTPS")
+
     def missing(self) -> str:
         return f"s3://{self.case}-that-is-not-there/model"
 

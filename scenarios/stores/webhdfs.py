@@ -11,7 +11,7 @@ import hashlib
 import json
 import ssl
 from collections.abc import Mapping
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import trustme
 
@@ -55,9 +55,16 @@ class WebHDFS(StandInStore):
         """Valid access with more files in the secret."""
         return self._mounted({**self._settings("valid"), **settings}, name="configured")
 
-    def storage_spec(self, kind: AccessKind = "valid") -> Access:
-        """The same settings in STORAGE_CONFIG, as KServe's webhook passes a storage spec of type `webhdfs`."""
-        return self._in_config(self._settings(kind))
+    def ending_in(self, end: str) -> Access:
+        """Valid access with `end` after the content of each file in the secret."""
+        return self._mounted({name: value + end for name, value in self._settings("valid").items()}, name="ending")
+
+    def storage_spec(self, kind: AccessKind = "valid", more: Mapping[str, object] | None = None) -> Access:
+        """The same settings in STORAGE_CONFIG, as KServe's webhook passes a storage spec of type `webhdfs`.
+
+        more  further settings, of any type that JSON knows.
+        """
+        return self._in_config({**self._settings(kind), **(more or {})})
 
     def with_certificate(self, place: Literal["secret", "storage-config"]) -> Access:
         """Valid access to nodes that demand the client certificate in the mounted Secret or in STORAGE_CONFIG."""
@@ -84,7 +91,7 @@ class WebHDFS(StandInStore):
         headers = {"HEADERS": json.dumps({"Authorization": f"Bearer {token}"})} if token else {}
         return {"HDFS_NAMENODE": f"https://{NAME_NODE}", **headers}
 
-    def _in_config(self, settings: Mapping[str, str]) -> Access:
+    def _in_config(self, settings: Mapping[str, Any]) -> Access:
         config = json.dumps({"type": "webhdfs", **settings})
         return Access(
             {**self.gateway.environment(), "STORAGE_CONFIG": config}, self.gateway.mounts, _tokens_in(settings)
@@ -98,5 +105,5 @@ class WebHDFS(StandInStore):
         return Access(self.gateway.environment(), {**self.gateway.mounts, HDFS_SECRET: folder}, _tokens_in(settings))
 
 
-def _tokens_in(settings: Mapping[str, str]) -> tuple[str, ...]:
+def _tokens_in(settings: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(value.removeprefix("Bearer ") for value in json.loads(settings.get("HEADERS", "{}")).values())

@@ -126,3 +126,11 @@ def test_a_flood_is_gone_through_once(word: str) -> None:
     flood = word * (2 * KEPT_BYTES // len(word))
     assert own_words(flood, []) == flood
     assert time.monotonic() - began < 5
+
+
+def test_a_setting_is_named_in_words() -> None:
+    """The source line in a stack frame names it to nobody."""
+    frame = '  File "/x.py", line 7, in load\n    set(config["anonymous"])\nTypeError: str expected, not bool'
+    with pytest.raises(RuleViolation, match="no setting of: anonymous"):
+        refusal("CRED-040", frame).assert_failed_or_names({}, "anonymous")
+    refusal("CRED-040", "the setting `anonymous` must be a text").assert_failed_or_names({}, "anonymous")

@@ -212,3 +212,33 @@ def knows_its_user() -> None:
         former(*given)
 
     wrap(part("program"), "deliver", deliver)
+
+
+def _left_beside(leave: Callable[[Path, Path], object]) -> None:
+    """Leave something of the client's own in the destination. `leave` gets the folder and the model's tree."""
+
+    def publish(former: Callable[..., None], self: Any) -> None:  # noqa: ANN401
+        own = self.destination / ".cache"
+        own.mkdir(exist_ok=True)
+        leave(own, self.tree)
+        former(self)
+
+    wrap(part("placing").Staging, "publish", publish)
+
+
+@mutant("CONTRACT-020", stores=("hf",))
+def locks_left() -> None:
+    """Leaves a lock for each file in a hidden folder."""
+    _left_beside(lambda own, _tree: (own / "config.json.lock").touch())
+
+
+@mutant("CONTRACT-021", stores=("hf",))
+def copy_kept() -> None:
+    """Keeps a copy of the model in a hidden folder, for the next download."""
+    _left_beside(lambda own, tree: shutil.copytree(tree, own / "blobs"))
+
+
+@mutant("CONTRACT-022", stores=("hf",))
+def hidden_folder_left() -> None:
+    """Leaves a hidden folder with the version that was downloaded."""
+    _left_beside(lambda own, _tree: (own / "version").write_text("main"))

@@ -198,3 +198,9 @@ def one_page_of_the_first_version() -> None:
             yield from ((entry["Key"], entry) for entry in page["Contents"])
 
     wrap(s3, "listing", listing)
+
+
+@mutant("FAULT-030", stores=("s3",))
+def workers_in_each_others_way() -> None:
+    """Loses a file where many are fetched side by side."""
+    wrap(part("remote"), "chosen", lambda former, *given: former(*given)[:50])

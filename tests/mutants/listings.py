@@ -1,4 +1,4 @@
-"""Mutants that select too many or too few keys of a bucket for the requested path."""
+"""Mutants that select the wrong keys of a bucket for the requested path, or stumble over a placeholder."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def file_named_like_its_folder_moved() -> None:
     wrap(part("remote"), "named", named)
 
 
-@mutant("PLACE-010", stores=("s3",))
+@mutant("PLACE-010", "LIST-012", stores=("s3",))
 def markers_are_files() -> None:
     """Delivers the placeholder `model/1/` as a file `1`."""
 
@@ -89,3 +89,52 @@ def markers_are_files() -> None:
                 yield key.removeprefix(f"{path}/").rstrip("/"), entry
 
     part("remote").named = named
+
+
+@mutant("LIST-008", stores=("s3",))
+def order_expected() -> None:
+    """Takes a key that is smaller than the one before for the end of the listing."""
+
+    def named(former: Any, path: str, entries: Entries) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+        highest = ""
+        ascending = []
+        for key, entry in entries:
+            if key < highest:
+                break
+            highest = key
+            ascending.append((key, entry))
+        yield from former(path, ascending)
+
+    wrap(part("remote"), "named", named)
+
+
+@mutant("LIST-009", stores=("s3",))
+def markers_of_hadoop_are_folders() -> None:
+    """Takes `1_$folder$` for the folder itself, which is empty, and leaves out what is in `1/`."""
+
+    def named(former: Any, path: str, entries: Entries) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+        known = dict(entries)
+        yield from former(
+            path, [(key, known[key]) for key in known if f"{posixpath.dirname(key)}_$folder$" not in known]
+        )
+
+    wrap(part("remote"), "named", named)
+
+
+@mutant("LIST-010", stores=("azure-blob",))
+def data_lakes_unknown() -> None:
+    """Takes the placeholder of a folder in a data lake for a file."""
+    part("schemes.azure_blob").is_folder = lambda _blob: False
+
+
+@mutant("LIST-011", stores=("s3",))
+def empty_object_wins() -> None:
+    """Delivers the empty object `sub`, and leaves out what would be below it."""
+
+    def named(former: Any, path: str, entries: Entries) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+        found = dict(former(path, entries))
+        for name, entry in found.items():
+            if posixpath.dirname(name) not in found:
+                yield name, entry
+
+    wrap(part("remote"), "named", named)

@@ -263,16 +263,3 @@ def plain_layers_unknown() -> None:
 def nothing_delivered() -> None:
     """Finds no file of any model, and calls that a success."""
     _left(lambda _files: [])
-
-
-@mutant("PLACE-026", stores=("gcs",))
-def pages_forgotten() -> None:
-    """Takes the first page of a listing for all of it."""
-
-    def json_of(former: Callable[..., Any], *given: object) -> Any:  # noqa: ANN401
-        page = former(*given)
-        if isinstance(page, dict):
-            page.pop("nextPageToken", None)
-        return page
-
-    wrap(part("web"), "json_of", json_of)

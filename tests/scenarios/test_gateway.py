@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import http.client
 import socket
 import ssl
@@ -15,7 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from scenarios.network import gateway as gateways
-from scenarios.network.view import Request
+from scenarios.network.ipv6 import relayed
+from scenarios.network.view import PROXY_USER, Request
 from tests.serving import Handler, serving
 
 BIG = bytes(range(256)) * 12 * 1024
@@ -249,3 +252,42 @@ def test_the_authority_is_alone_in_its_file(stage: RecordedGateway) -> None:
     text = Path(stage.started.gateway.ca).read_text()
     assert text.count("BEGIN CERTIFICATE") == 1
     assert "PRIVATE KEY" not in text
+
+
+@pytest.mark.parametrize("kind", ["plain", "reserved", "wrong", ""])
+def test_a_proxy_wants_a_login(stage: RecordedGateway, kind: str) -> None:
+    """Every listener but one is open; that one takes two passwords, and answers 407 to anything else."""
+    gateway = stage.started.gateway
+    guarded = urlsplit(gateway.guarded_proxy)
+    login = f"{PROXY_USER}:{gateway.passwords.get(kind, 'wrong')}".encode()
+    sent = {"Proxy-Authorization": f"Basic {base64.b64encode(login).decode()}"} if kind else {}
+    connection = http.client.HTTPConnection(str(guarded.hostname), guarded.port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", "http://a.served.test/x", headers=sent)
+        plain = connection.getresponse().status
+    tunnel = http.client.HTTPSConnection(str(guarded.hostname), guarded.port, timeout=10, context=stage.tls)
+    tunnel.set_tunnel("a.served.test", headers=sent)
+    with contextlib.closing(tunnel):
+        if kind in gateway.passwords:
+            tunnel.request("GET", "/x")
+            assert (plain, tunnel.getresponse().status) == (200, 200)
+        else:
+            assert plain == 407
+            with pytest.raises(OSError, match="407"):
+                tunnel.request("GET", "/x")
+
+
+def test_a_complete_host_name_is_the_same_host(stage: RecordedGateway) -> None:
+    """`a.served.test.` leads to the server of `a.served.test`."""
+    host, _, port = stage.forward.partition(":")
+    with contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=10)) as connection:
+        connection.request("GET", "http://a.served.test./x")
+        assert connection.getresponse().status == 200
+
+
+def test_a_relay_leads_from_ipv6_to_a_listener(stage: RecordedGateway) -> None:
+    """For clients whose endpoint has an IPv6 address."""
+    host, _, port = stage.reverse.partition(":")
+    with relayed(host, int(port)) as address, contextlib.closing(http.client.HTTPConnection(address)) as connection:
+        connection.request("GET", "/x")
+        assert connection.getresponse().read() == b"hearty"

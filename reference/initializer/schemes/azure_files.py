@@ -7,7 +7,7 @@ from functools import partial
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
-from initializer import azure
+from initializer import azure, remote
 from initializer.azure import Store
 from initializer.failure import Failure
 from initializer.limits import Environment
@@ -22,7 +22,7 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
     store = azure.opened(uri, FORM, environment)
     path = store.path.rstrip("/")
     try:
-        first = list(entries(store, path))
+        first = children(store, path)
     except azure.Missing as missing:
         yield single(store, path, missing)
         return
@@ -32,7 +32,7 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
 def single(store: Store, path: str, missing: Failure) -> RemoteFile:
     """The file at a path that is no folder. Raises Failure where there is none: `missing`, if that is all."""
     parent, _, name = path.rpartition("/")
-    for entry in entries(store, parent):
+    for entry in children(store, parent):
         if entry.tag == "File" and azure.name_of(entry) == name:
             return one(store, path, name, entry)
     raise missing
@@ -46,7 +46,7 @@ def walk(store: Store, root: str, below: str, listed: list[ET.Element]) -> Itera
         if entry.tag == "File":
             yield one(store, path, name, entry)
         else:
-            yield from walk(store, root, name, list(entries(store, path)))
+            yield from walk(store, root, name, children(store, path))
 
 
 def one(store: Store, path: str, name: str, entry: ET.Element) -> RemoteFile:
@@ -54,8 +54,14 @@ def one(store: Store, path: str, name: str, entry: ET.Element) -> RemoteFile:
     return RemoteFile(name, int(entry.findtext("Properties/Content-Length") or 0), partial(store.read, path, ""))
 
 
+def children(store: Store, path: str) -> list[ET.Element]:
+    """What lies in a folder, each once."""
+    found = ((f"{entry.tag} {azure.name_of(entry)}", entry) for entry in entries(store, path))
+    return [entry for _, entry in remote.once(found, store.site.resource)]
+
+
 def entries(store: Store, path: str) -> Iterator[ET.Element]:
-    """What lies in a folder."""
+    """What lies in a folder, page by page."""
     marker = ""
     while True:
         query = {"restype": "directory", "comp": "list", **({"marker": marker} if marker else {})}

@@ -42,7 +42,8 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
     site = web.Web(uri, REMEDY, limits.of(environment, BACKEND))
     login = Login(site, environment)
     found = False
-    for name, entry in remote.named(path, login.opening(lambda: list(listing(site, login, bucket, path)))):
+    entries = login.opening(lambda: list(remote.once(listing(site, login, bucket, path), uri)))
+    for name, entry in remote.named(path, entries):
         found = True
         yield RemoteFile(name, int(entry["size"]), partial(read, site, login, address(bucket, entry)))
     if not found:
@@ -121,12 +122,14 @@ def unreached(error: Exception, resource: str) -> Failure:
     """The token service could not be reached."""
     if "certificate" in str(error).lower():
         return web.certificate(error, resource)
+    if "proxy" in str(error).lower():
+        return web.proxied(error, resource)
     return Transient(resource, "no connection to the token service")
 
 
 def listing(site: web.Web, login: Login, bucket: str, prefix: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """The objects whose names start with the prefix, in order."""
-    query = {"prefix": prefix, "fields": "items(name,size,generation),nextPageToken"}
+    """The objects whose names start with the prefix."""
+    query = {"prefix": prefix, "fields": "kind,items(name,size,generation),nextPageToken"}
     token = ""
     while True:
         asked = urlencode(query | ({"pageToken": token} if token else {}))

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urljoin
 
-from initializer import limits, web
+from initializer import limits, remote, web
 from initializer.failure import Failure, not_found, unauthenticated
 from initializer.limits import Environment
 from initializer.remote import RemoteFile
@@ -29,7 +29,8 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
     repository = f"{quote(owner)}/{quote(model)}"
     info = f"{hub}/api/models/{repository}/revision/{quote(revision, safe='')}"
     commit = ask(site, info)[0]["sha"]
-    for entry in tree(site, f"{hub}/api/models/{repository}/tree/{commit}?recursive=true&expand=false"):
+    listed = tree(site, f"{hub}/api/models/{repository}/tree/{commit}?recursive=true&expand=false")
+    for _, entry in remote.once(((entry["path"], entry) for entry in listed), uri):
         if entry["type"] == "file":
             url = f"{hub}/{repository}/resolve/{commit}/{quote(entry['path'])}"
             large = entry.get("lfs") or {}

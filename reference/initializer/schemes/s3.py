@@ -34,7 +34,7 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
     warn_of_doubled_bucket(bucket, environment.get("AWS_ENDPOINT_URL", ""))
     s3 = client(environment)
     found = False
-    for name, entry in remote.named(path, listing(s3, bucket, path, uri)):
+    for name, entry in remote.named(path, remote.once(listing(s3, bucket, path, uri), uri)):
         found = True
         wanted = {"Bucket": bucket, "Key": entry["Key"], "IfMatch": entry["ETag"]}
         yield RemoteFile(name, entry["Size"], partial(read, s3, wanted, uri))
@@ -99,7 +99,7 @@ def verification(environment: Environment) -> bool | str:
 
 
 def listing(s3: Any, bucket: str, prefix: str, uri: str) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401
-    """The keys that start with the prefix, in order. If listing is not allowed: the object at the prefix."""
+    """The keys that start with the prefix. If listing is not allowed: the object at the prefix."""
     pages = iter(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
     try:
         while page := asking(lambda: next(pages, None), uri):

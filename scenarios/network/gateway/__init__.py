@@ -1,6 +1,7 @@
 """The gateway between initializers and servers: one mitmdump with forward proxies and a reverse listener per server.
 
-One forward proxy presents valid certificates. Each further one presents certificates with one particular fault.
+One forward proxy presents valid certificates. Another requires a user and a password, as proxies of companies do. Each
+further one presents certificates with one particular fault.
 
 The gateway forwards plain HTTP to the servers of this run. It answers requests for any other host with 502.
 Each listener serves HTTP and HTTPS on the same port, with certificates of the suite's own CA.
@@ -9,6 +10,7 @@ Each listener serves HTTP and HTTPS on the same port, with certificates of the s
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -71,16 +73,17 @@ def start(routes: Sequence[Route], folder: Path, host: str = LOOPBACK) -> Starte
     require_packages("mitmproxy")
     home = folder / "gateway"
     home.mkdir(parents=True)
+    passwords = {"plain": f"proxy{secrets.token_hex(8)}", "reserved": f"p@ss:w/rd%{secrets.token_hex(8)}"}
     for attempt in range(1, PORT_ATTEMPTS + 1):
-        forward, *others = ports = free_ports(1 + len(BAD_CERTIFICATES) + len(routes))
+        forward, guarded, *others = ports = free_ports(2 + len(BAD_CERTIFICATES) + len(routes))
         bad_certificates = dict(zip(BAD_CERTIFICATES, others, strict=False))
         reverse = others[len(BAD_CERTIFICATES) :]
         listeners = dict(zip((route.server for route in routes), reverse, strict=True))
         requests = home / "requests.jsonl"
         (home / "routes.json").write_text(json.dumps(_table(routes, listeners)))
-        argv = _command(
-            home, _modes(host, [forward, *bad_certificates.values()], routes, listeners), requests, bad_certificates
-        )
+        modes = _modes(host, [forward, guarded, *bad_certificates.values()], routes, listeners)
+        logins = {guarded: list(passwords.values())}
+        argv = _command(home, modes, requests, bad_certificates, logins)
         process = launch(argv, folder / "gateway.log", home)
         try:
             wait_until_ready("the gateway", process, requests.exists, READY_WITHIN_S)
@@ -90,7 +93,8 @@ def start(routes: Sequence[Route], folder: Path, host: str = LOOPBACK) -> Starte
             raise
         urls = {server: f"http://{host}:{port}" for server, port in listeners.items()}
         proxies = {wrong: f"http://{host}:{port}" for wrong, port in bad_certificates.items()}
-        gateway = Gateway(f"http://{host}:{forward}", home / "mitmproxy-ca-cert.pem", requests, proxies)
+        ca = home / "mitmproxy-ca-cert.pem"
+        gateway = Gateway(f"http://{host}:{forward}", ca, requests, proxies, f"http://{host}:{guarded}", passwords)
         return StartedGateway(process, gateway, urls)
     raise AssertionError("the last attempt returns or raises")
 
@@ -101,7 +105,13 @@ def _modes(host: str, forward: Sequence[int], routes: Sequence[Route], listeners
     return [*(f"regular@{address}:{port}" for port in forward), *reverse]
 
 
-def _command(home: Path, modes: Sequence[str], requests: Path, bad_certificates: Mapping[str, int]) -> list[str]:
+def _command(
+    home: Path,
+    modes: Sequence[str],
+    requests: Path,
+    bad_certificates: Mapping[str, int],
+    logins: Mapping[int, Sequence[str]],
+) -> list[str]:
     options = {
         **_OPTIONS,
         "confdir": str(home),
@@ -109,6 +119,7 @@ def _command(home: Path, modes: Sequence[str], requests: Path, bad_certificates:
         "suite_log": str(requests),
         "suite_interference": str(interference_beside(requests)),
         "suite_crooked": json.dumps({port: wrong for wrong, port in bad_certificates.items()}),
+        "suite_logins": json.dumps(logins),
     }
     argv = [sys.executable, "-c", _MITMDUMP, "--quiet", "--scripts", str(_ADDON)]
     for mode in modes:

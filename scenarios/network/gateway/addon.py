@@ -8,6 +8,7 @@ It writes the log line before the last byte of the response is sent.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -26,7 +27,8 @@ from scenarios.network.faults import Fault
 from scenarios.network.gateway import faults
 from scenarios.network.gateway.certificates import BadCertificates, demand_certificate
 from scenarios.network.gateway.fault_plan import FaultPlan, FaultPlans
-from scenarios.network.gateway.paging import divided, shortened
+from scenarios.network.gateway.paging import Listing, listing_of
+from scenarios.network.view import PROXY_USER
 from scenarios.servers import azure_accounts, google_accounts
 from scenarios.servers.authority import Answer, Authority
 
@@ -49,7 +51,7 @@ class Passage:
         self.authority: Authority | None = None
         self.path: str | None = None
         self.plan: FaultPlan | None = None
-        self.first: int | None = None
+        self.listing: Listing | None = None
 
 
 class Addon:
@@ -59,6 +61,7 @@ class Addon:
         loader.add_option("suite_routes", str, "", "JSON file: a list of server, port, listener, hosts")
         loader.add_option("suite_log", str, "", "where to log requests, as JSON lines")
         loader.add_option("suite_interference", str, "", "folder with a JSON file for each case that has plans")
+        loader.add_option("suite_logins", str, "{}", "JSON: port of a listener -> the passwords that it accepts")
         loader.add_option("suite_crooked", str, "{}", "JSON: port of a listener -> what is wrong with its certificates")
 
     def running(self) -> None:
@@ -69,6 +72,7 @@ class Addon:
             if route["authority"]
         }
         self.callers: dict[str, str] = {}
+        self.logins: dict[str, list[str]] = json.loads(ctx.options.suite_logins)
         self.fault_plans = FaultPlans(Path(ctx.options.suite_interference))
         self.bad_certificates = BadCertificates(Path(ctx.options.confdir), json.loads(ctx.options.suite_crooked))
         self.log = Path(ctx.options.suite_log).open("ab", buffering=0)  # noqa: SIM115 -- open as long as the process
@@ -81,12 +85,16 @@ class Addon:
         demand_certificate(data)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
+        if self._wants_login(flow):
+            return
         self.callers[flow.client_conn.id] = _caller(flow)
         if self._named(flow.request.host) is None:
             self._refuse(flow)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         request = flow.request
+        if flow.client_conn.id not in self.callers and self._wants_login(flow):
+            return
         route = self._route(flow)
         if route is None:
             self._refuse(flow)
@@ -105,8 +113,12 @@ class Addon:
                 return
         if passage.plan and passage.plan.renaming:
             request.path = passage.plan.renaming.restored(request.path)
-        if passage.plan and passage.plan.entries and request.method == "GET":
-            request.path, passage.first = shortened(request.path, passage.plan.entries)
+        if passage.plan and passage.plan.paging and request.method == "GET":
+            passage.listing = listing_of(request.path, passage.plan.paging)
+            if passage.listing and (refused := passage.listing.refusal()):
+                self._reply(flow, refused)
+                return
+            request.path = passage.listing.whole if passage.listing else request.path
         if authority and (vouched := authority.vouched(request.path, request.headers)):
             passage.path, request.path = request.path, vouched
         request.scheme, request.host, request.port = "http", "127.0.0.1", route["port"]
@@ -131,7 +143,8 @@ class Addon:
                     return
             if passage.plan and passage.plan.renaming and passage.plan.renaming.concerns(flow.response):
                 return  # its body must be complete, so `response` rewrites it
-            if passage.first is not None:
+            if passage.listing:
+                await asyncio.sleep(passage.listing.pause_s)
                 return
             stream: faults.Stream = self._count_response(flow, flow.response.headers.get("content-length"))
             if passage.plan:
@@ -145,8 +158,8 @@ class Addon:
         plan = passage.plan
         if plan and plan.renaming and flow.response and plan.renaming.concerns(flow.response):
             plan.renaming.show(flow.response)
-        elif plan and plan.entries and passage.first is not None and flow.response and flow.response.status_code == 200:
-            flow.response.content = divided(flow.response.content or b"{}", passage.first, plan.entries)
+        elif passage.listing and flow.response and flow.response.status_code == 200:
+            passage.listing.cut(flow.response, passage.host)
         else:
             self._write(flow)
             return
@@ -164,9 +177,20 @@ class Addon:
 
     def _named(self, host: str) -> dict[str, Any] | None:
         for route in self.routes:
-            if any(fnmatch(host, pattern) for pattern in route["hosts"]):
+            if any(fnmatch(host.removesuffix("."), pattern) for pattern in route["hosts"]):
                 return route
         return None
+
+    def _wants_login(self, flow: http.HTTPFlow) -> bool:
+        """Whether the listener refuses the client's login. If so, answers 407."""
+        passwords = self.logins.get(str(flow.client_conn.sockname[1]))
+        if passwords is None or _login(flow) in [(PROXY_USER, password) for password in passwords]:
+            return False
+        self._passage(flow).host = flow.request.pretty_host
+        text = "The proxy accepts no such user and password.\n"
+        asked = {"content-type": "text/plain", "proxy-authenticate": 'Basic realm="suite"'}
+        self._reply(flow, http.Response.make(407, text, asked))
+        return True
 
     def _refuse(self, flow: http.HTTPFlow) -> None:
         host = flow.request.pretty_host
@@ -175,7 +199,10 @@ class Addon:
         self._answer(flow, Answer(502, text, {"content-type": "text/plain"}))
 
     def _answer(self, flow: http.HTTPFlow, answer: Answer) -> None:
-        flow.response = http.Response.make(answer.status, answer.text, dict(answer.headers))
+        self._reply(flow, http.Response.make(answer.status, answer.text, dict(answer.headers)))
+
+    def _reply(self, flow: http.HTTPFlow, response: http.Response) -> None:
+        flow.response = response
         self._passage(flow).response_bytes = len(flow.response.raw_content or b"")
         self._write(flow)
 
@@ -230,8 +257,14 @@ class Addon:
 
 def _caller(flow: http.HTTPFlow) -> str:
     """The user name that the client gave to the forward proxy; "" for none."""
+    return _login(flow)[0]
+
+
+def _login(flow: http.HTTPFlow) -> tuple[str, str]:
+    """The user name and password that the client gave to the forward proxy; empty for none."""
     kind, _, given = flow.request.headers.get("proxy-authorization", "").partition(" ")
-    return base64.b64decode(given).decode().partition(":")[0] if kind.lower() == "basic" else ""
+    user, _, password = (base64.b64decode(given).decode() if kind.lower() == "basic" else "").partition(":")
+    return user, password
 
 
 addons = [Addon()]

@@ -9,6 +9,7 @@ from typing import Any
 
 from scenarios.network.faults import Fault
 from scenarios.network.gateway.renaming import Renaming
+from scenarios.network.paging import Paging
 
 #: The case names of the fixture `store`: `case-WORKER-NUMBER`.
 CASE = re.compile(r"case-[a-z0-9]+-\d+")
@@ -19,13 +20,13 @@ class FaultPlan:
 
     faults    each with the number of responses counted for it so far.
     renaming  how to rewrite a key in listings and requests; None for not at all.
-    entries   the maximum number of entries on a page of a listing; None for the server's own limit.
+    paging    how to cut listings into pages; None for the server's own pages.
     """
 
     def __init__(self, planned: dict[str, Any]) -> None:
         self.faults = [Fault(**fault) for fault in planned.get("faults", [])]
         self.renaming = Renaming(**planned["renaming"]) if planned.get("renaming") else None
-        self.entries: int | None = planned.get("entries")
+        self.paging = Paging(**planned["paging"]) if planned.get("paging") else None
         self._counted = [0] * len(self.faults)
 
     def hits(self, fault: Fault) -> bool:
