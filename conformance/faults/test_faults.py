@@ -45,7 +45,7 @@ def test_many_files_over_tls(store: Store, initializer: Fetcher) -> None:
     """Workers that share a connection, or copy one when they fork, mix up its records now and then."""
     sample = deposit(store, {f"{n % 4}/shard-{n:02}.bin": b"%d" % n * 100 for n in range(60)}, "")
     for _ in range(3):
-        assert initializer.fetch(sample.uri, access=store.over_tls(), way="tls").tree == sample.tree
+        assert initializer.fetch(sample.uri, access=store.over_tls(), way="tls", timeout_s=120).tree == sample.tree
 
 
 @rule("FAULT-001")
