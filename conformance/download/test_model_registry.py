@@ -9,8 +9,11 @@ from conformance import rule
 from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
 from conformance.api.silence import Silence
+from scenarios.content import tars, zips
 from scenarios.content.models import MODEL, link, tar, tar_of, under
+from scenarios.initializers.base import Conditions
 from scenarios.network.view import Gateway
+from scenarios.reasons import NotOffered
 from scenarios.stores.base import NOBODY
 from scenarios.stores.model_registry import ModelRegistry
 
@@ -19,6 +22,11 @@ BOUNDED_S = 120.0
 
 #: case -> registered versions, oldest first. Without a version in the URI, the last one must arrive.
 NEWEST = {"numbers": ("v1", "v2", "v10"), "patched-late": ("2.0", "1.1")}
+
+#: More than some programs read of one member, in MiB.
+LONG_MIB = 1025
+#: Size of an archive that does not fit into memory together with the rest of a small container, in bytes.
+LARGE = 128 << 20
 
 INCOMPLETE = ["version", "artifact", "model-artifact", "uri"]
 
@@ -241,3 +249,29 @@ def test_a_registry_that_cannot_be_reached(store: ModelRegistry, initializer: Fe
     """The configured Service name does not exist."""
     uri, access = store.unreachable()
     initializer.fetch(uri, access=access, timeout_s=BOUNDED_S).assert_refused()
+
+
+@rule("MR-026")
+def test_a_large_member_arrives_whole(store: ModelRegistry, initializer: Fetcher) -> None:
+    """Weights of more than 1 GiB are common. A program may refuse them, but not cut them off."""
+    content, digest = tars.of_large_file("weights.bin", LONG_MIB)
+    uri = store.put_archive("m.tar.gz", content)
+    room = Conditions(hashed=True, disk=2 * LONG_MIB << 20)
+    run = initializer.fetch(uri, way="archive", timeout_s=BOUNDED_S, conditions=room)
+    run.assert_failed_or({"weights.bin": digest})
+    initializer.forget()
+
+
+@rule("MR-027")
+def test_memory_does_not_grow_with_an_archive(store: ModelRegistry, initializer: Fetcher) -> None:
+    """KServe gives the initializer 1 GiB of memory by default."""
+    peaks = []
+    for size in (1 << 20, LARGE):
+        uri = store.put_archive(f"{size}.zip", zips.assembled([zips.Part(b"weights.bin", bytes(size))]))
+        run = initializer.fetch(uri, way="archive", timeout_s=BOUNDED_S, conditions=Conditions(hashed=True))
+        assert list(run.tree) == ["weights.bin"]
+        peaks.append(run.outcome.peak_memory)
+    if not all(peaks):
+        raise NotOffered("this route does not measure memory")
+    grown = peaks[1] - peaks[0]
+    assert grown < LARGE // 2, f"an archive of {LARGE >> 20} MiB takes {grown >> 20} MiB more memory than a small one"

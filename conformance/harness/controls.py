@@ -35,10 +35,10 @@ FOUNDATIONS: dict[Way, tuple[str, ...]] = {
     "private": ("CRED-001",),
     "tls": ("CRED-007",),
     "unsigned": ("CRED-002", "CRED-001"),
-    "archive": ("ARCH-001",),
+    "archive": ("ARCH-001", "MR-013"),
 }
 #: File name of the archive that the control call fetches.
-ARCHIVE = "m.tar"
+ARCHIVE = "m.tar.gz"
 #: A reason shows this many characters of the last line of output.
 SHOWN = 120
 #: Shell exit codes for a program that cannot be executed (126) or is not found (127).
@@ -123,8 +123,7 @@ class Controls:
             store = partition(run, name, Path(folder, "store"))
             sample = deposit(store, MODEL, "config.json")
             if way == "archive":
-                store.put({f"archive/{ARCHIVE}": tar(MODEL)})
-                sample = Sample(store.uri(f"archive/{ARCHIVE}"), MODEL)
+                sample = Sample(store.put_archive(ARCHIVE, tar(MODEL, mode="w:gz")), MODEL)
             accesses = {"private": store.private, "tls": store.over_tls, "unsigned": store.unsigned}
             access = accesses.get(way, store.access)()
             expected = Expectation(self._rule, run.spec, None, name, "")

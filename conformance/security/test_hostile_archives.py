@@ -4,17 +4,25 @@ import pytest
 
 from conformance import rule
 from conformance.api.containment import assert_contained
+from conformance.api.exceptions import NotApplicable
 from conformance.api.fetch import Fetcher
 from scenarios.content import hostile
 from scenarios.content.hostile import GOOD, MARK
 from scenarios.initializers.base import Conditions
 from scenarios.stores.base import Store
-from scenarios.stores.oci import OCI
+from scenarios.stores.oci import OCI, Layer
 
 #: Time limit of a call with a hostile archive, in seconds.
 BUSY_S = 30.0
 #: Size of the destination for an archive bomb, in bytes.
 ROOM = 24 << 20
+#: So many files of one byte take three times that room.
+MEMBERS = 3 * ROOM // 4096
+#: Case -> (suffix, content of what fills the destination, by suffix and size).
+BOMBS = {
+    **{suffix: (suffix, hostile.bomb, 3 * ROOM) for suffix in ("tar.bz2", "tar.xz", "tar.zst")},
+    **{f"many-{suffix}": (suffix, hostile.crowd, MEMBERS) for suffix in ("tar.gz", "zip")},
+}
 
 
 @rule("SEC-001")
@@ -68,5 +76,28 @@ def test_a_bomb_is_no_success(store: Store, initializer: Fetcher, suffix: str) -
     run = initializer.fetch(
         store.uri(f"model/m.{suffix}"), way="archive", timeout_s=BUSY_S, conditions=Conditions(space=ROOM)
     )
+    assert_contained(run)
+    run.assert_failed()
+
+
+@rule("SEC-026")
+@pytest.mark.parametrize("case", BOMBS)
+def test_a_bomb_of_another_form_is_no_success(store: Store, initializer: Fetcher, case: str) -> None:
+    """Other compressions pack zeros more tightly, and small files fill a disk by their number."""
+    suffix, made, size = BOMBS[case]
+    uri = store.put_archive(f"m.{suffix}", made(suffix, size))
+    run = initializer.fetch(uri, way="archive", timeout_s=BUSY_S, conditions=Conditions(space=ROOM))
+    if run.left_packed(f"m.{suffix}"):
+        raise NotApplicable(f"the initializer does not unpack m.{suffix}")
+    assert_contained(run)
+    run.assert_failed()
+
+
+@rule("SEC-027")
+@pytest.mark.parametrize("kind", ["tar+gzip", "tar+zstd"])
+def test_a_bomb_in_an_image_is_no_success(store: OCI, initializer: Fetcher, kind: Layer) -> None:
+    """A layer unpacks to three times the room of the destination."""
+    store.put_layers("model", [hostile.bomb_of_layer(3 * ROOM)], kind)
+    run = initializer.fetch(store.uri("model"), timeout_s=BUSY_S, conditions=Conditions(space=ROOM))
     assert_contained(run)
     run.assert_failed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import posixpath
 import shutil
 import stat
@@ -17,14 +18,19 @@ from initializer import placing, transfer
 from initializer.failure import Failure
 from initializer.remote import RemoteFile
 
-SUFFIXES = (".tar", ".tgz", ".tar.gz", ".zip")
+SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip")
 #: An archive may unpack to this many bytes, or to this many times its size, whichever is more (bombs: X06).
 SMALL, RATIO = 256 << 20, 100
 MEMBERS = 1_000_000
 #: Where an image keeps its model, and how its layers delete.
 MODELS = "models/"
 WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"
-BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
+BROKEN = (
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, RuntimeError,
+    NotImplementedError,
+)  # fmt: skip
+#: What a zip says of its maker, and of a member's content.
+DOS, ENCRYPTED = 0, 0x1
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,15 @@ def zip_members(place: Path) -> Iterator[Member]:
     """Of a zip archive; a link's content is its target."""
     with zipfile.ZipFile(place) as archive:
         for one in archive.infolist():
-            name = one.filename if one.filename.startswith("/") else posixpath.normpath(one.filename)
+            if one.flag_bits & ENCRYPTED:
+                raise Failure(ascii(one.filename), "invalid archive: it is encrypted", "Pack it without a password.")
+            name = one.filename.replace("\\", "/") if one.create_system == DOS else one.filename
+            is_folder = name.endswith("/")
+            name = name if name.startswith("/") else posixpath.normpath(name)
             if stat.S_ISLNK(one.external_attr >> 16):
                 link = archive.open(one).read(4096).decode(errors="replace")
                 yield Member(name, "link", target=posixpath.normpath(posixpath.join(posixpath.dirname(name), link)))
-            elif one.is_dir():
+            elif is_folder:
                 yield Member(name, "folder")
             else:
                 yield Member(name, "file", one.file_size, lambda one=one: archive.open(one))  # type: ignore[misc]
@@ -132,8 +142,7 @@ class Unpacking:
 
     def write(self, path: str, member: Member) -> None:
         """One file, no longer than the archive says and the limit allows."""
-        content = member.content()
-        assert content is not None
+        content = self.opened(member)
         target = self.staging.create(path, replace=True)
         with content, target.open("wb") as copy:
             written = 0
@@ -145,6 +154,15 @@ class Unpacking:
                 copy.write(chunk)
         if written != member.size:
             raise corrupt(self.name)
+
+    def opened(self, member: Member) -> IO[bytes]:
+        """The content of a member. Raises Failure for a compression that nobody here knows."""
+        try:
+            content = member.content()
+        except BROKEN as error:
+            raise corrupt(self.name) from error
+        assert content is not None
+        return content
 
     def chunk(self, content: IO[bytes]) -> bytes:
         """The next bytes of a member; an error here is the archive's, not the disk's."""

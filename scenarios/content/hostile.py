@@ -5,13 +5,13 @@ Every file that escapes has MARK in its name or content, so that the suite finds
 
 from __future__ import annotations
 
-import gzip
 import io
 import stat
 import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
 
+from scenarios.content import tars, zips
 from scenarios.content.models import link, tar_of
 
 MARK = "evil"
@@ -146,9 +146,9 @@ LAYERS: Mapping[str, list[bytes]] = {
 
 
 def bomb(suffix: str, unpacked: int) -> bytes:
-    """A .tar.gz or .zip with one file of `unpacked` zeros (a multiple of 1 MiB), about 100 times its own size."""
-    buffer, part = io.BytesIO(), bytes(1 << 20)
+    """An archive with one file of `unpacked` zeros (a multiple of 1 MiB), at least 100 times its own size."""
     if suffix == "zip":
+        buffer, part = io.BytesIO(), bytes(1 << 20)
         with (
             zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
             archive.open(f"{MARK}.bin", "w") as stream,
@@ -156,14 +156,20 @@ def bomb(suffix: str, unpacked: int) -> bytes:
             for _ in range(unpacked >> 20):
                 stream.write(part)
         return buffer.getvalue()
-    made = tarfile.TarInfo(f"{MARK}.bin")
-    made.size = unpacked
-    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=1, mtime=0) as packed:
-        packed.write(made.tobuf())
-        for _ in range(unpacked >> 20):
-            packed.write(part)
-        packed.write(bytes(2 * tarfile.BLOCKSIZE))
-    return buffer.getvalue()
+    return tars.PACKERS[suffix.removeprefix("tar.")](bomb_of_layer(unpacked, f"{MARK}.bin"))
+
+
+def bomb_of_layer(unpacked: int, name: str = f"models/{MARK}.bin") -> bytes:
+    """The tar archive of one file of `unpacked` zeros."""
+    return tar_of([tars.file(name, bytes(unpacked))])
+
+
+def crowd(suffix: str, members: int) -> bytes:
+    """An archive of many files of one byte. Each takes a block of the disk."""
+    names = [f"{MARK}-{number}.bin" for number in range(members)]
+    if suffix == "zip":
+        return zips.assembled(zips.Part(name.encode(), b"x") for name in names)
+    return tars.PACKERS[suffix.removeprefix("tar.")](tar_of([tars.file(name, b"x") for name in names]))
 
 
 #: The script of a git hook. Git runs it as the user of the clone.

@@ -66,6 +66,10 @@ class Kill:
     worker: bool = False
 
 
+#: Bytes that a call may write to disk.
+DISK_BYTES = 512 << 20
+
+
 @dataclass(frozen=True)
 class Conditions:
     """The conditions of a call. A route that cannot provide them refuses the call with a reason.
@@ -73,6 +77,7 @@ class Conditions:
     offline         the call has no network.
     confined        the call runs as in a restricted pod: with a user ID that no image knows, group 0 and no privileges.
                     It can write only to destinations and /tmp.
+    disk            the bytes that the call may write before the suite ends it.
     space           the capacity of `/mnt/models` in bytes; None for the free space of the host.
     kill            when to send a SIGKILL, and to which process; None for never.
     terminate_when  the suite polls it. The first True sends SIGTERM as to the first process of a container: the kernel
@@ -84,6 +89,7 @@ class Conditions:
 
     offline: bool = False
     confined: bool = False
+    disk: int = DISK_BYTES
     space: int | None = None
     kill: Kill | None = None
     terminate_when: Callable[[], bool] | None = None

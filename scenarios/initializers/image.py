@@ -21,7 +21,7 @@ from scenarios.initializers import proc
 from scenarios.initializers.base import ANYBODY, DEST, Call, CallResult, Initializer, NoInitializer
 from scenarios.initializers.command import refuse_if_not_started
 from scenarios.initializers.cores import a_core
-from scenarios.initializers.process import DISK_BYTES, Finish, Limits, supervise
+from scenarios.initializers.process import Finish, Limits, supervise
 from scenarios.initializers.rootfs import Rootfs, destinations, prepare_rootfs
 from scenarios.initializers.sandbox import observe, outcome
 from scenarios.reasons import NotOffered
@@ -108,7 +108,7 @@ class ImageInitializer(Initializer):
 
     def _options(self, engine: Engine, call: Call, rootfs: Rootfs) -> list[str]:
         network = "none" if call.conditions.offline else "host"
-        options = [f"--network={network}", f"--ulimit=fsize={DISK_BYTES}"]
+        options = [f"--network={network}", f"--ulimit=fsize={call.conditions.disk}"]
         options += _as_user(engine, f"{ANYBODY}:0" if call.conditions.confined else self._user)
         options += [f"--ulimit={limit}" for limit in engine.ulimits]
         options += ["--security-opt=label=disable", "--pull=never"]

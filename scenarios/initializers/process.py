@@ -18,8 +18,6 @@ from scenarios.initializers.watch import Watch
 
 #: Bytes to keep from the start and from the end of each stream.
 KEPT_BYTES = 64 << 10
-#: Bytes that a call may write to disk.
-DISK_BYTES = 512 << 20
 #: Seconds between SIGTERM and SIGKILL when a call exceeds a limit.
 GRACE_S = 2.0
 #: Seconds that other processes have to exit after the program, before they count as leftover.
@@ -74,18 +72,17 @@ class Finish:
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of a call. The program may write `disk` bytes below `watched`."""
+    """The limits of a call. The program may write so many bytes below `watched` as its conditions allow."""
 
     timeout_s: float
     watched: Path
-    disk: int = DISK_BYTES
     conditions: Conditions = ORDINARY
     sought: Sequence[str] = ()
 
     @classmethod
-    def of(cls, call: Call, disk: int = DISK_BYTES) -> Limits:
+    def of(cls, call: Call) -> Limits:
         """The limits of a call."""
-        return cls(call.timeout_s, call.workdir, disk, call.conditions, call.sought)
+        return cls(call.timeout_s, call.workdir, call.conditions, call.sought)
 
 
 @dataclass(frozen=True)
@@ -175,7 +172,7 @@ def supervise(
                 signalled = time.monotonic()
                 delivered = running.terminate(as_first_process=True)
             killed = killed or _kill(running, kill)
-            if ended == "exit" and watch.peak_disk >= limits.disk:
+            if ended == "exit" and watch.peak_disk >= limits.conditions.disk:
                 ended = "disk"
                 running.kill()
             if ended == "exit" and elapsed >= limits.timeout_s:
@@ -191,7 +188,7 @@ def supervise(
     finish = running.finish(_FOLLOW_S if ended == "exit" else 0.0)
     if ended != "exit":  # the limit ended it, so nothing is known about what would have followed
         finish = replace(finish, leftover_processes=())
-    if ended == "exit" and watch.peak_disk >= limits.disk:
+    if ended == "exit" and watch.peak_disk >= limits.conditions.disk:
         ended = "disk"
     return EndedCall(
         observed=observed,

@@ -13,7 +13,7 @@ from scenarios.initializers.base import NEEDS_SANDBOX, Call, CallResult, Entry, 
 from scenarios.initializers.cores import a_core
 from scenarios.initializers.host_paths import HostPaths
 from scenarios.initializers.plan import Plan, sandboxed
-from scenarios.initializers.process import DISK_BYTES, EndedCall, Limits, supervise
+from scenarios.initializers.process import EndedCall, Limits, supervise
 from scenarios.initializers.rootfs import HOME, Rootfs, destinations, prepare_rootfs, surroundings
 from scenarios.initializers.start import start
 from scenarios.initializers.tree import View, changed, listing, unexpected_writes
@@ -24,13 +24,10 @@ def unsupported(call: Call, isolation: Isolation) -> str:
     return NEEDS_SANDBOX if isolation == "none" and call.conditions.need_sandbox else ""
 
 
-def run(
-    program: Sequence[str], needs: Sequence[Path], call: Call, isolation: Isolation, *, disk: int = DISK_BYTES
-) -> CallResult:
+def run(program: Sequence[str], needs: Sequence[Path], call: Call, isolation: Isolation) -> CallResult:
     """Run one call of `program` (an absolute path and leading arguments).
 
     needs  local files and folders that the program requires. It sees them wherever they are.
-    disk   bytes that it may write.
 
     Raises NotOffered for a call that needs a sandbox if `isolation` is "none", SandboxBroken if the sandbox fails.
     """
@@ -53,10 +50,10 @@ def run(
         plan = Plan(plain_argv, plain_environment, rootfs)
     aliases = {} if isolated else places.aliases
     with a_core(call) as core, start(plan, isolation) as running:
-        resource.prlimit(running.program, resource.RLIMIT_FSIZE, (disk, disk))
+        resource.prlimit(running.program, resource.RLIMIT_FSIZE, (call.conditions.disk,) * 2)
         before = surroundings(rootfs)
         running.release()
-        ended = supervise(running, Limits.of(call, disk), lambda: observe(call, rootfs, before, aliases), core.release)
+        ended = supervise(running, Limits.of(call), lambda: observe(call, rootfs, before, aliases), core.release)
     if not isolated:
         ended = replace(ended, stdout=places.restore(ended.stdout), stderr=places.restore(ended.stderr))
     reproduce = shlex.join(["env", "-i", *(f"{n}={v}" for n, v in plain_environment.items()), *plain_argv])

@@ -208,6 +208,11 @@ class Store(ABC):
         """The URI of the sample. If only files have URIs: of its `file`."""
         return self.model_uri(self.sample_folder, file) if self.sample_folder else f"{self.uri()}/"
 
+    def put_archive(self, name: str, content: bytes) -> str:
+        """Put a model that is a single archive with this file name. Returns its URI."""
+        self.put({f"model/{name}": content})
+        return self.uri(f"model/{name}")
+
     def served_at(self, file: str) -> str:  # noqa: ARG002
         """The request path for `file` of the sample. Raises NotOffered if no listing names the store's files."""
         raise NotOffered(f"{self.name}: nothing is listed whose name could be another")

@@ -16,13 +16,14 @@ import secrets
 import tarfile
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
 from urllib.parse import urljoin, urlsplit
 
 from clusters.base import Image
 from clusters.images.archive import ARCHITECTURE
+from scenarios.content import zstd
 from scenarios.network.view import Gateway
 from scenarios.reasons import NotOffered
 from scenarios.servers import accounts
@@ -39,7 +40,8 @@ NAME = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
-Layer = Literal["tar", "tar+gzip"]
+Layer = Literal["tar", "tar+gzip", "tar+zstd"]
+PACKERS: Mapping[Layer, Callable[[bytes], bytes]] = {"tar": bytes, "tar+gzip": gzip.compress, "tar+zstd": zstd.frame}
 #: The architectures of an index. This machine's comes last, so that a client cannot just take the first one.
 ARCHITECTURES = tuple(sorted(("amd64", "arm64"), key=ARCHITECTURE.__eq__))
 
@@ -76,12 +78,12 @@ class OCI(Store):
                 raise NotOffered(f"oci: {path!r} is in no image; the first segment of a path must name one")
             images[self._valid(image)][f"{below}/{inner}"] = content
         for image, files in images.items():
-            self._layers[image].append((layer, _layer(files, gzipped=layer == "tar+gzip")))
+            self._layers[image].append((layer, _layer(files)))
             self._push(f"{self.case}/{image}", self._layers[image], ARCHITECTURES if index else ())
 
-    def put_layers(self, image: str, layers: Sequence[bytes]) -> None:
+    def put_layers(self, image: str, layers: Sequence[bytes], kind: Layer = "tar") -> None:
         """Put an image of exactly these layers: tar archives with any content, from the lowest to the highest."""
-        self._push(f"{self.case}/{self._valid(image)}", [("tar", layer) for layer in layers], ())
+        self._push(f"{self.case}/{self._valid(image)}", [(kind, layer) for layer in layers], ())
 
     def put_image(self, image: str, source: Image) -> str:
         """Put an image of this machine that only the reader may pull.
@@ -159,7 +161,7 @@ class OCI(Store):
             return
         entries = []
         for architecture in architectures:
-            theirs: list[tuple[Layer, bytes]] = [("tar", _layer({f"models/{architecture}.bin": b"x"}, gzipped=False))]
+            theirs: list[tuple[Layer, bytes]] = [("tar", _layer({f"models/{architecture}.bin": b"x"}))]
             foreign = _config(theirs, architecture)
             manifest = mine if architecture == ARCHITECTURE else self._manifest(image, theirs, foreign)
             self._send("PUT", f"/v2/{image}/manifests/{_digest(manifest)}", manifest, MANIFEST)
@@ -171,9 +173,10 @@ class OCI(Store):
         self._send("PUT", f"/v2/{image}/manifests/latest", manifest, media_type)
 
     def _manifest(self, image: str, layers: Sequence[tuple[Layer, bytes]], config: bytes) -> bytes:
-        """Upload an image's blobs. Returns its manifest."""
-        described = [_descriptor(f"application/vnd.oci.image.layer.v1.{kind}", blob) for kind, blob in layers]
-        for blob in [config, *(blob for _, blob in layers)]:
+        """Pack an image's layers, which are tar archives, and upload them. Returns its manifest."""
+        blobs = [(kind, PACKERS[kind](layer)) for kind, layer in layers]
+        described = [_descriptor(f"application/vnd.oci.image.layer.v1.{kind}", blob) for kind, blob in blobs]
+        for blob in [config, *(blob for _, blob in blobs)]:
             where = self._send("POST", f"/v2/{image}/blobs/uploads/", b"", "application/octet-stream")
             separator = "&" if "?" in where else "?"
             self._send("PUT", f"{where}{separator}digest={_digest(blob)}", blob, "application/octet-stream")
@@ -190,8 +193,7 @@ class OCI(Store):
 
 def _config(layers: Sequence[tuple[Layer, bytes]], architecture: str) -> bytes:
     """The configuration of an image for Linux that never runs."""
-    plain = [gzip.decompress(blob) if kind == "tar+gzip" else blob for kind, blob in layers]
-    rootfs = {"type": "layers", "diff_ids": [_digest(blob) for blob in plain]}
+    rootfs = {"type": "layers", "diff_ids": [_digest(layer) for _, layer in layers]}
     return json.dumps({"architecture": architecture, "os": "linux", "config": {}, "rootfs": rootfs}).encode()
 
 
@@ -210,10 +212,10 @@ def _member(tar: tarfile.TarFile, name: str) -> bytes:
     return file.read()
 
 
-def _layer(files: Mapping[str, bytes], *, gzipped: bool) -> bytes:
+def _layer(files: Mapping[str, bytes]) -> bytes:
     """A tar archive of `files` and their parent folders, as image builders write it: owned by root, world-readable."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz" if gzipped else "w") as archive:
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for folder in _folders(files):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755

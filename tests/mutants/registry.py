@@ -15,7 +15,8 @@ if TYPE_CHECKING:  # running one mutant does not import the suite
 
 #: The modules that declare mutants.
 AREAS = (
-    "placement", "listings", "paging", "network", "archives", "contract", "errors", "credentials", "settings",
+    "placement", "listings", "paging", "network", "archives", "foreign_archives",
+    "contract", "errors", "credentials", "settings",
     "identity", "patterns", "faults", "security", "throughput",
 )  # fmt: skip
 #: The levels and profiles of rules that need a mutant. For rules on injection, see tests/webhook_mutants.

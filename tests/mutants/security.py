@@ -58,7 +58,7 @@ def layers_extracted_as_they_are() -> None:
     wrap(unpack, "add", add)
 
 
-@mutant("SEC-005")
+@mutant("SEC-005", "SEC-026", "SEC-027")
 def bomb_is_good_enough() -> None:
     """Delivers of an archive what the disk has room for."""
     archives = part("archives")
