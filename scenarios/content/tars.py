@@ -1,4 +1,4 @@
-"""Tar archives as other tools write them: folders, long names, sparse files and links."""
+"""Archives by tar and gzip as other tools write them: folders, long names, sparse files and links."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ import lzma
 import struct
 import tarfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from scenarios.content import zstd
-from scenarios.content.models import MODEL, noise, tar_of
+from scenarios.content.models import MODEL, noise, tar, tar_of
 
 Members = Sequence[tuple[tarfile.TarInfo, bytes]]
 
 #: A name that fits neither the 100 bytes of a plain header nor the 155 of its prefix.
 LONG = f"weights/{'n' * 120}/{'m' * 120}.bin"
 #: The suffix of a compression -> its program.
-PACKERS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstd.frame}
+PACKERS: Mapping[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zstd.frame,
+}
 
 
 def file(name: str, content: bytes, **fields: object) -> tuple[tarfile.TarInfo, bytes]:
@@ -43,7 +48,7 @@ def with_folders(tree: Mapping[str, bytes], *, top: str = "./", mode: int = 0o75
     """Each folder is a member before its files, and so is `top` (`tar -C model -cf m.tar .`)."""
     folders = sorted({f"{name.rpartition('/')[0]}/" for name in tree if "/" in name})
     members = [folder(f"{top}{name}", mode) for name in ("", *folders)]
-    return tar_of([*members, *(file(f"{top}{name}", content) for name, content in tree.items())])
+    return _packed([*members, *(file(f"{top}{name}", content) for name, content in tree.items())])
 
 
 def written(tree: Mapping[str, bytes], kind: int, **headers: str) -> bytes:
@@ -51,9 +56,13 @@ def written(tree: Mapping[str, bytes], kind: int, **headers: str) -> bytes:
     return _written([file(*one) for one in tree.items()], kind, headers)
 
 
+def _packed(members: Members) -> bytes:
+    return tar_of(list(members), mode="w:gz")
+
+
 def _written(members: Members, kind: int, headers: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=kind, pax_headers=headers) as archive:
+    with tarfile.open(fileobj=buffer, mode="w:gz", format=kind, pax_headers=headers) as archive:
         for member, content in members:
             archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
@@ -64,8 +73,9 @@ def of_git(tree: Mapping[str, bytes]) -> bytes:
     return written(tree, tarfile.PAX_FORMAT, comment="0123456789abcdef" * 2)
 
 
-def in_pieces(content: bytes) -> bytes:
+def in_pieces(tree: Mapping[str, bytes]) -> bytes:
     """Several gzip members, as bgzip and other parallel tools write them. The first one ends amid the content."""
+    content = tar(tree)
     middle = len(content) // 2
     return b"".join(gzip.compress(part, mtime=0) for part in (content[:middle], content[middle:]))
 
@@ -85,12 +95,12 @@ def sparse(name: str, hole: int, content: bytes) -> bytes:
 
 def twice(tree: Mapping[str, bytes]) -> bytes:
     """Each member is there in an old version and in the one of `tree` (`tar --append`)."""
-    return tar_of([*(file(name, b"old") for name in tree), *(file(*one) for one in tree.items())])
+    return _packed([*(file(name, b"old") for name in tree), *(file(*one) for one in tree.items())])
 
 
 def with_links(*links: tarfile.TarInfo) -> bytes:
     """MODEL, and links after it."""
-    return tar_of([*(file(*one) for one in MODEL.items()), *((one, b"") for one in links)])
+    return _packed([*(file(*one) for one in MODEL.items()), *((one, b"") for one in links)])
 
 
 def of_mac() -> bytes:
@@ -99,7 +109,7 @@ def of_mac() -> bytes:
     for name, content in MODEL.items():
         above, slash, last = name.rpartition("/")
         members += [file(f"./{above}{slash}._{last}", b"\0\5\x16\7\0\2\0\0Mac OS X"), file(f"./{name}", content)]
-    return tar_of(members)
+    return _packed(members)
 
 
 def of_large_file(name: str, mebibytes: int) -> tuple[bytes, bytes]:

@@ -80,7 +80,7 @@ def streamed(tree: Mapping[str, bytes]) -> bytes:
     """Sizes follow the content, in 64 bits (`zip -r - model | upload`)."""
     buffer = io.BytesIO()
     pipe = SimpleNamespace(write=buffer.write, flush=buffer.flush)
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in tree.items():
             with archive.open(name, "w", force_zip64=True) as member:
                 member.write(content)
