@@ -73,11 +73,10 @@ def of_git(tree: Mapping[str, bytes]) -> bytes:
     return written(tree, tarfile.PAX_FORMAT, comment="0123456789abcdef" * 2)
 
 
-def in_pieces(tree: Mapping[str, bytes]) -> bytes:
-    """Several gzip members, as bgzip and other parallel tools write them. The first one ends amid the content."""
+def in_pieces(tree: Mapping[str, bytes], size: int = 1000) -> bytes:
+    """Gzip members of `size` bytes, as bgzip and other parallel tools write them. Members of the tar cross them."""
     content = tar(tree)
-    middle = len(content) // 2
-    return b"".join(gzip.compress(part, mtime=0) for part in (content[:middle], content[middle:]))
+    return b"".join(gzip.compress(content[start : start + size]) for start in range(0, len(content), size))
 
 
 def sparse(name: str, hole: int, content: bytes) -> bytes:
