@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from conformance.harness.options import OWN_LIST
+from conformance.known_failures import OF_KSERVE
 from conformance.spec import FOLDER, Spec, SpecError, current
 from tools import decisions_page, options_page, stand_ins_page
 from tools.coverage_page import Coverage
@@ -42,7 +42,7 @@ class Pages:
     spec: Spec
     tests: Mapping[str, Sequence[str]]
     reports: FieldReports
-    known: Path = OWN_LIST
+    known: Path = OF_KSERVE
     meanings: Mapping[str, str] = field(default_factory=dict)
 
     def files(self) -> dict[str, str]:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
+from datetime import date
+from functools import cache
 from pathlib import Path
 
+from conformance import known_failures
 from conformance.api.tree import Tree, difference
 from conformance.harness.record import CaseRecord
 from conformance.harness.run import Run
+from conformance.known_failures import KnownFailure
+from conformance.spec import current
+from scenarios.network.view import Request
+
+#: A failure shows this many of the last requests to the store.
+REQUESTS = 8
 
 
 def describe(run: Run, record: CaseRecord, error: BaseException) -> str:
@@ -20,7 +30,40 @@ def describe(run: Run, record: CaseRecord, error: BaseException) -> str:
         lines += ["", *fetch.describe()]
     if record.evidence:
         lines += record.evidence.describe()
-    return "\n".join(lines)
+    lines += _requests(record)
+    if run.exact_words is None:
+        lines += upstream(rule.id, store, record.case)
+    return "\n".join([*lines, f"the rule: docs/spec/{rule.area.lower()}.md#{rule.id.lower()}"])
+
+
+def _requests(record: CaseRecord) -> list[str]:
+    """Return the last requests to the store, with the faults that the gateway injected."""
+    store = record.fetcher.store if record.fetcher else None
+    asked = store.requests() if store and store.endpoint else []
+    if not asked:
+        return []
+    shown = [_request(one) for one in asked[-REQUESTS:]]
+    return ["", f"requests to the store, the last {len(shown)} of {len(asked)}:", *(f"  {line}" for line in shown)]
+
+
+def _request(request: Request) -> str:
+    fault = f" (injected: {request.injected_fault})" if request.injected_fault else ""
+    return f"{request.method} {request.host} {request.path[:200]} {request.status}{fault}"
+
+
+def upstream(rule: str, store: str, case: str) -> list[str]:
+    """Return which releases of KServe break the rule in the same case, with the reason."""
+    found = [entry for entry in _of_kserve() if entry.touches(rule, store, case)]
+    lines = [
+        f"KServe {entry.kserve or '(all releases)'} breaks this rule here too: {entry.reason} ({entry.reference})"
+        for entry in found
+    ]
+    return ["", *lines] if lines else []
+
+
+@cache
+def _of_kserve() -> Sequence[KnownFailure]:
+    return known_failures.load(known_failures.OF_KSERVE, current(), None, date.min)  # expired entries too
 
 
 def _wrong(error: BaseException) -> str:
@@ -45,8 +88,7 @@ def evidence(record: CaseRecord, message: str) -> str:
         parts += [f"--- {one.reproduce}", f"--- stdout\n{one.stdout}", f"--- stderr\n{one.stderr}"]
         parts += [f"--- {dest}\n" + "\n".join(sorted(tree)) for dest, tree in one.trees.items()]
     if record.fetcher and record.fetcher.store is not None:
-        asked = [f"{r.method} {r.host} {r.path} {r.status}" for r in record.fetcher.store.requests()]
-        parts += ["--- requests", *asked]
+        parts += ["--- requests", *map(_request, record.fetcher.store.requests())]
     return "\n".join(parts)
 
 

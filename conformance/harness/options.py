@@ -26,7 +26,6 @@ _WITH_VALUE = (
     *("--install", "--images", "--kind-driver", "--kubeconfig", "--context", "--report-dir", "--explain"),
     *("--isolation", "--initializer-name", "--initializer-version", "--show", "--run-as-user", "--plugin"),
 )
-OWN_LIST = known_failures.FOLDER / "kserve.yaml"
 
 
 #: Option group -> its title in `--help` and in docs/options.md.
@@ -292,7 +291,7 @@ def _described(config: pytest.Config) -> Iterator[str]:
 def _list(given: str | None, subject: Initializer, spec: Spec, release: str) -> list[KnownFailure]:
     if given == "none" or (given is None and subject.name != "kserve"):
         return []
-    path = Path(given) if given else OWN_LIST
+    path = Path(given) if given else known_failures.OF_KSERVE
     try:
         return known_failures.load(path, spec, release, program=subject.name)
     except KnownFailuresError as error:

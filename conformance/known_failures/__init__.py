@@ -21,6 +21,8 @@ from packaging.specifiers import SpecifierSet
 from conformance.spec import Rule, Spec
 
 FOLDER = Path(__file__).parent
+#: The suite's own list, about KServe's releases.
+OF_KSERVE = FOLDER / "kserve.yaml"
 #: A vendor's entry must expire within this time.
 LONGEST = timedelta(days=366)
 _URL = re.compile(r"https?://[^\s/]+/\S+")
@@ -56,7 +58,8 @@ class KnownFailure:
     `routes`, with KServe installed in one of the ways `installs`, on releases of `python`. An empty field matches
     everything.
 
-    fixed  the release that follows the rule again, if there is one.
+    fixed   the release that follows the rule again, if there is one.
+    kserve  the range of KServe's releases that the entry is about; "" for all.
     """
 
     rule: str
@@ -71,17 +74,24 @@ class KnownFailure:
     reference: str
     fixed: str | None
     expires: date
+    kserve: str = ""
+
+    def touches(self, rule: str, store: str, case: str) -> bool:
+        """Return whether the entry is about this case of the rule on this store, on some server and route."""
+        return (
+            rule == self.rule
+            and (not self.stores or store in self.stores)
+            and (not self.cases or any(fnmatchcase(case, pattern) for pattern in self.cases))
+        )
 
     def covers(self, result: CaseKey) -> bool:
         return (
-            result.rule == self.rule
-            and (not self.stores or result.store in self.stores)
+            self.touches(result.rule, result.store, result.case)
             and (not self.tests or result.test in self.tests)
             and (not self.servers or result.server in self.servers)
             and (not self.routes or result.route in self.routes)
             and (not self.installs or result.install in self.installs)
             and self.on(result.python)
-            and (not self.cases or any(fnmatchcase(result.case, pattern) for pattern in self.cases))
         )
 
     def on(self, python: str) -> bool:
@@ -108,6 +118,7 @@ def _entry(raw: dict[str, Any], expires: str) -> KnownFailure:
         reference=raw["reference"],
         fixed=raw.get("fixed"),
         expires=date.fromisoformat(expires),
+        kserve=raw.get("kserve", ""),
     )
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from clusters.kserve import installable, newest_installable
 from conformance import known_failures
-from conformance.harness.options import OWN_LIST
 from conformance.harness.schedule import processes
+from conformance.known_failures import OF_KSERVE
 from conformance.spec import Spec, current
 from scenarios.initializers.proc import cores
 from tests.commands import add_choice, add_processes, say
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if status not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
         return USAGE if status == pytest.ExitCode.USAGE_ERROR else UNPROVEN
     verdicts = list(judge(chosen, collector.seen, spec, asked.kserve))
-    listed = {entry.rule for entry in known_failures.load(OWN_LIST, spec, asked.kserve)}
+    listed = {entry.rule for entry in known_failures.load(OF_KSERVE, spec, asked.kserve)}
     wrong = [*faults(verdicts), *unproven(collector.seen, spec), *unlisted(verdicts, listed)]
     if whole:
         wrong += [f"no mutant shows that {rule} notices" for rule in known.without_mutant(spec)]
