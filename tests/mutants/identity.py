@@ -130,5 +130,7 @@ def token_printed() -> None:
 @mutant("IDENT-010")
 def project_required() -> None:
     """Wants a project with every identity of Google."""
-    if "GOOGLE_CLOUD_PROJECT" not in os.environ:
-        part("schemes.gcs").Login.find = lambda _self: None
+    gcs = part("schemes.gcs")
+    federated = "GOOGLE_APPLICATION_CREDENTIALS" in os.environ and not gcs.has_key(os.environ)
+    if federated and "GOOGLE_CLOUD_PROJECT" not in os.environ:
+        gcs.Login.find = lambda _self: None
