@@ -11,7 +11,7 @@ from scenarios.stores.base import Store
 from scenarios.stores.gcs import GCS
 
 #: Time limits in seconds: to report an identity that does not work, and to do without one or with a silent service.
-TOLD_S = 150.0
+TOLD_S = 180.0
 SOON_S = 60.0
 #: Holds the first response of the store until the first token has expired.
 EXPIRING = Fault("slow", delay_s=3.0, times=1)
