@@ -223,6 +223,63 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """An explored example that broke a rule. It is a lead, not a failure: no verdict counts it.
+
+    rule      the rule that the example seems to break.
+    feature   the case of the rule that the example resembles; "" for none.
+    problem   what the initializer did with the example.
+    example   the smallest such example that was found.
+    call      the call, how it ended, and its last lines of output.
+    repeated  whether the example had a problem in a second call too.
+    reproduce a shell command that repeats the exploration of this property on this store.
+    evidence  as in Result.
+    """
+
+    rule: str
+    feature: str
+    problem: str
+    example: str
+    call: str
+    repeated: bool
+    reproduce: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """The random examples of one property on one store, and what they showed. They count towards no verdict.
+
+    name      the name of the property, such as `folders`.
+    rule      the rule whose statement is the property.
+    seed      the seed of the run.
+    cases     the number of examples, without those that only shrank a finding.
+    calls     the number of calls of the initializer.
+    rejected  the number of examples that the store could not hold.
+    left_out  what no example contained, because the initializer is known to fail there.
+    reason    why there were no examples, or fewer than asked for.
+    """
+
+    name: str
+    rule: str
+    store: str
+    server: str
+    seed: int
+    cases: int = 0
+    calls: int = 0
+    rejected: int = 0
+    duration_s: float = 0.0
+    left_out: tuple[str, ...] = ()
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return a key that is unique among the explorations of a run."""
+        return (self.name, self.store)
+
+
+@dataclass(frozen=True)
 class Profile:
     """The verdict of one profile. `counts` has an entry for every outcome.
 
@@ -252,7 +309,8 @@ class Footer:
 class Report:
     """A report of a run. Until the run ends it is a draft: the first fields and all rules of the spec, without results.
 
-    stale  entries of the list of known failures that match no case; only set if the run left nothing out.
+    stale     entries of the list of known failures that match no case; only set if the run left nothing out.
+    explored  what `--explore` found. The JSON has the field only if the run explored.
     """
 
     suite: Suite
@@ -265,6 +323,7 @@ class Report:
     profiles: tuple[Profile, ...] = ()
     results: tuple[Result, ...] = ()
     stale: tuple[str, ...] = ()
+    explored: tuple[Exploration, ...] = ()
     metrics: Metrics = field(default_factory=Metrics)
     footer: Footer = field(default_factory=Footer)
     apiVersion: str = API_VERSION  # noqa: N815 - its name in the JSON, after the habit of Kubernetes
@@ -280,9 +339,10 @@ class Report:
         return [server for server in self.environment.servers if server.store == store]
 
 
-def to_json(value: Report | Result) -> dict[str, Any]:
-    """Convert a report or a result to JSON data: dicts, lists, strings and numbers."""
-    return cast("dict[str, Any]", json.loads(json.dumps(asdict(value))))
+def to_json(value: Report | Result | Exploration) -> dict[str, Any]:
+    """Convert a report or a part of it to JSON data: dicts, lists, strings and numbers."""
+    data = cast("dict[str, Any]", json.loads(json.dumps(asdict(value))))
+    return {name: part for name, part in data.items() if name != "explored" or part}
 
 
 def from_json(cls: type[T], data: Mapping[str, Any]) -> T:

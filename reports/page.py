@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from reports import explored
 from reports.attention import UNISOLATED, points, scope
 from reports.grouping import groups, headline
 from reports.measurement import spread
@@ -122,6 +123,9 @@ def page(report: Report, evidence_root: str = "") -> str:
             verdicts=VERDICTS,
             outcomes=list(Outcome),
             headline=headline,
+            explored_total=explored.headline(report),
+            explored_title=explored.title,
+            rule_of_finding=explored.rule_of,
             spread=spread,
         )
     )

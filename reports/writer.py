@@ -9,11 +9,12 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from reports import junit, page
-from reports.model import KIND, Report, Result, from_json, seal, to_json
+from reports.model import KIND, Exploration, Report, Result, from_json, seal, to_json
 from reports.reader import CorruptReport, UnreadableReport, validate
 from reports.redact import forms_of, redact
 from reports.verdict import finish
@@ -65,6 +66,10 @@ class Journal:
     def add(self, result: Result, secrets: Iterable[str] = ()) -> None:
         """Record one result."""
         self._append({"result": to_json(result)}, secrets)
+
+    def explored(self, exploration: Exploration, secrets: Iterable[str] = ()) -> None:
+        """Record one exploration."""
+        self._append({"explored": to_json(exploration)}, secrets)
 
     def close(self) -> None:
         """Close the file. It stays on disk until `write` has written the report."""
@@ -132,10 +137,13 @@ def recover(directory: Path) -> Report:
         raise UnreadableReport(f"{directory} contains no journal ({JOURNAL}) of a killed run")
     draft: Report | None = None
     results: dict[tuple[str, ...], Result] = {}
+    explored: list[Exploration] = []
     try:
         for entry in _entries(journal):
             if "draft" in entry:
                 draft = from_json(Report, upgraded(entry["draft"]))
+            elif "explored" in entry:
+                explored.append(from_json(Exploration, entry["explored"]))
             else:
                 result = from_json(Result, entry["result"])
                 results[result.key] = result
@@ -143,6 +151,7 @@ def recover(directory: Path) -> Report:
         raise CorruptReport(f"the journal in {directory} is damaged: {error!r}") from error
     if draft is None:
         raise CorruptReport(f"the journal in {directory} ends before it names the run of its results")
+    draft = replace(draft, explored=tuple(explored))
     return seal(finish(draft, results.values(), draft.metrics, complete=False))
 
 

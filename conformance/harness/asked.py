@@ -46,6 +46,8 @@ class Options:
     keep_failed: int
     kubeconfig: Path | None
     context: str | None
+    explore: int = 0
+    explore_seed: int | None = None
 
     def route_of(self, rule: Rule, cluster: Clusters | None = None) -> str | None:
         """Return the route on which this run, or one with another `cluster`, observes the rule. None if it cannot."""

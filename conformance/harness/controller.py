@@ -6,13 +6,14 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
 from conformance.harness import run as runs
 from conformance.harness.asked import Options
 from conformance.harness.eligibility import concerns, required
+from conformance.harness.exploring import PROPERTY as EXPLORED
 from conformance.harness.outcome import PROPERTY
 from conformance.harness.report_header import report_header
 from conformance.harness.run import Run
@@ -20,7 +21,7 @@ from conformance.known_failures import CaseKey, KnownFailure
 from conformance.spec import Spec
 from reports import writer
 from reports.metrics import Metrics
-from reports.model import LeftOut, Level, Outcome, Report, Result, from_json
+from reports.model import Exploration, LeftOut, Level, Outcome, Report, Result, from_json
 from reports.summary import summary
 from reports.verdict import EXECUTED, finish
 from scenarios.initializers.proc import cores, cpu_of_tree
@@ -42,6 +43,7 @@ class Controller:
         self._setup_s = time.monotonic() - began
         self._setup_cpu_s, self._servers_setup_cpu_s = cpu_of_tree(os.getpid()), _servers_cpu_s(run)
         self._results: dict[tuple[str, ...], Result] = {}
+        self._explored: dict[tuple[str, str], Exploration] = {}
         self._judged: set[str] = set()
         self._secrets: set[str] = set()
         self._calls, self._initializer_cpu_s, self._reference_cpu_s, self._peak_memory_bytes = 0, 0.0, 0.0, 0
@@ -71,17 +73,26 @@ class Controller:
 
     def add(self, report: pytest.TestReport) -> None:
         """Store the result in a phase's report, if it has one. Raises ReportUnwritable."""
-        sent = dict(report.user_properties).get(PROPERTY)
-        if isinstance(sent, dict):
-            self._calls += sent["calls"]
-            self._initializer_cpu_s += sent["initializer_cpu_s"]
-            self._reference_cpu_s += sent["reference_cpu_s"]
-            self._longest_case_s = max(self._longest_case_s, sent["result"]["duration_s"] - sent["held_up_s"])
-            self._peak_memory_bytes = max(self._peak_memory_bytes, sent["peak_memory_bytes"])
-            self._secrets |= set(sent["secrets"])
-            self._keep(report.nodeid, from_json(Result, sent["result"]))
+        sent = dict(report.user_properties)
+        if isinstance(case := sent.get(PROPERTY), dict):
+            self._add_cost(case)
+            self._reference_cpu_s += case["reference_cpu_s"]
+            self._longest_case_s = max(self._longest_case_s, case["result"]["duration_s"] - case["held_up_s"])
+            self._keep(report.nodeid, from_json(Result, case["result"]))
+        elif isinstance(explored := sent.get(EXPLORED), dict):
+            self._add_cost(explored)
+            self._judged.add(report.nodeid)
+            exploration = from_json(Exploration, explored["exploration"])
+            self._explored[exploration.key] = exploration
+            self._journal.explored(exploration, self._secrets)
         elif report.failed:
             self._keep(report.nodeid, self._crash(report))
+
+    def _add_cost(self, sent: Mapping[str, Any]) -> None:
+        self._calls += sent["calls"]
+        self._initializer_cpu_s += sent["initializer_cpu_s"]
+        self._peak_memory_bytes = max(self._peak_memory_bytes, sent["peak_memory_bytes"])
+        self._secrets |= set(sent["secrets"])
 
     @property
     def judged(self) -> int:
@@ -137,7 +148,8 @@ class Controller:
             rules_left_out=0 if partial else len({rule for rule, _ in left_out}),
         )
         stale = () if missing or not complete else tuple(str(entry) for entry in self._unused_entries())
-        draft = replace(draft, selection=selection, stale=stale)
+        explored = tuple(self._explored[key] for key in sorted(self._explored))
+        draft = replace(draft, selection=selection, stale=stale, explored=explored)
         report = finish(draft, self._results.values(), metrics, complete=complete)
         self._journal.close()
         try:
@@ -150,7 +162,7 @@ class Controller:
         self._leaking = writer.leaking(self.run.options.report_dir, self._secrets)
         if stale or self._leaking:
             return pytest.ExitCode.TESTS_FAILED
-        executed = any(result.outcome in EXECUTED for result in self._results.values())
+        executed = explored or any(result.outcome in EXECUTED for result in self._results.values())
         return pytest.ExitCode.OK if executed else pytest.ExitCode.NO_TESTS_COLLECTED
 
     def _metrics(self) -> Metrics:

@@ -90,6 +90,10 @@ class Controls:
             text = f"the initializer breaks {broken} on {name}, so the suite cannot judge this rule: {control.flaw}"
             raise NotApplicable(text) if control.packed else Unproven(text)
 
+    def flaw(self, store: str, way: Way) -> str:
+        """Return why a control call on `store` failed. "" if the initializer works there."""
+        return self._control(store, way).flaw
+
     def _ways(self, store: str, way: Way) -> list[Way]:
         """Return the control calls to make: "plain", then `way` if it differs. Empty for a rule in FOUNDATIONS."""
         ways: list[Way] = ["plain"]

@@ -92,8 +92,8 @@ def evidence(record: CaseRecord, message: str) -> str:
     return "\n".join(parts)
 
 
-def reproduce(run: Run, record: CaseRecord) -> str:
-    """Return the command that runs this case alone, from the root of the checkout."""
+def reproduce(run: Run, record: CaseRecord, *more: str) -> str:
+    """Return the command that runs this case alone, from the root of the checkout, with `more` options."""
     path, _, name = record.nodeid.partition("::")
     folder, module = Path(path).parts[-2:]
     options = [
@@ -101,6 +101,7 @@ def reproduce(run: Run, record: CaseRecord) -> str:
         *(f"--kserve={run.kserve}", f"--servers={run.mode}"),
         "--report-dir=conformance-report/alone",  # do not overwrite the report that shows this command
     ]
+    options += more
     if run.options.isolation != "auto":
         options.append(f"--isolation={run.options.isolation}")
     if run.options.cluster != "none":

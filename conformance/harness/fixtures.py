@@ -102,7 +102,7 @@ def initializer(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Ite
         record_of(node).fetcher = fetcher
         yield fetcher
     run.initializer.clean_up(keep=keeps(run, node))
-    _remove(scratch)
+    remove(scratch)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def meter(request: pytest.FixtureRequest, run: Run, store: Store, initializer: F
     return Meter(Benchmark(store, initializer, run.fleet.gateway, folder), budget, record_of(request.node).measurements)
 
 
-def _remove(folder: Path) -> None:
+def remove(folder: Path) -> None:
     """Remove the files of calls, including folders without permissions."""
 
     def open_and_retry(function: Callable[[str], object], path: str, _: object) -> None:

@@ -12,6 +12,7 @@ import pytest
 from clusters.base import Source
 from clusters.kserve import WAYS, How, installable, newest_installable
 from conformance import known_failures
+from conformance.harness import exploring
 from conformance.harness.asked import Clusters, Driver, Options, on_each_store
 from conformance.known_failures import KnownFailure, KnownFailuresError
 from conformance.spec import Spec
@@ -25,6 +26,7 @@ _WITH_VALUE = (
     *("--initializer", "--kserve", "--servers", "--profile", "--store", "--rule", "--known-failures", "--cluster"),
     *("--install", "--images", "--kind-driver", "--kubeconfig", "--context", "--report-dir", "--explain"),
     *("--isolation", "--initializer-name", "--initializer-version", "--show", "--run-as-user", "--plugin"),
+    *("--explore", "--explore-seed"),
 )
 
 
@@ -114,6 +116,7 @@ def add(parser: pytest.Parser) -> None:
         action="store_true",
         help="Run one case for each store and area. A smoke run never ends with the verdict conformant.",
     )
+    exploring.add(group)
     group.addoption(
         "--isolation",
         default="auto",
@@ -213,6 +216,7 @@ def read(config: pytest.Config, spec: Spec) -> Options:
     _known("kserve", [asked] if asked else [], known_releases())
     isolation = option("--isolation")
     _known("isolation", [isolation], get_args(Wanted))
+    explore, seed = exploring.read(config)
     latest = newest() if cluster == "none" else asked or newest_installable()
     try:
         subject = initializer(
@@ -248,6 +252,8 @@ def read(config: pytest.Config, spec: Spec) -> Options:
         keep_failed=option("--keep-failed"),
         kubeconfig=Path(option("--kubeconfig")) if option("--kubeconfig") else None,
         context=option("--context"),
+        explore=explore,
+        explore_seed=seed,
     )
 
 

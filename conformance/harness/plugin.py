@@ -6,6 +6,7 @@ import logging
 import signal
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 from xdist.remote import Producer  # type: ignore[import-untyped]
@@ -15,7 +16,7 @@ from clusters.base import NoCluster
 from clusters.kserve import NoKServe
 from clusters.toolchain.cache import ToolFailed
 from conformance.api.exceptions import NotApplicable, Unproven
-from conformance.harness import failure, options, outcome, schedule, selection
+from conformance.harness import exploring, failure, options, outcome, schedule, selection
 from conformance.harness.asked import Options
 from conformance.harness.controller import CONTROLLER, Controller
 from conformance.harness.eligibility import why_not
@@ -73,6 +74,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rule(id, stores=None): the rule of the spec that the test checks")
+    config.addinivalue_line("markers", f"{exploring.MARK}: the test explores; it runs only with --explore")
     _load_plugins(config)
     try:
         spec = current()
@@ -140,6 +142,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> schedul
     return schedule.Scheduling(config, log, config.stash[RUN].fleet.folder)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the tests that explore, and with them Hypothesis, unless the run explores."""
+    return True if collection_path == exploring.FOLDER and not config.stash[OPTIONS].explore else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrize the test over the stores that its rule applies to, unless the test parametrizes `store` itself.
@@ -166,11 +173,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     selection.check(items, spec, whole=not selection.is_partial(config))
     places = [(item, rule_of(item), store_of(item)) for item in items]
     chosen = [item for item, rule, store in places if asked.judges(rule, store) and asked.wants(rule, store)]
+    explored = [item for item in chosen if exploring.explores(item)]
+    chosen = [item for item in chosen if not exploring.explores(item)]
     if asked.smoke:
         chosen = selection.smoke(chosen)
-    kept = set(chosen)
+    explored = exploring.shared(explored, asked, config.stash.get(RUN, None), config.option.known_failures)
+    kept = {*chosen, *explored}
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:], waiting = schedule.ordered(chosen)
+    chosen, waiting = schedule.ordered(chosen)
+    items[:] = [*chosen, *explored]
     if _is_worker(config):
         schedule.write_waiting(config.stash[RUN].fleet.folder, waiting)
 
@@ -179,7 +190,7 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """Count the cases that apply to this run and that its options or pytest's own (`-k`, `-m`) deselect."""
     for item in items:
         rule, store = rule_of(item), store_of(item)
-        if item.config.stash[OPTIONS].judges(rule, store):
+        if item.config.stash[OPTIONS].judges(rule, store) and not exploring.explores(item):
             item.config.stash[LEFT_OUT][rule.id, store or ""] += 1
 
 
@@ -210,6 +221,10 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
             if fetcher := record_of(item).fetcher:
                 fetcher.excuse()
             raise
+    except KeyboardInterrupt:
+        if not exploring.explores(item):
+            raise
+        item.session.shouldstop = "interrupted while exploring"  # what it has found so far is reported
     except (NotOffered, Unproven) as reason:
         pytest.skip(str(reason))
     except NotApplicable as reason:
@@ -223,8 +238,18 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         # The suite describes a broken rule itself. To quote the source for each failure would take pytest 0.3 s.
         call.excinfo.traceback = call.excinfo.traceback[:0]
     report: pytest.TestReport = yield  # type: ignore[assignment]
-    outcome.judge(item.config.stash[RUN], item, call, report)
+    if exploring.explores(item):
+        exploring.attach(item, call, report)
+    else:
+        outcome.judge(item.config.stash[RUN], item, call, report)
     return report  # type: ignore[return-value]
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Count items that explore by themselves in pytest's last line."""
+    if report.passed and exploring.PROPERTY in dict(report.user_properties):
+        return ("explored", "e", "EXPLORED") if report.when == "call" else None
+    return None
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:

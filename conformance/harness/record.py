@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import pytest
 
@@ -12,7 +13,18 @@ from conformance.api.fetch import Fetch, Fetcher
 from conformance.harness.items import case_of, rule_of, store_of
 from conformance.spec import Rule
 from reports.measurement import Measurement
-from reports.model import Outcome
+from reports.model import Exploration, Outcome
+from scenarios.initializers.base import CallResult
+
+
+class Explored(Protocol):
+    """The exploration of an item (see `conformance.explore.explorer`)."""
+
+    results: list[CallResult]
+    secrets: set[str]
+
+    def result(self) -> Exploration:
+        """What it has found so far."""
 
 
 @dataclass
@@ -26,6 +38,7 @@ class CaseRecord:
     fetcher       the calls of the initializer. None until a fixture requests one.
     evidence      what the case observed on the cluster. None without a cluster.
     measurements  what the case measured.
+    explorer      the exploration of an item that explores. None for a case.
     skipped       the outcome and the reason of a case that the plugin skipped. None for other cases.
     failed        whether a phase failed unexpectedly.
     kept          whether the case's objects stay in the cluster. None until the first teardown that asks.
@@ -40,6 +53,7 @@ class CaseRecord:
     fetcher: Fetcher | None = None
     evidence: EvidenceSource | None = None
     measurements: list[Measurement] = field(default_factory=list)
+    explorer: Explored | None = None
     skipped: tuple[Outcome, str] | None = None
     failed: bool = False
     kept: bool | None = None

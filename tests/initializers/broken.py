@@ -73,6 +73,13 @@ class Litter(Initializer):
         super().fetch(source, dest)
 
 
+class Tilde(Initializer):
+    """Files with a tilde in their name are taken for an editor's copies, and left out. No case has such a name."""
+
+    def wanted(self, path: str) -> bool:
+        return "~" not in path and super().wanted(path)
+
+
 class Hang(Initializer):
     """It never ends."""
 

@@ -1,0 +1,1 @@
+"""Exploration: property-based cases on top of the fixed ones. docs/explore.md describes them."""
