@@ -30,7 +30,8 @@ def main() -> int:
         return 0
     import pytest  # noqa: PLC0415 -- the commands above start without it
 
-    settings = ["--import-mode=importlib", "--strict-markers", "-p", "no:pytest-kind", "-p", "no:cacheprovider"]
+    without = ("pytest-kind", "hypothesispytest", "cacheprovider")
+    settings = ["--import-mode=importlib", "--strict-markers", *(f"-pno:{plugin}" for plugin in without)]
     return int(
         pytest.main([*settings, f"--rootdir={SUITE}", "-c", os.devnull, str(SUITE / "conformance"), *sys.argv[1:]])
     )

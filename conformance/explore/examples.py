@@ -12,7 +12,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from conformance.explore.scope import Feature
 from scenarios.content.models import NAMES, archive, noise
@@ -138,10 +138,14 @@ class Folder(Example):
 
 @dataclass(frozen=True)
 class File(Example):
-    """A single file among others. A URI with other than plain characters may be refused."""
+    """A single file among others. A URI with other than plain characters may be refused.
+
+    encoded  whether the store's URIs encode characters.
+    """
 
     files: Files
     at: str = "model"
+    encoded: bool = False
 
     def play(self, store: Store) -> Play:
         tree = self.files.tree
@@ -156,6 +160,7 @@ class File(Example):
         return [
             *([Feature("PLACE-005")] if longer else []),
             *Files(first).features(),
+            *([Feature("PLACE-024")] if self.encoded and quote(name) != name else []),
             Feature("PLACE-004"),
         ]
 

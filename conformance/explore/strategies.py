@@ -116,7 +116,7 @@ def files(scope: Scope) -> Strategy:
     """Single files among others with longer names."""
     plain = _files(scope, 4).filter(lambda one: not set("%#?").intersection(one.sizes[0][0]))
     places = st.sampled_from(["model", "a/model"])
-    return _examples(scope, st.builds(File, plain, places))
+    return _examples(scope, st.builds(File, plain, places, st.just(scope.has("PLACE-024"))))
 
 
 def archives(scope: Scope) -> Strategy:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.harness.asked import Options
+from conformance.harness.asked import Options, supported
+from conformance.harness.items import store_of
 from conformance.harness.record import CaseRecord, record_of
 from conformance.harness.run import RUN, Run
 from reports.model import Exploration, to_json
@@ -21,6 +22,8 @@ from reports.redact import redact
 
 FOLDER = Path(__file__).parents[1] / "explore"
 MARK = "explore"
+#: The fewest cases of an item, if there are that many: the first examples of a strategy are its simplest.
+FEWEST = 10
 #: The key in `report.user_properties` under which a worker sends an exploration.
 PROPERTY = "conformance-explored"
 
@@ -89,18 +92,22 @@ def explores(item: pytest.Item) -> bool:
 
 
 def shared(items: Sequence[pytest.Item], asked: Options, run: Run | None, known: str | None) -> list[pytest.Item]:
-    """Divide the cases among the items, and return those with a share. Without a run, nothing is explored.
+    """Divide the cases among the items on supported stores, and return those with a share.
 
-    Every worker divides alike. If there are fewer cases than items, the seed decides which items explore.
+    Every worker divides alike. If there are too few cases for all items, the seed decides which items explore.
+
+    known  the value of `--known-failures`.
     """
     seed = asked.explore_seed
     if seed is None:
         seed = int(run.id, 16) if run else 0
-    each, more = divmod(asked.explore, max(1, len(items)))
-    favoured = set(random.Random(seed).sample(range(len(items)), more))  # noqa: S311 - no secret
-    for number, item in enumerate(items):
-        item.stash[_SHARE] = Share(each + (number in favoured), seed, known or "")
-    return [item for item in items if share_of(item).cases]
+    items = [item for item in items if supported(store_of(item) or "", asked)]
+    number = min(len(items), max(1, asked.explore // FEWEST))
+    chosen = sorted(random.Random(seed).sample(range(len(items)), number))  # noqa: S311 - no secret
+    for place, index in enumerate(chosen):
+        cases = asked.explore // number + (place < asked.explore % number)
+        items[index].stash[_SHARE] = Share(cases, seed, known or "")
+    return [items[index] for index in chosen]
 
 
 def share_of(item: pytest.Item) -> Share:
