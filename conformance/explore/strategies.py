@@ -9,14 +9,11 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
+from conformance.explore.addresses import ENDS, PARTS, WHOLE, Address
 from conformance.explore.examples import (
     ABSENT,
     ARCHIVES,
-    ENDS,
-    PARTS,
     TWO,
-    WHOLE,
-    Address,
     Disturbed,
     Example,
     File,

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from conformance.explore.examples import ABSENT, TWO, Address, Example, Files, Folder, Pairs, fits, named
+from conformance.explore.addresses import Address
+from conformance.explore.examples import ABSENT, TWO, Example, Files, Folder, Pairs, fits, named
 from conformance.explore.hunt import SHRINK_CALLS, Hunt
 from conformance.explore.scope import Feature, Scope
 from conformance.explore.strategies import folders
