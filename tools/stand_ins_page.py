@@ -10,6 +10,8 @@ from pathlib import Path
 SERVERS = Path(__file__).parents[1] / "scenarios" / "servers"
 #: Module -> its heading.
 MODULES: Mapping[str, str] = {
+    "aws_accounts": "Temporary keys of S3",
+    "aws_identity": "Identity services of AWS",
     "azure_files": "Azure Files",
     "azurite": "Azure Blob Storage",
     "azure_accounts": "Tokens for Azure Blob Storage",

@@ -66,7 +66,7 @@ class Server(ABC):
     #: Host names (or `*.suffix` patterns) that the gateway routes to this server.
     hosts: ClassVar[Sequence[str]] = ()
     #: The authority that checks credentials in the gateway, for a server that checks none, or no tokens; "" for none.
-    authority: ClassVar[Literal["", "google", "azure"]] = ""
+    authority: ClassVar[Literal["", "aws", "azure", "google"]] = ""
     #: Whether the gateway injects the faults of a case into this server's responses.
     faults: ClassVar[bool] = True
     #: Seconds until `is_ready` must return True.

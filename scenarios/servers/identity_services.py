@@ -17,7 +17,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
 
-from scenarios.servers import azure_identity, google_identity
+from scenarios.servers import aws_identity, azure_identity, google_identity
 from scenarios.servers.standin import Asked, Partition, Reply, StandIn, answer_json, main
 
 #: How the services of a case answer:
@@ -43,6 +43,9 @@ LONG_S = 3599
 CASE = re.compile(r"case-[a-z0-9]+-\d+")
 PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in to the network.</body></html>"
 
+#: Names that only a response with a token or with keys has.
+_TOKENS = (b"access_token", b"SecretAccessKey")
+
 _first_asked: dict[str, float] = {}
 _first_given: dict[str, float] = {}
 
@@ -51,7 +54,7 @@ class IdentityServices(StandIn):
     """The identity services of every cloud. `identify` sets the answers of a case."""
 
     name = "identity-services"
-    hosts = (*azure_identity.HOSTS, *google_identity.HOSTS)
+    hosts = (*aws_identity.HOSTS, *azure_identity.HOSTS, *google_identity.HOSTS)
     faults = False
 
 
@@ -59,7 +62,7 @@ class IdentityServices(StandIn):
 class Identity:
     """The identity of a case.
 
-    tokens     the tokens that the service hands out. The second one only after a rotation.
+    tokens     the tokens (AWS: packed keys) that the service hands out. The second one only after a rotation.
     account    the e-mail address of a Google account.
     tenant, client, secret  those of an Azure application.
     assertion  the content of the token file that identifies the pod.
@@ -122,8 +125,9 @@ def _disturbed(identity: Identity) -> Reply | None:
 
 def _shortened(reply: Reply, identity: Identity) -> Reply:
     """Half of the response with the token, if the service breaks it off."""
-    if identity.answers == "truncated" and isinstance(reply.body, bytes) and b"access_token" in reply.body:
-        return replace(reply, body=reply.body[: len(reply.body) // 2])
+    body = reply.body
+    if identity.answers == "truncated" and isinstance(body, bytes) and any(name in body for name in _TOKENS):
+        return replace(reply, body=body[: len(body) // 2])
     return reply
 
 
@@ -132,7 +136,18 @@ def _service(asked: Asked, identity: Identity) -> Reply:
         return azure_identity.login(asked, identity)
     if asked.host in google_identity.HOSTS:
         return google_identity.exchange(asked, identity)
+    if aws_identity.HOST.fullmatch(asked.host):
+        return aws_identity.sts(asked, identity)
+    return _beside_the_pod(asked, identity)
+
+
+def _beside_the_pod(asked: Asked, identity: Identity) -> Reply:
+    """The response of a metadata service, or of an agent on the node."""
     match asked.segments[1:]:
+        case ("latest", *path):
+            return aws_identity.metadata(asked, identity, path)
+        case ("v1", "credentials"):
+            return aws_identity.container(asked, identity)
         case ("metadata", *path):
             return azure_identity.metadata(asked, identity, path)
         case path:

@@ -32,6 +32,7 @@ class MinIO(Server):
     name = "minio"
     fidelity = "real"
     hosts = AWS_HOSTS
+    authority = "aws"
 
     def __init__(self) -> None:
         self._root = ("conformance-root", secrets.token_urlsafe(24))

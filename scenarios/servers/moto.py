@@ -21,12 +21,18 @@ _ANYBODY = {
 }
 
 
+def role_of(kind: str) -> str:
+    """The ARN of the role with the permissions of the user of that kind."""
+    return f"arn:aws:iam::123456789012:role/{USERS[kind]}"
+
+
 class Moto(Server):
     """S3 in `--servers embedded`. It creates its users once per run; `Endpoint.extra` has their keys."""
 
     name = "moto"
     fidelity = "emulator"
     hosts = AWS_HOSTS
+    authority = "aws"
 
     def prepare(self) -> None:
         require_packages("boto3", "flask_cors", "moto")
@@ -48,10 +54,11 @@ class Moto(Server):
             key = iam.create_access_key(UserName=user)["AccessKey"]
             extra |= {f"{kind}_id": key["AccessKeyId"], f"{kind}_key": key["SecretAccessKey"]}
         iam.put_user_policy(UserName=USERS["valid"], PolicyName="everything", PolicyDocument=json.dumps(_EVERYTHING))
-        role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=json.dumps(_ANYBODY))["Role"]
-        iam.put_role_policy(RoleName="reader", PolicyName="everything", PolicyDocument=json.dumps(_EVERYTHING))
+        for user in USERS.values():
+            iam.create_role(RoleName=user, AssumeRolePolicyDocument=json.dumps(_ANYBODY))
+        iam.put_role_policy(RoleName=USERS["valid"], PolicyName="everything", PolicyDocument=json.dumps(_EVERYTHING))
         sts: Any = session.client("sts", endpoint_url=url)
-        given = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="conformance")["Credentials"]
+        given = sts.assume_role(RoleArn=role_of("valid"), RoleSessionName="conformance")["Credentials"]
         extra |= {
             "session_id": given["AccessKeyId"],
             "session_key": given["SecretAccessKey"],

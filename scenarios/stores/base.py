@@ -115,6 +115,8 @@ class Store(ABC):
     servers: ClassVar[Mapping[Mode, type[Server]]] = {}
     #: Kinds of identities without static keys: each a way in which a pod gets its tokens from the cloud.
     identities: ClassVar[Sequence[str]] = ()
+    #: Variables with which clients read public content without credentials.
+    public_settings: ClassVar[Mapping[str, str]] = {}
     #: The server that plays the services of these identities. Set by `at`.
     identity_services: Endpoint
     #: The store that holds the content, if this one only refers to it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,10 +14,13 @@ from scenarios.clients import Client
 from scenarios.network.faults import expiring
 from scenarios.network.view import Gateway
 from scenarios.reasons import NotOffered
+from scenarios.servers import aws_identity, bearer_tokens
 from scenarios.servers.base import Endpoint, Mode, Server
+from scenarios.servers.bearer_tokens import Bearer
+from scenarios.servers.identity_services import ROTATED_S, Answers, identify
 from scenarios.servers.images import MinIOImage
 from scenarios.servers.minio import MinIO
-from scenarios.servers.moto import Moto
+from scenarios.servers.moto import Moto, role_of
 from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree, put_each
 from scenarios.stores.delivery import PREFIX, Delivery, without
 
@@ -29,6 +33,11 @@ ANNOTATIONS = {
     "AWS_DEFAULT_REGION": "s3-region",
     "S3_VERIFY_SSL": "s3-verifyssl",
     "S3_USER_VIRTUAL_BUCKET": "s3-usevirtualbucket",
+}
+#: Kind of identity -> the path of the token that EKS projects. /var/run, where pods have it, is a link to /run.
+TOKEN_FILES = {
+    "web": "/run/secrets/eks.amazonaws.com/serviceaccount/token",
+    "pod": "/run/secrets/pods.eks.amazonaws.com/serviceaccount/eks-pod-identity-token",
 }
 
 
@@ -53,6 +62,8 @@ class S3(Store):
         "S3_READ_TIMEOUT": "8",
         "S3_MAX_ATTEMPTS": "3",
     }
+    identities: ClassVar[Sequence[str]] = ("web", "pod", "metadata")
+    public_settings: ClassVar[Mapping[str, str]] = {"awsAnonymousCredential": "true"}
     concurrency: ClassVar[Sequence[str]] = ("S3_MAX_FILE_CONCURRENCY",)
     client = Client("s3.py", "boto3", "boto3", "download_file")
     servers: ClassVar[Mapping[Mode, type[Server]]] = {"embedded": Moto, "native": MinIO, "container": MinIOImage}
@@ -98,6 +109,54 @@ class S3(Store):
             )
             return Access(access.environment, access.mounts, (*access.secrets, known["session_token"]))
         return self._keys(known[f"{kind}_id"], known[f"{kind}_key"])
+
+    def identity(self, kind: str, answers: Answers = "right") -> Access:
+        """`web` is a role for a token file (IRSA), `pod` the agent of EKS Pod Identity, `metadata` a node's IMDSv2.
+
+        The variables are those of EKS's webhook, and of AWS's SDKs for a moved metadata service.
+        """
+        if (kind, answers) == ("metadata", "rotated"):
+            raise NotOffered("AWS's metadata service replaces keys long before they expire")
+        holder = "denied" if answers in ("stranger", "powerless") else "valid"
+        first, _ = given = [self._assume(holder) for _ in range(2)]
+        if answers == "rotated":
+            bearer_tokens.issue(self.server.state, first["AccessKeyId"], Bearer(holder, lifetime_s=ROTATED_S))
+        assertion = f"assertion.{secrets.token_urlsafe(32)}"
+        tokens = [aws_identity.packed(keys) for keys in given]
+        identify(self.identity_services.state, self.case, answers=answers, tokens=tokens, assertion=assertion)
+        token_file = self.scratch / "identity-token"
+        token_file.write_text(assertion)
+        found = self._identified(kind, there=answers != "missing")
+        mounts = {path: token_file for name, path in found.items() if name.endswith("TOKEN_FILE")}
+        known = (assertion, *(keys[name] for keys in given for name in ("SecretAccessKey", "SessionToken")))
+        return Access(found, {} if (kind, answers) == ("web", "missing") else mounts, known)
+
+    def _identified(self, kind: str, *, there: bool) -> Mapping[str, str]:
+        """The variables of an identity. With a role for a token file, S3 is Amazon's, as STS is."""
+        place = f"{self.identity_services.url}/{self.case}" if there else f"http://{NOBODY}"
+        region = self.server.extra["region"]
+        if kind == "web":
+            return {
+                "AWS_ROLE_ARN": aws_identity.role(self.case),
+                "AWS_WEB_IDENTITY_TOKEN_FILE": TOKEN_FILES[kind],
+                "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+                **dict.fromkeys(("AWS_DEFAULT_REGION", "AWS_REGION"), region),
+            }
+        if kind == "pod":
+            return self._access(
+                AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{place}/v1/credentials",
+                AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=TOKEN_FILES[kind],
+            ).environment
+        return self._access(AWS_EC2_METADATA_SERVICE_ENDPOINT=place).environment
+
+    def _assume(self, holder: str) -> Mapping[str, str]:
+        """Temporary keys of the server, with the permissions of the user of this kind."""
+        effect = "Allow" if holder == "valid" else "Deny"
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": effect, "Action": "s3:*", "Resource": "*"}]}
+        given: Mapping[str, Any] = self._client("sts").assume_role(
+            RoleArn=role_of(holder), RoleSessionName="conformance", Policy=json.dumps(policy)
+        )
+        return {name: given["Credentials"][name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
 
     def wrong_secret(self) -> Access:
         """A known key ID with a wrong secret: the signature does not match."""
@@ -165,19 +224,19 @@ class S3(Store):
         }
         self._client().put_bucket_policy(Bucket=self.case, Policy=json.dumps(everybody))
 
-    def _client(self) -> Any:  # noqa: ANN401 -- boto3 makes its classes at run time
+    def _client(self, service: str = "s3") -> Any:  # noqa: ANN401 -- boto3 makes its classes at run time
         known = self.server.extra
-        return _client(self.server.direct_url, known["valid_id"], known["valid_key"], known["region"])
+        return _client(service, self.server.direct_url, known["valid_id"], known["valid_key"], known["region"])
 
 
 @functools.cache
-def _client(url: str, key_id: str, secret: str, region: str) -> Any:  # noqa: ANN401
+def _client(service: str, url: str, key_id: str, secret: str, region: str) -> Any:  # noqa: ANN401
     """One client per process and server. Creating one takes 100 ms, an object 5 ms."""
     import boto3  # type: ignore[import-untyped] # noqa: PLC0415 -- an extra, absent where no S3 is selected
     from botocore.config import Config  # type: ignore[import-untyped] # noqa: PLC0415
 
     return boto3.client(
-        "s3",
+        service,
         endpoint_url=url,
         aws_access_key_id=key_id,
         aws_secret_access_key=secret,

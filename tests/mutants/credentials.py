@@ -32,7 +32,7 @@ def _without(*names: str) -> None:
 def keys_ignored() -> None:
     """Asks S3 without signing anything."""
     s3 = part("schemes.s3")
-    wrap(s3, "client", lambda former, environment: former({**environment, "awsAnonymousCredential": "true"}))
+    wrap(s3, "client", lambda former, given, login: former({**given, "awsAnonymousCredential": "true"}, login))
 
 
 @mutant("CRED-002", stores=("s3",))

@@ -100,7 +100,7 @@ def patient_with_identity_services() -> None:
     part("schemes.gcs").TOKEN_S = 120
 
 
-@mutant("IDENT-005", "IDENT-007", "IDENT-008", stores=CLOUDS)
+@mutant("IDENT-005", "IDENT-007", "IDENT-008", stores=(*CLOUDS, "s3"))
 def failure_without_status() -> None:
     """Exits with status 0 after it has reported a failure."""
     wrap(part("program"), "report", lambda former, failure: former(failure) and 0)
@@ -134,3 +134,60 @@ def project_required() -> None:
     federated = "GOOGLE_APPLICATION_CREDENTIALS" in os.environ and not gcs.has_key(os.environ)
     if federated and "GOOGLE_CLOUD_PROJECT" not in os.environ:
         gcs.Login.find = lambda _self: None
+
+
+@mutant("IDENT-001", stores=("s3",))
+def aws_identities_unknown() -> None:
+    """Knows AWS's keys alone."""
+    for name in part("schemes.s3").IDENTITIES:
+        os.environ.pop(name, None)
+
+
+@mutant("IDENT-002", stores=("s3",))
+def aws_identity_asked_for_once() -> None:
+    """Gives up at the first answer without keys."""
+    part("schemes.s3").unidentified = lambda uri: part("failure").unauthenticated(uri, "")
+
+
+@mutant("IDENT-003", "IDENT-005", "IDENT-006", "IDENT-008", stores=("s3",), cases=("web*",))
+def aws_identity_trouble_unnamed() -> None:
+    """Reports that something failed, whatever it was about the identity."""
+    s3, failure = part("schemes.s3"), part("failure").Failure
+    s3.unauthenticated = s3.denied = lambda uri, _remedy: failure(uri, "it did not work", "Try again.")
+    s3.unidentified = lambda uri: failure(uri, "it did not work", "Try again.")
+
+
+@mutant("IDENT-004", stores=("s3",))
+def first_keys_kept() -> None:
+    """Uses the first keys of the identity for all requests."""
+    import boto3  # type: ignore[import-untyped] # noqa: PLC0415
+
+    def session(former: Any, *given: object) -> object:  # noqa: ANN401
+        return boto3.Session(*former(*given).get_credentials().get_frozen_credentials())
+
+    wrap(part("schemes.s3"), "session", session)
+
+
+@mutant("IDENT-006", stores=("s3",), cases=("web",))
+def patient_with_sts() -> None:
+    """Waits for STS for minutes."""
+    part("schemes.s3").TOKEN_S = 300
+
+
+@mutant("IDENT-009", stores=("s3",), cases=("web-*",))
+def aws_identity_first() -> None:
+    """Asks for an identity before it asks for public content."""
+    s3 = part("schemes.s3")
+    wrap(s3, "session", lambda former, given, uri: former({**given, "awsAnonymousCredential": ""}, uri))
+
+
+@mutant("CRED-025", stores=("s3",), cases=("*web-*",))
+def keys_printed() -> None:
+    """Prints the keys that it got."""
+    say = part("transfer").say
+
+    def aloud(former: Any, basis: Any, uri: str) -> None:  # noqa: ANN401
+        former(basis, uri)
+        say(f"keys: {basis.get_credentials().get_frozen_credentials()}")
+
+    wrap(part("schemes.s3"), "identify", aloud)

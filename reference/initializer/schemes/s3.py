@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 import boto3  # type: ignore[import-untyped]
 import botocore.exceptions as trouble  # type: ignore[import-untyped]
+import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
 from initializer import credentials, limits, remote, transfer, trust, web
 from initializer.failure import RETRYABLE, Denied, Failure, Transient, denied, not_found, printable, unauthenticated
@@ -22,6 +24,15 @@ REMEDY = "Check bucket and key, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or 
 LEGACY = "https://s3.amazonaws.com"
 UNKNOWN_KEYS = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidClientTokenId")
 AGAIN = ("SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "InternalError", "ServiceUnavailable")
+#: Variables that name an identity of the pod.
+IDENTITIES = (
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+)
+#: Seconds for one answer of STS.
+TOKEN_S = 8
 
 Result = TypeVar("Result")
 
@@ -32,7 +43,7 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
     if not bucket:
         raise Failure(uri, "malformed: the bucket is missing", "Expected s3://BUCKET/PATH.")
     warn_of_doubled_bucket(bucket, environment.get("AWS_ENDPOINT_URL", ""))
-    s3 = client(environment)
+    s3 = client(environment, session(environment, uri))
     found = False
     for name, entry in remote.named(path, remote.once(listing(s3, bucket, path, uri), uri)):
         found = True
@@ -49,7 +60,44 @@ def warn_of_doubled_bucket(bucket: str, endpoint: str) -> None:
         transfer.say(f"The endpoint {printable(endpoint)} contains the bucket {bucket}. Remove it if nothing is found.")
 
 
-def client(environment: Environment) -> Any:  # noqa: ANN401 -- boto3 makes its classes at run time
+def session(environment: Environment, uri: str) -> boto3.Session:
+    """A session that gets keys from the pod's identity, unless the environment has keys or wants none.
+
+    Raises Transient, Failure if the identity gives no keys. Clients of the session renew them in time.
+    """
+    basis = botocore.session.get_session()
+    basis.set_default_client_config(
+        Config(connect_timeout=TOKEN_S, read_timeout=TOKEN_S, retries={"total_max_attempts": 1})
+    )
+    static = environment.get("AWS_ACCESS_KEY_ID") or credentials.is_true(environment, "awsAnonymousCredential")
+    if not static and any(environment.get(name) for name in IDENTITIES):
+        identify(basis, uri)
+    return boto3.Session(botocore_session=basis)
+
+
+def identify(basis: Any, uri: str) -> None:  # noqa: ANN401
+    """Get the first keys of the pod's identity. Raises Transient, Failure."""
+    try:
+        found = basis.get_credentials()
+        keys = found and found.get_frozen_credentials()
+    except trouble.ClientError as error:
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) in RETRYABLE:
+            raise unidentified(uri) from error
+        raise unauthenticated(uri, f"The identity of the pod was refused. {REMEDY}") from error
+    except (trouble.BotoCoreError, ResponseParserError) as error:
+        raise unidentified(uri) from error
+    except OSError as error:
+        raise unauthenticated(uri, "The token file of the pod's identity cannot be read.") from error
+    if not keys:
+        raise unidentified(uri)
+
+
+def unidentified(uri: str) -> Transient:
+    """An identity service that gave no usable answer, as far as its client tells."""
+    return Transient(uri, "the identity service gave no credentials", "Check the identity of the pod.")
+
+
+def client(environment: Environment, login: boto3.Session) -> Any:  # noqa: ANN401 -- boto3 makes its classes at run time
     """A client as the environment wants it; threads may share it."""
     bounds = limits.of(environment, BACKEND)
     config = Config(
@@ -61,7 +109,7 @@ def client(environment: Environment) -> Any:  # noqa: ANN401 -- boto3 makes its 
         response_checksum_validation="when_required",
         s3=addressing(environment),
     )
-    return boto3.client(
+    return login.client(
         "s3",
         endpoint_url=environment.get("AWS_ENDPOINT_URL") or None,
         aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID") or None,

@@ -29,11 +29,15 @@ from scenarios.network.gateway.certificates import BadCertificates, demand_certi
 from scenarios.network.gateway.fault_plan import FaultPlan, FaultPlans
 from scenarios.network.gateway.paging import Listing, listing_of
 from scenarios.network.view import PROXY_USER
-from scenarios.servers import azure_accounts, google_accounts
+from scenarios.servers import aws_accounts, azure_accounts, google_accounts
 from scenarios.servers.authority import Answer, Authority
 
 #: `Server.authority` -> the class that checks credentials.
-AUTHORITIES: dict[str, type[Authority]] = {"google": google_accounts.Authority, "azure": azure_accounts.Authority}
+AUTHORITIES: dict[str, type[Authority]] = {
+    "aws": aws_accounts.Authority,
+    "azure": azure_accounts.Authority,
+    "google": google_accounts.Authority,
+}
 
 
 class Passage:
