@@ -13,8 +13,8 @@ from scenarios.stores.gcs import GCS
 #: Time limits in seconds: to report an identity that does not work, and to do without one or with a silent service.
 TOLD_S = 180.0
 SOON_S = 60.0
-#: Holds the first response of the store until the first token has expired.
-EXPIRING = Fault("slow", delay_s=3.0, times=1)
+#: Holds two responses of the store, the refusal of a request without a token among them, until the token has expired.
+EXPIRING = Fault("slow", delay_s=3.0, times=2)
 
 
 def _refused(
