@@ -17,6 +17,7 @@ MODULES: Mapping[str, str] = {
     "azure_accounts": "Tokens for Azure Blob Storage",
     "azure_identity": "Identity services of Azure",
     "git_http": "Git",
+    "git_lfs": "Git LFS",
     "google_accounts": "Accounts and tokens of Google",
     "google_identity": "Identity services of Google",
     "gcp_storage_app": "Google Cloud Storage, embedded",

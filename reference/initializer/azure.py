@@ -67,8 +67,7 @@ class Store:
 
     @property
     def path(self) -> str:
-        """Undecoded, as KServe takes it."""
-        return self.uri.partition("?")[0].partition(f"{self.host}/")[2].partition("/")[2]
+        return unquote(self.uri.partition("?")[0].partition(f"{self.host}/")[2].partition("/")[2])
 
     @property
     def query(self) -> str:
@@ -104,7 +103,7 @@ class Store:
         """A file's bytes; with a tag it has to be the one that was listed."""
         headers = {"Range": web.span(start, stop)} | ({"If-Match": tag} if tag else {})
         answer = self.ask(self.url(path), headers)
-        skipped = 0 if answer.status_code == 206 else start
+        skipped = start - web.first_byte(answer, start, self.site.resource)
         return self.site.content(answer, skipped, None if stop is None else stop - start)
 
     def signed(self, url: str, headers: dict[str, str]) -> dict[str, str]:

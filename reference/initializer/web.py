@@ -16,12 +16,14 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
-from initializer import transfer
+from initializer import codings, transfer
 from initializer.failure import Failure, Transient, host_of, of_status, printable
 from initializer.limits import Limits
 
 REDIRECTS = (301, 302, 303, 307, 308)
 HOPS = 5
+#: The statuses of answers with content, of a whole file or a range of it.
+CONTENT = (200, 206)
 #: What may follow a redirect to another host; everything else may be a credential.
 HARMLESS = frozenset({"accept", "accept-encoding", "if-match", "range"})
 CERTIFICATE = "Add its authority to the CA bundle, or mend the server's certificate."
@@ -80,11 +82,11 @@ class Web:
         """Bytes `start` to `stop` of what the URL names, also from a server that knows no ranges."""
         whole = start == 0 and stop is None
         answer = self.get(url, {**(headers or {}), **({} if whole else {"Range": span(start, stop)})})
-        skipped = 0 if answer.status_code == 206 else start
+        skipped = start - first_byte(answer, start, self.resource)
         yield from self.content(answer, skipped, None if stop is None else stop - start)
 
     def content(self, answer: requests.Response, skipped: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The answer's bytes as they were sent, without the first `skipped`, and no more than `length`."""
+        """The file's bytes in the answer, without the first `skipped`, and no more than `length`."""
         with answer:
             for chunk in self.chunks(answer):
                 start, skipped = min(skipped, len(chunk)), max(0, skipped - len(chunk))
@@ -97,9 +99,10 @@ class Web:
                         return
 
     def chunks(self, answer: requests.Response) -> Iterator[bytes]:
-        """The answer's body. Raises Transient when it breaks off or stalls."""
+        """The answer's body, decoded. Raises Transient when it breaks off or stalls."""
         try:
-            yield from answer.raw.stream(transfer.CHUNK, decode_content=False)
+            sent = answer.raw.stream(transfer.CHUNK, decode_content=False)
+            yield from codings.decoded(sent, codings.of(answer.headers), self.resource)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Transient(self.resource, f"the connection broke off ({type(error).__name__})") from error
 
@@ -112,10 +115,20 @@ class Web:
 
 
 def check(answer: requests.Response, site: Web) -> None:
-    """Raises Transient or Failure for an answer other than 2xx."""
-    if not answer.ok:
+    """Raises Transient or Failure for an answer without the content that was asked for."""
+    if answer.status_code not in CONTENT:
         answer.close()
         raise of_status(answer.status_code, site.resource, site.remedy, retry_after(answer.headers))
+
+
+def first_byte(answer: requests.Response, asked: int, resource: str) -> int:
+    """The byte of the file that the answer begins with. Raises Failure for another range than the one asked for."""
+    if answer.status_code != 206:
+        return 0
+    if not answer.headers.get("Content-Range", "").startswith(f"bytes {asked}-"):
+        answer.close()
+        raise Failure(resource, "invalid answer: a range that was not asked for", "Check the server, or its cache.")
+    return asked
 
 
 def json_of(answer: requests.Response, resource: str) -> Any:  # noqa: ANN401 -- JSON

@@ -26,6 +26,8 @@ from scenarios.servers.base import Server, Unavailable, require_packages
 
 VERSION = "3.37.0"
 ACCOUNT = "conformance"
+#: Azure's national clouds -> the domain of their blob endpoints.
+OTHER_CLOUDS = {"usgov": "blob.core.usgovcloudapi.net", "china": "blob.core.chinacloudapi.cn"}
 
 
 class Azurite(Server):
@@ -33,7 +35,11 @@ class Azurite(Server):
 
     name = "azurite"
     fidelity = "emulator"
-    hosts = ("*.blob.core.windows.net", "*.blob.storage.azure.net")
+    hosts = (
+        "*.blob.core.windows.net",
+        "*.blob.storage.azure.net",
+        *(f"*.{domain}" for domain in OTHER_CLOUDS.values()),
+    )
     authority = "azure"
 
     def __init__(self) -> None:

@@ -1,6 +1,7 @@
 """A Git smart-HTTP server: Git's own `git http-backend`, run as CGI behind a small HTTP front end.
 
-The repositories are bare, at `STATE/CASE/NAME.git`. `STATE/CASE/auth.json` makes a case's repositories private.
+The repositories are bare, at `STATE/CASE/NAME.git`. `STATE/CASE/auth.json` makes a case's repositories private. Git LFS
+is not part of `git http-backend`; `git_lfs` answers its requests.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scenarios.servers import git_lfs
 from scenarios.servers.accounts import admit
 from scenarios.servers.base import Server, Unavailable, require_packages
 
@@ -29,11 +31,12 @@ CHUNK = 2**16
 
 
 class GitHttp(Server):
-    """Git's own server program. The suite only adds a front end that runs it and asks for a password."""
+    """Git's own server program. The suite only adds a front end that runs it, asks for a password, and serves LFS."""
 
     name = "git-http-backend"
     fidelity = "real"
-    hosts = ("git.forge.example",)
+    #: The second host is what a repository's `.lfsconfig` can name.
+    hosts = ("git.forge.example", "lfs.elsewhere.example")
 
     def prepare(self) -> None:
         if not shutil.which("git"):
@@ -63,6 +66,9 @@ async def respond(request: web.Request, root: Path) -> web.StreamResponse:
         challenge = {"WWW-Authenticate": 'Basic realm="git"'} if status is HTTPStatus.UNAUTHORIZED else {}
         return web.Response(status=status, text=status.phrase, headers=challenge)
     body = await request.read()
+    if git_lfs.PLACE in request.path:
+        answered, kind, content = git_lfs.answer(root, request.host, request.path, body)
+        return web.Response(status=answered, content_type=kind, body=content)
     backend = await asyncio.create_subprocess_exec(
         *("git", "http-backend"),
         env=_cgi(request, root, len(body)),

@@ -1,11 +1,15 @@
 """A web server with files to download, like an artifact server, a CDN or presigned URLs of an object store.
 
-URLs are `https://HOST/CASE/PATH`. `files` in the case's facts sets what a file requires and how it is served.
+URLs are `https://HOST/CASE/PATH`. `files` in the case's facts sets what a file requires and how it is served. Compared
+with web servers at large: it compresses in one coding only, the coding of the file, and answers a request for several
+ranges with the whole file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gzip
+import zlib
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -21,13 +25,15 @@ TYPES = {
     ".zip": "application/zip",
 }
 OTHER = "application/octet-stream"
+#: Content coding -> how to compress a body (RFC 9110, section 8.4.1).
+CODINGS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
 
 
 class HttpServer(StandIn):
-    """Downloads with content types, presigned queries, required headers, redirects and forced statuses."""
+    """Downloads with content types, presigned queries, required headers, redirects, codings and forced responses."""
 
     name = "http-server"
-    hosts = ("*.files.example",)
+    hosts = ("*.files.example", "raw.githost.example")
 
 
 def answer(asked: Asked, state: Path) -> Reply:
@@ -44,7 +50,19 @@ def answer(asked: Asked, state: Path) -> Reply:
     found = partition.find(segments)
     if found is None or not found.is_file():
         return _plain(HTTPStatus.NOT_FOUND)
-    return answer_file(found, asked, {"Content-Type": asks.get("content_type") or content_type(found.name)})
+    return Reply(wire=found) if asks.get("wire") else _file(found, asked, asks)
+
+
+def _file(found: Path, asked: Asked, asks: Mapping[str, Any]) -> Reply:
+    """The file as `asks` wants it sent."""
+    headers = {"Content-Type": asks.get("content_type") or content_type(found.name), **asks.get("headers", {})}
+    coding = asks.get("compressed")
+    if coding and coding in asked.headers.get("accept-encoding", ""):
+        coded = {"Content-Encoding": coding, "Vary": "Accept-Encoding"}
+        return Reply(HTTPStatus.OK, {**headers, **coded}, CODINGS[coding](found.read_bytes()))
+    if asks.get("rangeless"):
+        return Reply(HTTPStatus.OK, headers, found)
+    return answer_file(found, asked, headers)
 
 
 def content_type(name: str) -> str:

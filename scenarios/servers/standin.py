@@ -127,6 +127,7 @@ class Reply:
     """A response. If `body` is a file, it sends `length` bytes from byte `start` on (None: to the end).
 
     silent  send nothing at all, and keep the connection open.
+    wire    a file with the whole response as it goes over the wire. The server sends it and closes the connection.
     """
 
     status: int = HTTPStatus.OK
@@ -135,6 +136,7 @@ class Reply:
     start: int = 0
     length: int | None = None
     silent: bool = False
+    wire: Path | None = None
 
 
 def answer_json(content: object, status: int = HTTPStatus.OK, **headers: str) -> Reply:
@@ -200,6 +202,12 @@ async def _send(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
 
     if reply.silent:
         await asyncio.Event().wait()
+    if reply.wire:
+        head, _, body = reply.wire.read_bytes().partition(b"\r\n\r\n")
+        assert request.transport, "the client has just asked"  # noqa: S101
+        request.transport.write(head + b"\r\n\r\n" + (b"" if request.method == "HEAD" else body))
+        request.transport.close()
+        return web.Response()  # the connection is closed, so nothing of it is sent
     if isinstance(reply.body, bytes):
         return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
     with reply.body.open("rb") as stream:

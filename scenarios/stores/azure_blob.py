@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import quote
 
 from scenarios.clients import Client
 from scenarios.network.view import Gateway
@@ -72,12 +73,23 @@ class AzureBlob(Store):
     def uri(self, path: str = "") -> str:
         return self._at("blob.core.windows.net", self.case, path)
 
+    def exact_uri(self, path: str) -> str:
+        return self.uri(quote(path))
+
     def served_at(self, file: str) -> str:
         return f"/{self.case}/{self.sample_folder}/{file}"
 
     def uri_in_zone(self, path: str = "") -> str:
         """The same URI under the host name of an account with its own DNS zone (KServe since 0.14, PR 3819)."""
         return self._at("z50.blob.storage.azure.net", self.case, path)
+
+    def uri_in_cloud(self, domain: str, path: str) -> str:
+        """The same URI in another of Azure's clouds, whose blob endpoints are below `domain`."""
+        return self._at(domain, self.case, path)
+
+    def uri_of_emulator(self, path: str) -> str:
+        """The same URI as an emulator has it: the account is the first segment of the path (`devstoreaccount1`)."""
+        return f"{self.server.url}/{self._account}/{self.case}/{path}"
 
     def access(self, kind: AccessKind = "valid") -> Access:
         """`session` and `denied` use shared access signatures in `Access.query`: temporary, with few permissions."""

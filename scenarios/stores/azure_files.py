@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, get_args
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from scenarios.network.view import Gateway
 from scenarios.reasons import NotOffered
@@ -48,6 +48,9 @@ class AzureFiles(StandInStore):
 
     def uri(self, path: str = "") -> str:
         return self._at(f"{ACCOUNT}.{HOST}", path)
+
+    def exact_uri(self, path: str) -> str:
+        return self.uri(quote(path))
 
     def served_at(self, file: str) -> str:
         return f"/{self.case}/{file}"

@@ -165,6 +165,13 @@ class Store(ABC):
     def uri(self, path: str = "") -> str:
         """The storageUri of `path` below the root. `""` is the root itself. Keeps a trailing slash."""
 
+    def exact_uri(self, path: str) -> str:
+        """The URI that names `path` and nothing else, whatever its characters.
+
+        Most schemes take a path as it stands. Only a URL has percent-encoded characters.
+        """
+        return self.uri(path)
+
     @abstractmethod
     def access(self, kind: AccessKind = "valid") -> Access:
         """The credentials of a kind:

@@ -5,6 +5,7 @@ KServe clones with dulwich since 0.17.0 (PR 4966): `https://` only, depth 1. The
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import subprocess
@@ -18,12 +19,12 @@ from urllib.parse import quote
 from scenarios.content.hostile import GitEntry
 from scenarios.network.view import Gateway
 from scenarios.reasons import NotOffered
-from scenarios.servers import accounts
+from scenarios.servers import accounts, git_lfs
 from scenarios.servers.base import Endpoint, Mode, Server
 from scenarios.servers.git_http import GitHttp
 from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree, with_userinfo
 
-HOST = GitHttp.hosts[0]
+HOST, ELSEWHERE = GitHttp.hosts
 BRANCH = "refs/heads/main"
 #: The mode of a tree entry that refers to a commit of another repository.
 SUBMODULE = "160000"
@@ -68,6 +69,20 @@ class Git(Store):
         tree = _write_tree(folder, entries)
         commit = _git(folder, "-c", "user.name=Suite", "-c", "user.email=suite@forge.example", "commit-tree", tree)
         _git(folder, "update-ref", BRANCH, commit.decode().strip())
+
+    def put_pointer(self, repository: str, path: str, content: bytes) -> dict[str, bytes]:
+        """Commit a Git LFS pointer to `content`, which no LFS server has yet. Returns the tree that a user wants."""
+        attributes = b"*.bin filter=lfs diff=lfs merge=lfs -text\n"
+        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{_oid(content)}\nsize {len(content)}\n"
+        self.put({f"{repository}/.gitattributes": attributes, f"{repository}/{path}": pointer.encode()})
+        return {".gitattributes": attributes, path: content}
+
+    def put_large(self, repository: str, content: bytes | None, stored: bytes | None = None) -> None:
+        """Give the repository an LFS server with `content`, or with `stored` in its place. None: with no object."""
+        target = git_lfs.object_file(self._folder / f"{repository}.git", _oid(content) if content else "")
+        (target.parent if content else target).mkdir(parents=True, exist_ok=True)
+        if content:
+            target.write_bytes(stored or content)
 
     def uri(self, path: str = "") -> str:
         repository, *inner = path.removesuffix("/").split("/")
@@ -149,6 +164,11 @@ def _write_tree(folder: Path, entries: Sequence[GitEntry]) -> str:
 
 def _write_object(folder: Path, kind: str, content: bytes) -> str:
     return _git(folder, "hash-object", "-t", kind, "-w", "--literally", "--stdin", stdin=content).decode().strip()
+
+
+def _oid(content: bytes) -> str:
+    """The ID of an LFS object."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def _quoted(path: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 from urllib.parse import quote, urlencode
 
 from scenarios.clients import Client
@@ -21,6 +21,8 @@ from scenarios.stores.delivery import Delivery, without
 from scenarios.stores.standin import StandInStore
 
 HOST = "models.files.example"
+#: A host with `.git` in its name, as in raw.githubusercontent.com.
+GIT_LIKE_HOST = "raw.githost.example"
 #: Another host with the same files, for cross-host redirects.
 OTHER_HOST = "cdn.files.example"
 #: The suffix of the variable with a host's headers.
@@ -66,14 +68,44 @@ class HTTP(StandInStore):
         redirect_to       the URL (see `url`) to redirect to. The default `status` is then 302.
         status            the status of the response: 3xx with `redirect_to`, else 4xx or 5xx.
         """
+        return self._serve(
+            path,
+            content,
+            content_type=content_type,
+            headers_required=headers_required,
+            query_required=query_required,
+            redirect_to=redirect_to,
+            status=status or (HTTPStatus.FOUND if redirect_to else None),
+        )
+
+    def send(
+        self,
+        path: str,
+        content: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        compressed: Literal["gzip", "deflate"] | None = None,
+        rangeless: bool = False,
+    ) -> str:
+        """Put one file that the server sends in a special way. Returns its URI.
+
+        headers     more headers of the response, such as the coding of `content`.
+        compressed  the coding in which the server sends the file to clients that accept it.
+        rangeless   the server ignores `Range` and sends the whole file.
+        """
+        return self._serve(path, content, headers=headers, compressed=compressed, rangeless=rangeless or None)
+
+    def send_exactly(self, path: str, head: str, body: bytes) -> str:
+        """Let the server answer requests for `path` with this head and body, and then close. Returns its URI.
+
+        head  the status line and the headers, one a line.
+        """
+        wire = "\r\n".join(head.split("\n")).encode() + b"\r\n\r\n" + body
+        return self._serve(path, wire, wire=True)
+
+    def _serve(self, path: str, content: bytes, **asks: object) -> str:
+        """Put one file, with what its requests need and get. A value of None asks for nothing."""
         self.put({path: content})
-        asks: dict[str, Any] = {
-            "content_type": content_type,
-            "headers_required": headers_required,
-            "query_required": query_required,
-            "redirect_to": redirect_to,
-            "status": status or (HTTPStatus.FOUND if redirect_to else None),
-        }
         files = self.partition.facts().get("files", {})
         self.partition.note(files={**files, path: {name: value for name, value in asks.items() if value is not None}})
         return self.url(path)

@@ -14,6 +14,10 @@ class Local(Folder):
     def uri(self, path: str = "") -> str:
         return f"file://{self._seen(path)}"
 
+    def exact_uri(self, path: str) -> str:
+        """Without a scheme: programs differ on percent-encoding in `file://` URIs."""
+        return self.bare(path)
+
     def bare(self, path: str = "") -> str:
         """The path of `uri`, without a scheme."""
         return self._seen(path)

@@ -20,6 +20,7 @@ TABLE: dict[str, str] = {
     r"model-registry://": "model_registry",
     r"file://|/": "local",
     r"https://[^/@]+\.blob\.(core\.windows\.net|storage\.azure\.net)(/|$)": "azure_blob",
+    r"https://[^/@]+\.blob\.core\.(usgovcloudapi\.net|chinacloudapi\.cn)(/|$)": "azure_blob",
     r"https://[^/@]+\.file\.(core\.windows\.net|storage\.azure\.net)(/|$)": "azure_files",
     r"https?://[^?#]+\.git/?$": "git",
     r"https?://": "http",

@@ -45,7 +45,11 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
     entries = login.opening(lambda: list(remote.once(listing(site, login, bucket, path), uri)))
     for name, entry in remote.named(path, entries):
         found = True
-        yield RemoteFile(name, int(entry["size"]), partial(read, site, login, address(bucket, entry)))
+        url = address(bucket, entry)
+        if entry.get("contentEncoding") == "gzip":  # the size is that of the stored bytes
+            yield RemoteFile(name, None, partial(read_decoded, site, login, url), parts=False)
+        else:
+            yield RemoteFile(name, int(entry["size"]), partial(read, site, login, url))
     if not found:
         raise not_found(uri, f"No model found in the bucket {bucket} at {path!r}. {REMEDY}")
 
@@ -129,7 +133,7 @@ def unreached(error: Exception, resource: str) -> Failure:
 
 def listing(site: web.Web, login: Login, bucket: str, prefix: str) -> Iterator[tuple[str, dict[str, str]]]:
     """The objects whose names start with the prefix."""
-    query = {"prefix": prefix, "fields": "kind,items(name,size,generation),nextPageToken"}
+    query = {"prefix": prefix, "fields": "kind,items(name,size,generation,contentEncoding),nextPageToken"}
     token = ""
     while True:
         asked = urlencode(query | ({"pageToken": token} if token else {}))
@@ -152,3 +156,9 @@ def address(bucket: str, entry: dict[str, str]) -> str:
 def read(site: web.Web, login: Login, url: str, start: int, stop: int | None) -> Iterator[bytes]:
     """The object's bytes."""
     return site.read(url, start, stop, login.headers())
+
+
+def read_decoded(site: web.Web, login: Login, url: str, start: int, stop: int | None) -> Iterator[bytes]:
+    """The original of an object that is stored in gzip; asked for as it is stored, it comes with its length."""
+    assert stop is None
+    return site.content(site.get(url, {**login.headers(), "Accept-Encoding": "gzip"}), start)

@@ -1,6 +1,7 @@
 """`https://HOST/REPOSITORY.git`, with dulwich: the tree of the default branch, depth 1, read out of the object store.
 
-Nothing is checked out: no hook, filter, link or configuration of the repository ever comes into being.
+Nothing is checked out: no hook, filter, link or configuration of the repository ever comes into being. Files in Git LFS
+come from the LFS server of the same host.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dulwich.errors import GitProtocolError, HangupException, NotGitRepository
 from dulwich.objects import S_ISGITLINK
 from dulwich.repo import Repo
 
-from initializer import limits, transfer, web
+from initializer import lfs, limits, transfer, web
 from initializer.failure import Failure, Transient, not_found, printable
 from initializer.limits import Environment
 from initializer.remote import RemoteFile
@@ -36,13 +37,18 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
     repository = Repo.init_bare(tempfile.mkdtemp(prefix="git-"))
     head = fetch(site, address, repository)
     lock = threading.Lock()
+    pointers = {}
     for entry in entries(repository, head):
         path = os.fsdecode(entry.path)
         if S_ISGITLINK(entry.mode):
             transfer.say(f"{path!a}: a submodule is left out")
             continue
         permitted(path, entry.mode)
+        if large := lfs.pointer(repository[entry.sha].data):
+            pointers[path] = large
+            continue
         yield RemoteFile(path, None, partial(read, repository, entry.sha, lock), parts=False)
+    yield from lfs.files(site, address, pointers)
 
 
 def login(uri: str, environment: Environment) -> tuple[str, dict[str, str]]:

@@ -40,13 +40,14 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
 
 def parse(uri: str) -> tuple[str, str, str]:
     """Owner, model and revision. Raises Failure for anything else."""
-    parts = uri.removeprefix("hf://").removesuffix("/").split("/")
+    name, _, revision = uri.removeprefix("hf://").removesuffix("/").partition(":")
+    parts = name.split("/")
     if len(parts) != 2:
         raise Failure(uri, "malformed: not an owner and a model", MALFORMED)
-    model, _, revision = parts[1].partition(":")
-    if not parts[0] or not model:
+    owner, model = parts
+    if not owner or not model:
         raise Failure(uri, "malformed: owner and model cannot be empty", MALFORMED)
-    return parts[0], model, revision or "main"
+    return owner, model, revision or "main"
 
 
 def endpoint(environment: Environment) -> str:

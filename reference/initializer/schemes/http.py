@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import requests
 
-from initializer import archives, limits, transfer, web
+from initializer import archives, codings, limits, transfer, web
 from initializer.failure import Failure, of_status, printable
 from initializer.limits import Environment
 from initializer.remote import RemoteFile
@@ -23,7 +23,7 @@ def files(uri: str, environment: Environment) -> Iterator[RemoteFile]:
     name = file_name(uri)
     site = web.Web(printable(uri), REMEDY, limits.of(environment, BACKEND), headers(uri, environment))
     download = Download(site, uri, site.ask(uri, {"Range": web.span(0, transfer.SMALLEST)}))
-    yield RemoteFile(name, download.size(), download.read, parts=download.first_status == 206)
+    yield RemoteFile(name, download.size(), download.read, parts=download.first_status == 206 and not download.coding)
 
 
 def file_name(uri: str) -> str:
@@ -59,13 +59,17 @@ class Download:
         assert self.first is not None
         self.first_status = self.first.status_code
         self.first_headers = self.first.headers
-        if not self.first.ok and self.first_status != 416:
+        self.coding = codings.of(self.first_headers)
+        web.first_byte(self.first, 0, self.site.resource)
+        if self.first_status not in (*web.CONTENT, 416):
             self.first.close()
             waiting = web.retry_after(self.first_headers)
             raise of_status(self.first_status, self.site.resource, self.site.remedy, waiting)
 
     def size(self) -> int | None:
         """Of the whole file, in bytes, if the server tells. A file without a byte has no range (416)."""
+        if self.coding:
+            return None
         if self.first_status in (206, 416):
             total = self.first_headers.get("Content-Range", "").rpartition("/")[2]
             return int(total) if total.isdigit() else None
@@ -74,6 +78,9 @@ class Download:
 
     def read(self, start: int, stop: int | None) -> Iterator[bytes]:
         """Bytes `start` to `stop`."""
+        if self.coding:  # the server counts ranges in encoded bytes
+            yield from self.site.content(self.whole(), start)
+            return
         if start == 0 and self.first is not None:
             first, self.first = self.first, None
             for chunk in self.site.content(first, 0, stop):
@@ -84,3 +91,12 @@ class Download:
         tag = self.first_headers.get("ETag", "")
         strong = {"If-Match": tag} if tag.startswith('"') else {}
         yield from self.site.read(self.uri, start, stop, strong)
+
+    def whole(self) -> requests.Response:
+        """An answer with the whole file, the first one if it is that."""
+        first, self.first = self.first, None
+        if first is not None and first.status_code == 200:
+            return first
+        if first is not None:
+            first.close()
+        return self.site.get(self.uri)
