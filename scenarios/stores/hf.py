@@ -14,6 +14,7 @@ from typing import Any, ClassVar, get_args
 from scenarios.clients import Client
 from scenarios.network.faults import expiring
 from scenarios.reasons import NotOffered
+from scenarios.servers import xet
 from scenarios.servers.base import Mode, Server
 from scenarios.servers.hub import MIRROR, Hub
 from scenarios.stores.base import NOBODY, Access, AccessKind, Tree
@@ -38,14 +39,17 @@ class HuggingFace(StandInStore):
     kserve = ">=0.14"
     malformed: ClassVar[Mapping[str, str]] = {
         "one-part": "hf://model",
-        "three-parts": "hf://owner/model/file",
         "no-owner": "hf:///model",
         "no-model": "hf://owner/",
     }
     bookkeeping = (".cache",)
     expiry = expiring(401, "The token has expired.", content_type="text/plain")
-    #: The Hub's client reads these variables in every release that supports this store.
-    impatience: ClassVar[Mapping[str, str]] = {"HF_HUB_DOWNLOAD_TIMEOUT": "8", "HF_HUB_ETAG_TIMEOUT": "8"}
+    #: The Hub's client reads the first two in every release that supports this store, hf_xet the third.
+    impatience: ClassVar[Mapping[str, str]] = {
+        "HF_HUB_DOWNLOAD_TIMEOUT": "8",
+        "HF_HUB_ETAG_TIMEOUT": "8",
+        "HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "1",
+    }
     client = Client("hf.py", "huggingface-hub", "huggingface_hub", "hf_hub_download")
     webhook_variable = "HF_TOKEN"
     servers: ClassVar[Mapping[Mode, type[Server]]] = dict.fromkeys(get_args(Mode), Hub)
@@ -85,6 +89,7 @@ class HuggingFace(StandInStore):
 
     def access(self, kind: AccessKind = "valid") -> Access:
         token = self._token(kind)
+        self.partition.note(accounts=list(self._tokens.values()))
         environment = {**self.gateway.environment(), **WEBHOOK, **({"HF_TOKEN": token} if token else {})}
         return Access(environment, self.gateway.mounts, secrets=(token,) if token else ())
 
@@ -97,6 +102,48 @@ class HuggingFace(StandInStore):
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
         return self.uri("model"), self.access().plus(HF_ENDPOINT=f"https://{address}")
+
+    def public(self, kind: AccessKind) -> Access:
+        """Access to public content with a token of this kind."""
+        access = self.access(kind)
+        self.partition.note(tokens=None)
+        return access
+
+    def hide(self) -> None:
+        """Make the repositories private: they exist for their readers alone."""
+        self.partition.note(private=True)
+
+    def disable(self) -> None:
+        """Take the repositories down, as the Hub does with what breaks its terms."""
+        self.partition.note(disabled=True)
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename a repository. The Hub redirects requests for the old name."""
+        facts = self.partition.facts()
+        repositories = facts["repositories"]
+        (self.partition.folder / old).rename(self.partition.folder / new)
+        repositories[new] = repositories.pop(old)
+        self.partition.note(repositories=repositories, renamed={**facts.get("renamed", {}), old: new})
+
+    def put_empty(self, name: str) -> None:
+        """Add a repository without a file."""
+        self._commit(name, {}, MAIN)
+
+    def serve_by_xet(self, *, cas: str = xet.CAS, blocks: str = xet.BLOCKS) -> None:
+        """Offer large files by Xet too, with its servers at these hosts."""
+        self.partition.note(xet={"cas": cas, "blocks": blocks})
+
+    def expire_links(self, after_s: float) -> None:
+        """Make every link to the CDN invalid some seconds after the Hub handed it out."""
+        self.partition.note(link_life_s=after_s)
+
+    def deliver(self, name: str, path: str, content: bytes) -> None:
+        """Serve other content for a file than the one that the Hub lists."""
+        (self.partition.folder / name / self.commit(name) / path).write_bytes(content)
+
+    def file_uri(self, name: str, path: str) -> str:
+        """The URI of one file of a repository, as people write it."""
+        return f"{self.uri(name)}/{path}"
 
     def _commit(self, name: str, files: Mapping[str, bytes], revision: str) -> None:
         """Add a commit with `files` and the earlier content of `revision`."""

@@ -42,7 +42,7 @@ def test_the_suites_own_spec_loads() -> None:
     """Rules of every area of the download profile, and of the injection, which needs no store."""
     current = spec.current()
     download = {rule.area for rule in current if rule.profile == "download"}
-    assert download == {"PLACE", "ARCH", "CONTRACT", "ERR", "CRED", "IDENT", "LIST", "NET", "MR", "WEB", "GIT"}
+    assert download == {"PLACE", "ARCH", "CONTRACT", "ERR", "CRED", "HUB", "IDENT", "LIST", "NET", "MR", "WEB", "GIT"}
     assert {"INJECT", "NS", "PVC", "CSC"} <= set(current.areas)
     assert not [rule.id for rule in current if rule.profile == "injection" and rule.stores]
 
