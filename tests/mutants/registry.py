@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # running one mutant does not import the suite
 AREAS = (
     "placement", "listings", "paging", "network", "archives", "foreign_archives",
     "contract", "errors", "credentials", "settings",
-    "identity", "patterns", "faults", "security", "throughput", "web",
+    "identity", "patterns", "faults", "security", "throughput", "web", "hub",
 )  # fmt: skip
 #: The levels and profiles of rules that need a mutant. For rules on injection, see tests/webhook_mutants.
 LEVELS = ("MUST", "SHOULD")
