@@ -14,7 +14,11 @@ import google.auth
 import pytest
 import requests
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
-from azure.identity import ClientSecretCredential, ManagedIdentityCredential, WorkloadIdentityCredential
+from azure.identity import (  # type: ignore[import-untyped, unused-ignore]
+    ClientSecretCredential,
+    ManagedIdentityCredential,
+    WorkloadIdentityCredential,
+)
 from azure.storage.blob import ContainerClient
 from google.auth import compute_engine, exceptions
 from google.auth.compute_engine import _metadata
