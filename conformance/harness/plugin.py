@@ -166,9 +166,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize("store", stores, indirect=True)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse tests without a rule. Keep the tests that apply to this run and that the options select."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    """Refuse tests without a rule. Keep the tests that apply to this run and that the options select.
+
+    Divide what is to be explored among the tests that are left after pytest's own options (`-k`, `-m`).
+    """
     asked, spec = config.stash[OPTIONS], current()
     selection.check(items, spec, whole=not selection.is_partial(config))
     places = [(item, rule_of(item), store_of(item)) for item in items]
@@ -177,13 +180,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = [item for item in chosen if not exploring.explores(item)]
     if asked.smoke:
         chosen = selection.smoke(chosen)
-    explored = exploring.shared(explored, asked, config.stash.get(RUN, None), config.option.known_failures)
     kept = {*chosen, *explored}
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     chosen, waiting = schedule.ordered(chosen)
     items[:] = [*chosen, *explored]
     if _is_worker(config):
         schedule.write_waiting(config.stash[RUN].fleet.folder, waiting)
+    yield  # pytest's own options deselect more
+    left = [item for item in items if exploring.explores(item)]
+    shared = exploring.shared(left, asked, config.stash.get(RUN, None), config.option.known_failures) if left else []
+    items[:] = [item for item in items if not exploring.explores(item)] + shared
+    config.hook.pytest_deselected(items=[item for item in left if item not in shared])
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
