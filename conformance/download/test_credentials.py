@@ -9,7 +9,6 @@ from conformance import rule
 from conformance.api.fetch import Fetcher
 from conformance.api.samples import Sample
 from scenarios.content.models import MODEL, under
-from scenarios.servers.identity_services import Answers
 from scenarios.stores.azure_blob import AzureBlob
 from scenarios.stores.base import Access, Store
 from scenarios.stores.git import Git
@@ -102,20 +101,6 @@ def test_no_credential_is_printed(store: Store, initializer: Fetcher, sample: Sa
     run = initializer.fetch(sample.uri, access=access, way="private", timeout_s=150)
     run.assert_secret()
     if kind == "valid":
-        assert run.tree == sample.tree
-    else:
-        run.require()
-
-
-@rule("CRED-025", stores=("keyless",))
-@pytest.mark.parametrize("answers", ["right", "powerless", "refused"])
-def test_no_token_of_an_identity_is_printed(
-    store: Store, initializer: Fetcher, sample: Sample, identity: str, answers: Answers
-) -> None:
-    """Tokens of an identity service and the token file of the pod are credentials too."""
-    run = initializer.fetch(sample.uri, access=store.identity(identity, answers), way="private")
-    run.assert_secret()
-    if answers == "right":
         assert run.tree == sample.tree
     else:
         run.require()

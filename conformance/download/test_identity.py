@@ -100,3 +100,17 @@ def test_a_federated_identity_without_a_project(store: GCS, initializer: Fetcher
     """The configuration of the pool names no project, and nobody has set GOOGLE_CLOUD_PROJECT."""
     access = store.identity("federation").without("GOOGLE_CLOUD_PROJECT")
     assert initializer.fetch(sample.uri, access=access).tree == sample.tree
+
+
+@rule("IDENT-011")
+@pytest.mark.parametrize("answers", ["right", "powerless", "refused"])
+def test_no_token_is_printed(
+    store: Store, initializer: Fetcher, sample: Sample, identity: str, answers: Answers
+) -> None:
+    """Tokens of an identity service and the token file of the pod are credentials too."""
+    run = initializer.fetch(sample.uri, access=store.identity(identity, answers), way="private")
+    run.assert_secret()
+    if answers == "right":
+        assert run.tree == sample.tree
+    else:
+        run.require()

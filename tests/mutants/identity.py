@@ -115,7 +115,7 @@ def identity_first() -> None:
     part("schemes.gcs").has_key = lambda _environment: True
 
 
-@mutant("CRED-025", stores=("azure-blob",), cases=("*workload-*", "*metadata-*"))
+@mutant("IDENT-011", stores=("azure-blob",), cases=("*workload-*", "*metadata-*"))
 def token_printed() -> None:
     """Prints the token that it got."""
     say = part("transfer").say
@@ -182,7 +182,7 @@ def aws_identity_first() -> None:
     wrap(s3, "session", lambda former, given, uri: former({**given, "awsAnonymousCredential": ""}, uri))
 
 
-@mutant("CRED-025", stores=("s3",), cases=("*web-*",))
+@mutant("IDENT-011", stores=("s3",), cases=("*web-*",))
 def keys_printed() -> None:
     """Prints the keys that it got."""
     say = part("transfer").say
