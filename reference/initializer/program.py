@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import tempfile
@@ -23,6 +24,7 @@ def main(arguments: Sequence[str]) -> int:
         transfer.say(USAGE)
         return 2
     os.umask(0o022)
+    logging.disable()  # of libraries: their texts may hold a secret
     stagings: list[placing.Staging] = []
     signal.signal(signal.SIGTERM, lambda number, frame: terminated(stagings, number, frame))
     try:
