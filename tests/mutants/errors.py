@@ -76,10 +76,11 @@ def denied_told_as_a_fault() -> None:
 def error_page_delivered() -> None:
     """Delivers the page that says why there is no model."""
 
-    def accept(self: Any) -> None:  # noqa: ANN401
-        self.first_status, self.first_headers = 200, self.first.headers
+    def accept(former: Callable[[Any], None], self: Any) -> None:  # noqa: ANN401
+        self.first.status_code = 200
+        former(self)
 
-    part("schemes.http").Download.__post_init__ = accept
+    wrap(part("schemes.http").Download, "__post_init__", accept)
 
 
 @mutant("ERR-006")
