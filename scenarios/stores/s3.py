@@ -87,6 +87,14 @@ class S3(Store):
                 raise NotOffered(f"{self.server.server} takes no key {path!r}: {error}") from error
 
         put_each(tree, put_one)
+        if inner := next((path for path in tree for above in tree if path.startswith(f"{above}/")), None):
+            self._require_listed(inner)
+
+    def _require_listed(self, key: str) -> None:
+        """Raise NotOffered if the server does not list a key below the key of another object. MinIO hides it."""
+        listing = self._client().list_objects_v2(Bucket=self.case, Prefix=key)
+        if not any(one["Key"] == key for one in listing.get("Contents", [])):
+            raise NotOffered(f"{self.server.server} lists no key below that of another object: {key!r}")
 
     def uri(self, path: str = "") -> str:
         return f"s3://{self.case}/{path}" if path else f"s3://{self.case}"
