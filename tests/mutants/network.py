@@ -63,10 +63,10 @@ def ipv6_unknown() -> None:
     """Splits an endpoint at its first colon."""
     failure = part("failure").Failure
 
-    def client(former: Callable[..., Any], environment: dict[str, str]) -> Any:  # noqa: ANN401
+    def client(former: Callable[..., Any], environment: dict[str, str], *given: object) -> Any:  # noqa: ANN401
         if "[" in environment.get("AWS_ENDPOINT_URL", ""):
             raise failure("AWS_ENDPOINT_URL", "invalid: not a host and a port", "")
-        return former(environment)
+        return former(environment, *given)
 
     wrap(part("schemes.s3"), "client", client)
 
