@@ -55,21 +55,6 @@ def absent_at_first_is_absent() -> None:
     gcs.Login.find = find
 
 
-@mutant("IDENT-003", stores=("azure-blob",))
-def refused_identity_dropped() -> None:
-    """Reports the store's answer without credentials, where the identity service refuses."""
-    azure = part("azure")
-    failure = part("failure").Failure
-
-    def token(former: Any, self: Any) -> object:  # noqa: ANN401
-        try:
-            return former(self)
-        except failure:
-            return {}
-
-    wrap(azure.Store, "token", token)
-
-
 @mutant("IDENT-003", "IDENT-005", "IDENT-006", "IDENT-008", stores=CLOUDS)
 def identity_trouble_unnamed() -> None:
     """Reports that something failed, whatever it was about the identity."""

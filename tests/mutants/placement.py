@@ -202,7 +202,7 @@ def content_type_decides() -> None:
 def dns_zones_unknown() -> None:
     """Knows Azure by its classic host names alone."""
     table = part("schemes").TABLE
-    (pattern,) = [pattern for pattern, name in table.items() if name == "azure_blob"]
+    (pattern,) = [pattern for pattern, name in table.items() if name == "azure_blob" and "storage" in pattern]
     others = {known: name for known, name in table.items() if known != pattern}
     table.clear()
     table.update({pattern.replace("storage\\.azure\\.net", "none"): "azure_blob"} | others)
