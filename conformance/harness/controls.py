@@ -133,10 +133,11 @@ class Controls:
             expected = Expectation(self._rule, run.spec, None, name, "")
             calls = Path(folder, "calls")
             calls.mkdir()
+            made = run.initializer.made()  # --keep-failed may keep these
             fetcher = Fetcher(run.initializer, expected, store, run.fleet.gateway, calls, before_call=self._before_call)
             fetch = fetcher.fetch(sample.uri, access=access, timeout_s=WITHIN_S)
             self.made.append(fetch.outcome)
-            run.initializer.clean_up(keep=False)
+            run.initializer.clean_up(keep=False, since=made)
         return _judged(fetch, sample)
 
 

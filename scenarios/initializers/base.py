@@ -225,8 +225,12 @@ class Initializer(ABC):
     def run(self, call: Call) -> CallResult:
         """Run a call that the route supports. See `call`."""
 
-    def clean_up(self, *, keep: bool) -> None:  # noqa: B027 -- most leave nothing
-        """Remove the files of a finished case. With `keep`, leave them for inspection."""
+    def made(self) -> int:
+        """Return how many objects of the current case `clean_up` would remove."""
+        return 0
+
+    def clean_up(self, *, keep: bool, since: int = 0) -> None:  # noqa: B027 -- most leave nothing
+        """Remove what a finished case made, but for the first `since` objects. With `keep`, leave all of it."""
 
     @property
     @abstractmethod

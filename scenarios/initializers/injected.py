@@ -127,11 +127,14 @@ class Injected(Initializer):
         finally:
             self._left += objects
 
-    def clean_up(self, *, keep: bool) -> None:
+    def made(self) -> int:
+        return len(self._left)
+
+    def clean_up(self, *, keep: bool, since: int = 0) -> None:
         """Request the deletion of a finished case's objects in the background."""
-        for one in reversed([] if keep else self._left):
+        for one in reversed([] if keep else self._left[since:]):
             kubernetes.client_delete(self._client, one)
-        self._left = []
+        del self._left[since:]
 
     def _objects(self, name: str, call: Call) -> Iterator[Object]:
         """The objects that a user creates for this call, in order."""
