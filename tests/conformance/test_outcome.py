@@ -29,7 +29,7 @@ def _record(**more: Any) -> CaseRecord:  # noqa: ANN401
 
 
 def _run(lost: str = "") -> Any:  # noqa: ANN401
-    return SimpleNamespace(lost=lambda _: lost, server_of=lambda _: "http-server")
+    return SimpleNamespace(lost=lambda _: lost, server_of=lambda _: "http-server", exact_words=None)
 
 
 def _phase(when: str = "call", error: BaseException | None = None) -> Any:  # noqa: ANN401

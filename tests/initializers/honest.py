@@ -138,7 +138,10 @@ class Initializer:
             elif path.name.endswith(ARCHIVES):
                 with zipfile.ZipFile(path) as archive:
                     path.unlink()
-                    archive.extractall(dest)
+                    for one in archive.infolist():
+                        if one.create_system == 0:  # made for DOS, and so perhaps with its separator
+                            one.filename = one.filename.replace("\\", "/")
+                        archive.extract(one, dest)
         except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
             path.unlink(missing_ok=True)
             raise Refused(f"cannot unpack archive {path.name}: {error}") from error

@@ -17,6 +17,7 @@ from scenarios.network.view import Gateway
 from scenarios.reasons import NotOffered
 from scenarios.servers.base import Endpoint
 from scenarios.servers.fleet import Fleet
+from scenarios.servers.identity_services import IdentityServices
 from scenarios.servers.minio import MinIO
 from scenarios.servers.model_registry import ModelRegistryServer
 from scenarios.stores import STORES
@@ -228,7 +229,7 @@ def test_access_is_the_registry_and_the_contents_credentials(store: ModelRegistr
 
 
 def test_it_needs_the_server_of_its_content() -> None:
-    assert ModelRegistry.needed("native") == [ModelRegistryServer, MinIO]
+    assert ModelRegistry.needed("native") == [ModelRegistryServer, MinIO, IdentityServices]
 
 
 @pytest.mark.parametrize(("initializer", "judged"), [("kserve", False), ("mr-storage-initializer", True)])
