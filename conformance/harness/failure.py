@@ -38,12 +38,14 @@ def describe(run: Run, record: CaseRecord, error: BaseException) -> str:
 
 def _requests(record: CaseRecord) -> list[str]:
     """Return the last requests to the store, with the faults that the gateway injected."""
-    store = record.fetcher.store if record.fetcher else None
-    asked = store.requests() if store and store.endpoint else []
-    if not asked:
+    if not record.requests:
         return []
-    shown = [_request(one) for one in asked[-REQUESTS:]]
-    return ["", f"requests to the store, the last {len(shown)} of {len(asked)}:", *(f"  {line}" for line in shown)]
+    shown = [_request(one) for one in record.requests[-REQUESTS:]]
+    return [
+        "",
+        f"requests to the store, the last {len(shown)} of {len(record.requests)}:",
+        *(f"  {line}" for line in shown),
+    ]
 
 
 def _request(request: Request) -> str:
@@ -88,7 +90,7 @@ def evidence(record: CaseRecord, message: str) -> str:
         parts += [f"--- {one.reproduce}", f"--- stdout\n{one.stdout}", f"--- stderr\n{one.stderr}"]
         parts += [f"--- {dest}\n" + "\n".join(sorted(tree)) for dest, tree in one.trees.items()]
     if record.fetcher and record.fetcher.store is not None:
-        parts += ["--- requests", *map(_request, record.fetcher.store.requests())]
+        parts += ["--- requests", *map(_request, record.requests)]
     return "\n".join(parts)
 
 

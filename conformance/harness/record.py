@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import pytest
@@ -15,6 +16,7 @@ from conformance.spec import Rule
 from reports.measurement import Measurement
 from reports.model import Exploration, Outcome
 from scenarios.initializers.base import CallResult
+from scenarios.network.view import Request
 
 
 class Explored(Protocol):
@@ -62,6 +64,12 @@ class CaseRecord:
     def fetches(self) -> Sequence[Fetch]:
         """The case's calls, in order."""
         return self.fetcher.fetches if self.fetcher else ()
+
+    @cached_property
+    def requests(self) -> Sequence[Request]:
+        """The requests to the case's store. The first use, after a failure, reads the gateway's log."""
+        store = self.fetcher.store if self.fetcher else None
+        return store.requests() if store else []
 
     @property
     def secrets(self) -> set[str]:

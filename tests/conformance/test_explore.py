@@ -18,26 +18,20 @@ from conformance.explore.examples import ABSENT, TWO, Example, Files, Folder, Pa
 from conformance.explore.hunt import SHRINK_CALLS, Hunt
 from conformance.explore.scope import Feature, Scope
 from conformance.explore.strategies import folders
-from conformance.known_failures import CaseKey, load
+from conformance.known_failures import OF_KSERVE, CaseKey, load
 from conformance.spec import current
 from reports import writer
 from reports.reader import load as load_report
 from scenarios.reasons import NotOffered
+from tests.conformance.test_plugin import HONEST, _command, _heed_interrupts
 from tests.processes import wait_until
 
 HOUSE = Path(__file__).parents[2]
-SUITE = HOUSE / "conformance"
 INITIALIZERS = HOUSE / "tests" / "initializers"
-HONEST = f"command:{sys.executable} {INITIALIZERS / 'honest.py'}"
 TILDE = f"command:{sys.executable} {INITIALIZERS / 'broken.py'} tilde"
 #: The fixed case and the property of one rule on one store.
 ONE = ("--rule", "PLACE-001", "--store", "local")
 SEED = "--explore-seed=1"
-
-
-def _command(folder: Path, *options: str) -> list[str]:
-    base = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(SUITE)]
-    return [*base, f"--report-dir={folder / 'reports'}", *options]
 
 
 def _run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -132,7 +126,7 @@ def test_an_interrupt_keeps_what_was_explored(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 -- no threads here
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 -- no threads here
     ) as process:
         journal = tmp_path / "reports" / writer.JOURNAL
         wait_until(lambda: journal.exists() and '"result"' in journal.read_text(), "the fixed case to end")
@@ -148,7 +142,7 @@ def test_an_interrupt_keeps_what_was_explored(tmp_path: Path) -> None:
 
 def _scope(store: str, release: str | None = None, server: str = "") -> Scope:
     spec = current()
-    known = load(SUITE / "known_failures" / "kserve.yaml", spec, release) if release else []
+    known = load(OF_KSERVE, spec, release) if release else []
     return Scope(spec, CaseKey("", store, "", server, "process"), known)
 
 
