@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,8 +30,10 @@ from tests.mutants.verdict import Verdict, judge
 HERE = Path(__file__).parent
 REFERENCE = HERE.parents[1] / "reference"
 SUITE = HERE.parents[1] / "conformance"
-#: Time limit for all cases of one mutant, in seconds.
-WITHIN_S = 400.0
+#: Time limit for a case of a task, in seconds: more than any case needs on a busy machine.
+WITHIN_S = 200.0
+#: The most cases of a mutant that run one after the other.
+TOGETHER = 6
 
 
 def command(mutant: str) -> str:
@@ -60,6 +63,11 @@ class Task:
     items: Sequence[pytest.Item]
 
     @property
+    def within_s(self) -> float:
+        """Return the time limit for all cases together, in seconds."""
+        return WITHIN_S * len(self.items)
+
+    @property
     def measured(self) -> bool:
         """Return whether a case measures time or memory. Most of these cases wait for each other in any event."""
         return any(rule_of(item).profile == "throughput" for item in self.items)
@@ -71,7 +79,7 @@ class Task:
 
 
 def tasks(mutants: Sequence[Mutant], items: Sequence[pytest.Item], *, whole: bool) -> list[Task]:
-    """Return a task for each mutant with its cases, and one for each case of the reference.
+    """Return tasks of at most TOGETHER cases for each mutant, and one for each case of the reference.
 
     Tasks that measure come first, then tasks that wait for time limits.
 
@@ -81,7 +89,11 @@ def tasks(mutants: Sequence[Mutant], items: Sequence[pytest.Item], *, whole: boo
     wanted = items if whole else list(dict.fromkeys(item for some in asked for item in some))
     found = [
         *(Task(f"r{number}", None, [item]) for number, item in enumerate(wanted)),
-        *(Task(f"m{number}", *pair) for number, pair in enumerate(zip(mutants, asked, strict=True))),
+        *(
+            Task(f"m{number}-{first}", mutant, some[first : first + TOGETHER])
+            for number, (mutant, some) in enumerate(zip(mutants, asked, strict=True))
+            for first in range(0, max(1, len(some)), TOGETHER)
+        ),
     ]
     return sorted(found, key=lambda task: (not task.measured, not task.slow))
 
@@ -128,8 +140,10 @@ class Killing:
         # The number of cases for the reference, from which its report derives whether the run was cut off.
         session.testscollected = sum(len(task.items) for task in todo.values() if task.mutant is None)
         work = partial(self._perform, session)
-        few = attrgetter("measured")
-        for task, answer in each(todo.values(), work, at_a_time=self._at_a_time, within_s=WITHIN_S, few=few):
+        left = Counter(task.mutant.name for task in todo.values() if task.mutant)
+        found: dict[str, list[Result]] = {name: [] for name in left}
+        limit, few = attrgetter("within_s"), attrgetter("measured")
+        for task, answer in each(todo.values(), work, at_a_time=self._at_a_time, within_s=limit, few=few):
             reports = [_died(task, answer)] if isinstance(answer, Died) else _received(session.config, answer)
             results = [result for report in reports if (result := _result(report))]
             if task.mutant is None:
@@ -138,8 +152,14 @@ class Killing:
                     session.config.hook.pytest_runtest_logreport(report=report)
                 for item in task.items:
                     session.config.hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-            else:
-                verdict = self._verdict(task.mutant, results, session.config.stash[RUN].spec)
+                continue
+            if isinstance(answer, Died):
+                terminal.write_line(f"{task.mutant.name}: {len(task.items)} cases have no result: {answer.why}", red=True)
+            name = task.mutant.name
+            found[name] += results
+            left[name] -= 1
+            if not left[name]:
+                verdict = self._verdict(task.mutant, found.pop(name), session.config.stash[RUN].spec)
                 self.verdicts.append(verdict)
                 _tell(terminal, verdict)
         return True

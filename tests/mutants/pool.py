@@ -39,7 +39,7 @@ def each(
     work: Callable[[Key], object],
     *,
     at_a_time: int,
-    within_s: float,
+    within_s: Callable[[Key], float],
     few: Callable[[Key], bool] = lambda _: False,
 ) -> Iterator[tuple[Key, object]]:
     """Yield `(key, work(key))` in order of completion. Each runs in a fork of this process.
@@ -47,7 +47,7 @@ def each(
     The result is Died if the process gave no result.
 
     at_a_time  number of processes that run at once.
-    within_s   time limit of one process, in seconds; then it is killed.
+    within_s   returns the time limit of a key's process, in seconds; then the process is killed.
     few        selects the keys of which at most FEW run at once.
     """
     waiting = list(keys)
@@ -55,7 +55,8 @@ def each(
     try:
         while True:
             while len(working) < at_a_time and (number := _next(waiting, working.values(), few)) is not None:
-                one = _begin(waiting.pop(number), work, within_s)
+                key = waiting.pop(number)
+                one = _begin(key, work, within_s(key))
                 working[one.answer] = one
             if not working:
                 return
@@ -64,7 +65,7 @@ def each(
                 if answer in ready:
                     said = _answer(one)
                 elif time.monotonic() >= one.until:
-                    said = Died(f"no answer within {within_s:g} s")
+                    said = Died(f"no answer within {within_s(one.key):g} s")
                 else:
                     continue
                 _end(working.pop(answer))

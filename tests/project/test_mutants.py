@@ -172,7 +172,7 @@ def test_the_reference_must_pass() -> None:
 
 def test_work_is_done_side_by_side() -> None:
     """Each in a process of its own, and every answer comes with its key."""
-    answers = dict(pool.each("abc", lambda key: (key * 2, os.getpid()), at_a_time=2, within_s=30))
+    answers = dict(pool.each("abc", lambda key: (key * 2, os.getpid()), at_a_time=2, within_s=lambda _: 30))
     assert {key: answer[0] for key, answer in answers.items()} == {"a": "aa", "b": "bb", "c": "cc"}  # type: ignore[index]
     assert os.getpid() not in {answer[1] for answer in answers.values()}  # type: ignore[index]
 
@@ -180,7 +180,7 @@ def test_work_is_done_side_by_side() -> None:
 def test_few_of_a_kind_are_done_side_by_side() -> None:
     """The others go past those that have to wait."""
     keys = [f"few-{number}" for number in range(4)] + ["other"]
-    done = pool.each(keys, _nap, at_a_time=5, within_s=30, few=lambda key: key != "other")
+    done = pool.each(keys, _nap, at_a_time=5, within_s=lambda _: 30, few=lambda key: key != "other")
     assert next(iter(done))[0] == "other"
     assert {key for key, _ in done} == set(keys) - {"other"}
 
@@ -198,13 +198,13 @@ def _misbehave(how: str) -> object:
 
 def test_a_process_without_an_answer_is_told() -> None:
     """One that dies and one that does not end stop nobody else."""
-    answers = dict(pool.each(["exit", "hang"], _misbehave, at_a_time=2, within_s=2))
+    answers = dict(pool.each(["exit", "hang"], _misbehave, at_a_time=2, within_s=lambda _: 2))
     assert answers == {"exit": pool.Died("ended with status 3"), "hang": pool.Died("no answer within 2 s")}
 
 
 def test_who_stops_listening_leaves_no_process() -> None:
     """Ctrl-C closes the generator in the middle."""
-    working = pool.each(["exit", "hang"], _misbehave, at_a_time=2, within_s=60)
+    working = pool.each(["exit", "hang"], _misbehave, at_a_time=2, within_s=lambda _: 60)
     next(working)
     began = time.monotonic()
     working.close()  # type: ignore[attr-defined]
