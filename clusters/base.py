@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import httpx
-import lightkube
+if TYPE_CHECKING:
+    import lightkube
 
 #: The source of images: the registries of their publishers, or this machine (see docs/decisions/).
 Source = Literal["published", "assembled"]
@@ -78,6 +78,9 @@ class Provider(ABC):
 @cache
 def _client(kubeconfig: Path, context: str, written_ns: int) -> lightkube.Client:  # noqa: ARG001
     # `written_ns` is there for the cache: a cluster made anew under a name has other keys.
+    import httpx  # noqa: PLC0415 - every worker of every run imports this module, and most have no cluster
+    import lightkube  # noqa: PLC0415
+
     configuration = lightkube.KubeConfig.from_file(kubeconfig).get(context_name=context)
     if configuration is None:
         raise NoCluster(f"{kubeconfig} has no context {context!r}")

@@ -1,1 +1,1 @@
-pytest_plugins = ("conformance.harness.plugin", "conformance.harness.fixtures", "conformance.harness.cluster_fixtures")
+pytest_plugins = ("conformance.harness.plugin", "conformance.harness.fixtures")

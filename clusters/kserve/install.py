@@ -27,8 +27,8 @@ from clusters.kserve.adaptations import (
 from clusters.kserve.api import absent_is_fine, apply, conditions, explained, objects_of, of_kind, until
 from clusters.kserve.certificate import webhook_certificate
 from clusters.kserve.installation import Installation, installed
-from clusters.kserve.manifests import WAYS, How, rendered
-from clusters.kserve.releases import NoKServe, Release, find
+from clusters.kserve.manifests import rendered
+from clusters.kserve.releases import WAYS, How, NoKServe, Release, find
 from clusters.kserve.uninstall import uninstall
 from clusters.waiting_reasons import NEVER_CREATED
 

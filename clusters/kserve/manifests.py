@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
 from clusters.images.manager import MODULE
 from clusters.kserve import helm
 from clusters.kserve.adaptations import NAMESPACE, Object
-from clusters.kserve.releases import NoKServe, Release
+from clusters.kserve.releases import How, NoKServe, Release
 from clusters.toolchain.cache import once
 from clusters.toolchain.module_files import module_files
-
-How = Literal["manifests", "helm"]
-WAYS: tuple[How, ...] = ("manifests", "helm")
 
 #: Helm values besides those of the caller. Until 0.14 the chart also installs ModelMesh by default.
 _VALUES = {"kserve.modelmesh.enabled": False}

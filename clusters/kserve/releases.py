@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 
 import yaml
+
+How = Literal["manifests", "helm"]
+WAYS: tuple[How, ...] = ("manifests", "helm")
 
 
 class NoKServe(Exception):

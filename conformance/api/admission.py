@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 
@@ -17,18 +17,6 @@ from scenarios.reasons import NotOffered
 
 #: The name of the injecting webhook, the same in every release.
 POD_WEBHOOK = "inferenceservice.kserve-webhook-server.pod-mutator"
-
-
-class EvidenceSource(Protocol):
-    """Provides what a case observed on the cluster, for its report."""
-
-    def describe(self) -> list[str]:
-        """Return lines for the failure's message."""
-        ...
-
-    def evidence(self) -> list[tuple[str, str]]:
-        """Return (title, text) pairs for the evidence file."""
-        ...
 
 
 class Admission:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from clusters.base import Source
-from clusters.kserve import How
+from clusters.kserve.releases import How
 from conformance.harness.schedule import processes, waits
 from conformance.known_failures import KnownFailure
 from conformance.spec import Rule, Spec

@@ -17,7 +17,9 @@ from clusters.existing import Existing
 from clusters.images.modelcar import modelcar
 from clusters.images.own import own_image
 from clusters.kind import Kind
-from clusters.kserve import Installation, NoKServe, install, installed
+from clusters.kserve.install import install
+from clusters.kserve.installation import Installation, installed
+from clusters.kserve.releases import NoKServe
 from clusters.pytest_kind import PytestKind
 from clusters.sweep import sweep
 from clusters.toolchain.cache import cache_root, once

@@ -10,7 +10,7 @@ from typing import cast, get_args
 import pytest
 
 from clusters.base import Source
-from clusters.kserve import WAYS, How, installable, newest_installable
+from clusters.kserve.releases import WAYS, How, installable, newest_installable
 from conformance import known_failures
 from conformance.harness import exploring
 from conformance.harness.asked import Clusters, Driver, Options, on_each_store

@@ -13,7 +13,7 @@ from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 from clusters.base import NoCluster
-from clusters.kserve import NoKServe
+from clusters.kserve.releases import NoKServe
 from clusters.toolchain.cache import ToolFailed
 from conformance.api.exceptions import NotApplicable, Unproven
 from conformance.harness import exploring, failure, options, outcome, schedule, selection
@@ -82,6 +82,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"the spec is broken: {error}") from error
     config.stash[OPTIONS] = options.read(config, spec)
     options.refuse_unobservable(config.stash[OPTIONS], spec)
+    if config.stash[OPTIONS].cluster != "none":
+        config.pluginmanager.import_plugin("conformance.harness.cluster_fixtures")
     config.stash[LEFT_OUT] = Counter()
     if config.getoption("maxschedchunk", 1) is None:
         config.option.maxschedchunk = 1  # otherwise xdist gives all the slow cases to one worker at once
@@ -143,8 +145,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> schedul
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the tests that explore, and with them Hypothesis, unless the run explores."""
-    return True if collection_path == exploring.FOLDER and not config.stash[OPTIONS].explore else None
+    """Leave out the tests that explore, and those that need a cluster, unless the run does it or has one.
+
+    Without these tests a worker imports neither Hypothesis nor the client of Kubernetes.
+    """
+    asked = config.stash[OPTIONS]
+    unneeded = [*([] if asked.explore else [exploring.FOLDER]), *selection.folders_left_out(asked)]
+    return True if collection_path in unneeded else None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -173,7 +180,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Divide what is to be explored among the tests that are left after pytest's own options (`-k`, `-m`).
     """
     asked, spec = config.stash[OPTIONS], current()
-    selection.check(items, spec, whole=not selection.is_partial(config))
+    selection.check(items, asked, spec, whole=not selection.is_partial(config))
     places = [(item, rule_of(item), store_of(item)) for item in items]
     chosen = [item for item, rule, store in places if asked.judges(rule, store) and asked.wants(rule, store)]
     explored = [item for item in chosen if exploring.explores(item)]

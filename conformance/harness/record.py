@@ -9,7 +9,6 @@ from typing import Protocol
 
 import pytest
 
-from conformance.api.admission import EvidenceSource
 from conformance.api.fetch import Fetch, Fetcher
 from conformance.harness.items import case_of, rule_of, store_of
 from conformance.spec import Rule
@@ -17,6 +16,16 @@ from reports.measurement import Measurement
 from reports.model import Exploration, Outcome
 from scenarios.initializers.base import CallResult
 from scenarios.network.view import Request
+
+
+class EvidenceSource(Protocol):
+    """Provides what a case observed on the cluster, for its report."""
+
+    def describe(self) -> list[str]:
+        """Return lines for the failure's message."""
+
+    def evidence(self) -> list[tuple[str, str]]:
+        """Return (title, text) pairs for the evidence file."""
 
 
 class Explored(Protocol):

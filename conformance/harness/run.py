@@ -17,19 +17,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clusters.base import Cluster
-from clusters.kserve import Installation
 from conformance.harness.asked import Options, servers_for
-from conformance.harness.cluster_environment import ClusterEnvironment
 from conformance.spec import Spec
 from scenarios.initializers.base import Initializer
 from scenarios.servers.base import Mode
 from scenarios.servers.fleet import Fleet
 from scenarios.stores import STORES
+
+if TYPE_CHECKING:
+    from clusters.base import Cluster
+    from clusters.kserve.installation import Installation
+    from conformance.harness.cluster_environment import ClusterEnvironment
 
 SUITE = "storage-initializer-conformance"
 FOLDER_PREFIX = f"{SUITE}-"
@@ -163,6 +165,8 @@ def _start_here(options: Options, spec: Spec, folder: Path, run_id: str) -> Run:
 
 
 def _start_on_cluster(options: Options, spec: Spec, folder: Path, run_id: str) -> ClusterRun:
+    from conformance.harness.cluster_environment import ClusterEnvironment  # noqa: PLC0415 - it imports lightkube
+
     pods = any(options.route_of(rule) == "pod" for rule in spec if options.selects(rule))
     environment = ClusterEnvironment.start(options, servers_for(options, spec), folder, run_id, pods=pods)
     return ClusterRun(

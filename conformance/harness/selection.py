@@ -14,8 +14,16 @@ from conformance.harness.items import rule_id, rule_of, store_of
 from conformance.harness.schedule import waits
 from conformance.spec import Spec
 
+#: The folders whose tests all need a cluster, and the profile of their rules.
+CLUSTER_FOLDERS = {Path(__file__).parents[1] / name: name for name in ("injection", "flow")}
 
-def check(items: Collection[pytest.Item], spec: Spec, *, whole: bool) -> None:
+
+def folders_left_out(asked: Options) -> Collection[Path]:
+    """Return the folders whose tests cannot run with these options."""
+    return CLUSTER_FOLDERS if asked.cluster == "none" else ()
+
+
+def check(items: Collection[pytest.Item], asked: Options, spec: Spec, *, whole: bool) -> None:
     """Refuse a test without a known rule and, if pytest collected the `whole` suite, a MUST without a test on a store.
 
     Every run would leave such a pair out, and its profile could never be complete.
@@ -27,7 +35,9 @@ def check(items: Collection[pytest.Item], spec: Spec, *, whole: bool) -> None:
         if name not in spec.rules:
             raise pytest.UsageError(f"{item.nodeid} checks {name}, which the spec does not have")
     cases = [item for item in items if not explores(item)]
-    untested = sorted({(rule.id, store) for rule, store in spec.musts()} - pairs(cases))
+    absent = {CLUSTER_FOLDERS[folder] for folder in folders_left_out(asked)}
+    musts = {(rule.id, store) for rule, store in spec.musts() if rule.profile not in absent}
+    untested = sorted(musts - pairs(cases))
     if whole and untested:
         names = ", ".join(f"{rule} on {store}" if store else rule for rule, store in untested)
         raise pytest.UsageError(f"no test checks {names}")

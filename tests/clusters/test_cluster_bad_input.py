@@ -22,10 +22,11 @@ from clusters.base import Cluster, Image, NoCluster
 from clusters.engine import NoEngine, find_engine
 from clusters.existing import Existing
 from clusters.images.archive import write
-from clusters.kserve import NoKServe, installed
 from clusters.kserve.adaptations import LABEL, MANAGER
 from clusters.kserve.api import until
 from clusters.kserve.install import _refuse_foreign, _webhook_state
+from clusters.kserve.installation import installed
+from clusters.kserve.releases import NoKServe
 from clusters.kserve.uninstall import _left
 from clusters.node import Node
 from conformance.harness.asked import Options

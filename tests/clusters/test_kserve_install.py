@@ -9,9 +9,12 @@ import pytest
 
 from clusters.base import Cluster
 from clusters.kind import Kind
-from clusters.kserve import Installation, NoKServe, install, installed, newest_installable, uninstall
 from clusters.kserve.adaptations import LABEL, MANAGER, NAMESPACE, Object
 from clusters.kserve.api import of_kind, resource, until
+from clusters.kserve.install import install
+from clusters.kserve.installation import Installation, installed
+from clusters.kserve.releases import NoKServe, newest_installable
+from clusters.kserve.uninstall import uninstall
 
 pytestmark = pytest.mark.cluster
 

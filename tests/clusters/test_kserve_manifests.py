@@ -13,12 +13,12 @@ from cryptography import x509
 
 from clusters.base import Cluster
 from clusters.kind import Kind
-from clusters.kserve import WAYS, How, NoKServe, install, installable, newest_installable
 from clusters.kserve.adaptations import NAMESPACE, Object, adapt, certified, manager_reference
 from clusters.kserve.api import of_kind
 from clusters.kserve.certificate import SECRET, webhook_certificate
+from clusters.kserve.install import install
 from clusters.kserve.manifests import rendered
-from clusters.kserve.releases import find
+from clusters.kserve.releases import WAYS, How, NoKServe, find, installable, newest_installable
 
 NOWHERE = Cluster("none", "kind", "v1", Path("/nonexistent"), "none", "published", "a test")
 BOTH_WAYS = [(release, how) for release in installable() for how in WAYS if how == "helm" or find(release).manifests]

@@ -154,7 +154,9 @@ class Killing:
                     session.config.hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
                 continue
             if isinstance(answer, Died):
-                terminal.write_line(f"{task.mutant.name}: {len(task.items)} cases have no result: {answer.why}", red=True)
+                terminal.write_line(
+                    f"{task.mutant.name}: {len(task.items)} cases have no result: {answer.why}", red=True
+                )
             name = task.mutant.name
             found[name] += results
             left[name] -= 1

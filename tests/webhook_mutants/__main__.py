@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from clusters.kserve import installable, newest_installable
+from clusters.kserve.releases import installable, newest_installable
 from conformance import known_failures
 from conformance.harness.schedule import processes
 from conformance.known_failures import OF_KSERVE

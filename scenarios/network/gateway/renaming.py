@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
 
-from mitmproxy import http
+if TYPE_CHECKING:
+    from mitmproxy import http
 
 #: Characters that XML does not allow, or that XML parsers normalize.
 _CONTROL = re.compile(r"[\x00-\x1f]")
