@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from reports import compare, writer
 from reports.__main__ import main
+from reports.commands import COMMANDS
 from reports.summary import summary
 from tests.sample_report import ERROR, FAILED, KNOWN, MIXED, NOT_RUN, report_of, result
 
@@ -84,14 +86,23 @@ def test_the_closing_lines_again(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_help() -> None:
-    """The module runs as a program, and each command explains itself."""
-    for command in ([], ["summary"], ["compare"], ["render"], ["check"], ["recover"]):
-        shown = subprocess.run(
-            [sys.executable, "-m", "reports", *command, "--help"],
-            cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True,
-            env={**os.environ, "PYTHONWARNINGS": "error"},
-        )  # fmt: skip
-        assert shown.stdout.startswith("usage: python -m reports")
+    """The module runs as a program, and lists every command."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "reports", "--help"],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONWARNINGS": "error"},
+    )  # fmt: skip
+    assert shown.stdout.startswith("usage: python -m reports")
+    assert re.findall(r"^ {4}(\S+)", shown.stdout, re.MULTILINE) == list(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_each_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([name, "--help"])
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: python -m reports {name}")
+    assert COMMANDS[name].DESCRIPTION in " ".join(shown.split())
 
 
 def test_a_reader_that_has_enough(tmp_path: Path) -> None:
