@@ -29,9 +29,34 @@ def printable(text: str) -> str:
     return _CONTROL.sub("", _TERMINAL.sub("", text).replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def redact(value: T, secrets: Iterable[str]) -> T:
+class Secrets:
+    """Secrets, and every form in which a text may contain them.
+
+    A run has thousands of forms, so a search looks only at those whose first characters the text contains.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._known: set[str] = set()
+        self._by_start: dict[str, list[str]] = {}
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Add more secrets."""
+        new = set(secrets) - self._known
+        self._known |= new
+        for form in forms_of(new):
+            self._by_start.setdefault(form[:SHORTEST_SECRET], []).append(form)
+
+    def within(self, text: str) -> list[str]:
+        """Return the forms that the text contains, the longest first."""
+        starts = {text[index : index + SHORTEST_SECRET] for index in range(len(text) - SHORTEST_SECRET + 1)}
+        found = {form for start in starts & self._by_start.keys() for form in self._by_start[start] if form in text}
+        return sorted(found, key=len, reverse=True)
+
+
+def redact(value: T, secrets: Secrets | Iterable[str]) -> T:
     """Return JSON data in which every string is printable and contains no secret in any form."""
-    return cast("T", _redact(value, list(forms_of(secrets))))
+    return cast("T", _redact(value, secrets if isinstance(secrets, Secrets) else Secrets(secrets)))
 
 
 def forms_of(secrets: Iterable[str]) -> dict[str, str]:
@@ -43,16 +68,16 @@ def forms_of(secrets: Iterable[str]) -> dict[str, str]:
     return dict(sorted(forms.items(), key=lambda pair: len(pair[0]), reverse=True))
 
 
-def _redact(value: object, forms: list[str]) -> object:
+def _redact(value: object, secrets: Secrets) -> object:
     if isinstance(value, str):
         value = printable(value)
-        for form in forms:
+        for form in secrets.within(value):
             value = value.replace(form, REDACTED)
         return value
     if isinstance(value, list):
-        return [_redact(item, forms) for item in value]
+        return [_redact(item, secrets) for item in value]
     if isinstance(value, dict):
-        return {key: _redact(item, forms) for key, item in value.items()}
+        return {key: _redact(item, secrets) for key, item in value.items()}
     return value
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from reports import junit, page
 from reports.model import KIND, Exploration, Report, Result, from_json, seal, to_json
 from reports.reader import CorruptReport, UnreadableReport, validate
-from reports.redact import forms_of, redact
+from reports.redact import Secrets, redact
 from reports.verdict import finish
 from reports.versions import upgraded
 
@@ -59,15 +59,15 @@ class Journal:
         with _writing(directory):
             self._file = (directory / JOURNAL).open("a", encoding="utf-8")
 
-    def begin(self, draft: Report, secrets: Iterable[str] = ()) -> None:
+    def begin(self, draft: Report, secrets: Secrets | Iterable[str] = ()) -> None:
         """Record which run the next results belong to. Call it again when more is known, such as a started server."""
         self._append({"kind": KIND, "draft": to_json(draft)}, secrets)
 
-    def add(self, result: Result, secrets: Iterable[str] = ()) -> None:
+    def add(self, result: Result, secrets: Secrets | Iterable[str] = ()) -> None:
         """Record one result."""
         self._append({"result": to_json(result)}, secrets)
 
-    def explored(self, exploration: Exploration, secrets: Iterable[str] = ()) -> None:
+    def explored(self, exploration: Exploration, secrets: Secrets | Iterable[str] = ()) -> None:
         """Record one exploration."""
         self._append({"explored": to_json(exploration)}, secrets)
 
@@ -75,13 +75,13 @@ class Journal:
         """Close the file. It stays on disk until `write` has written the report."""
         self._file.close()
 
-    def _append(self, entry: dict[str, Any], secrets: Iterable[str]) -> None:
+    def _append(self, entry: dict[str, Any], secrets: Secrets | Iterable[str]) -> None:
         with _writing(self.directory):
             self._file.write(json.dumps(redact(entry, secrets)) + "\n")
             self._file.flush()
 
 
-def save_evidence(directory: Path, name: str, text: str, secrets: Iterable[str] = ()) -> str:
+def save_evidence(directory: Path, name: str, text: str, secrets: Secrets | Iterable[str] = ()) -> str:
     """Write `text` to a file named after `name` and its content. Return the path for `Result.evidence`."""
     text = redact(text, secrets)
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", redact(name, secrets)).strip("-.")[:80] or "evidence"
@@ -92,7 +92,7 @@ def save_evidence(directory: Path, name: str, text: str, secrets: Iterable[str] 
     return f"{EVIDENCE}/{stem}.{mark}.txt"
 
 
-def write(report: Report, directory: Path, secrets: Iterable[str] = ()) -> Report:
+def write(report: Report, directory: Path, secrets: Secrets | Iterable[str] = ()) -> Report:
     """Write the report in its three forms and delete the journal. Return the report as written: redacted, with footer.
 
     Raises ReportUnwritable, and CorruptReport if the schema rejects the report (a bug in the caller).
@@ -107,11 +107,10 @@ def write(report: Report, directory: Path, secrets: Iterable[str] = ()) -> Repor
     return report
 
 
-def leaking(directory: Path, secrets: Iterable[str]) -> list[str]:
+def leaking(directory: Path, secrets: Secrets) -> list[str]:
     """Return the files of the report that contain one of the secrets, as paths relative to `directory`."""
-    forms = forms_of(secrets)
     texts = ((path, path.read_text(encoding="utf-8", errors="replace")) for path in _known_files(directory))
-    return sorted(str(path.relative_to(directory)) for path, text in texts if any(form in text for form in forms))
+    return sorted(str(path.relative_to(directory)) for path, text in texts if secrets.within(text))
 
 
 def render(report: Report, directory: Path, evidence_root: str = "", *, option: str = "--report-dir") -> None:

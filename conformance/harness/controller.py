@@ -22,6 +22,7 @@ from conformance.spec import Spec
 from reports import writer
 from reports.metrics import Metrics
 from reports.model import Exploration, LeftOut, Level, Outcome, Report, Result, from_json
+from reports.redact import Secrets
 from reports.summary import summary
 from reports.verdict import EXECUTED, finish
 from scenarios.initializers.proc import cores, cpu_of_tree
@@ -45,7 +46,7 @@ class Controller:
         self._results: dict[tuple[str, ...], Result] = {}
         self._explored: dict[tuple[str, str], Exploration] = {}
         self._judged: set[str] = set()
-        self._secrets: set[str] = set()
+        self._secrets = Secrets()
         self._calls, self._initializer_cpu_s, self._reference_cpu_s, self._peak_memory_bytes = 0, 0.0, 0.0, 0
         self._longest_case_s = 0.0
         self._report: Report | None = None
@@ -92,7 +93,7 @@ class Controller:
         self._calls += sent["calls"]
         self._initializer_cpu_s += sent["initializer_cpu_s"]
         self._peak_memory_bytes = max(self._peak_memory_bytes, sent["peak_memory_bytes"])
-        self._secrets |= set(sent["secrets"])
+        self._secrets.add(sent["secrets"])
 
     @property
     def judged(self) -> int:

@@ -180,7 +180,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Divide what is to be explored among the tests that are left after pytest's own options (`-k`, `-m`).
     """
     asked, spec = config.stash[OPTIONS], current()
-    selection.check(items, asked, spec, whole=not selection.is_partial(config))
+    selection.check(items, spec, whole=not selection.is_partial(config), without=selection.folders_left_out(asked))
     places = [(item, rule_of(item), store_of(item)) for item in items]
     chosen = [item for item, rule, store in places if asked.judges(rule, store) and asked.wants(rule, store)]
     explored = [item for item in chosen if exploring.explores(item)]

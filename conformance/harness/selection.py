@@ -23,10 +23,12 @@ def folders_left_out(asked: Options) -> Collection[Path]:
     return CLUSTER_FOLDERS if asked.cluster == "none" else ()
 
 
-def check(items: Collection[pytest.Item], asked: Options, spec: Spec, *, whole: bool) -> None:
+def check(items: Collection[pytest.Item], spec: Spec, *, whole: bool, without: Collection[Path] = ()) -> None:
     """Refuse a test without a known rule and, if pytest collected the `whole` suite, a MUST without a test on a store.
 
     Every run would leave such a pair out, and its profile could never be complete.
+
+    without  the CLUSTER_FOLDERS that this run did not collect.
     """
     for item in items:
         name = rule_id(item)
@@ -35,7 +37,7 @@ def check(items: Collection[pytest.Item], asked: Options, spec: Spec, *, whole: 
         if name not in spec.rules:
             raise pytest.UsageError(f"{item.nodeid} checks {name}, which the spec does not have")
     cases = [item for item in items if not explores(item)]
-    absent = {CLUSTER_FOLDERS[folder] for folder in folders_left_out(asked)}
+    absent = {CLUSTER_FOLDERS[folder] for folder in without}
     musts = {(rule.id, store) for rule, store in spec.musts() if rule.profile not in absent}
     untested = sorted(musts - pairs(cases))
     if whole and untested:

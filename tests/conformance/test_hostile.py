@@ -14,6 +14,7 @@ import pytest
 from mitmproxy import http
 
 from reports import writer
+from reports.redact import Secrets
 from scenarios.content import hostile
 from scenarios.content.hostile import EVIL, MARK
 from scenarios.initializers.tree import View, listing
@@ -85,9 +86,9 @@ def test_a_planted_credential_is_found_in_a_report(tmp_path: Path) -> None:
     writer.save_evidence(tmp_path, "clean", f"it was {SECRET}", [SECRET])
     leaking = writer.save_evidence(tmp_path, "dirty", f"it was {SECRET}/", [])
     (tmp_path / "notes.txt").write_text(SECRET)
-    assert writer.leaking(tmp_path, [SECRET]) == [leaking]
-    assert writer.leaking(tmp_path, [f"{SECRET}/"]) == [leaking]
-    assert writer.leaking(tmp_path, ["another-secret"]) == []
+    assert writer.leaking(tmp_path, Secrets([SECRET])) == [leaking]
+    assert writer.leaking(tmp_path, Secrets([f"{SECRET}/"])) == [leaking]
+    assert writer.leaking(tmp_path, Secrets(["another-secret"])) == []
 
 
 def test_a_run_whose_report_holds_a_credential_fails(tmp_path: Path) -> None:

@@ -152,3 +152,11 @@ def test_a_rule_on_a_store_that_no_test_checks_is_refused() -> None:
     with pytest.raises(pytest.UsageError, match=r"no test checks .*PLACE-001 on s3"):
         selection.check([], spec.current(), whole=True)
     selection.check([], spec.current(), whole=False)
+
+
+def test_a_run_without_a_cluster_needs_no_test_of_injection() -> None:
+    """It does not collect the folders of the profiles `injection` and `flow`."""
+    with pytest.raises(pytest.UsageError) as refused:
+        selection.check([], spec.current(), whole=True, without=selection.CLUSTER_FOLDERS)
+    assert "PLACE-001 on s3" in str(refused.value)
+    assert "INJECT-001" not in str(refused.value)

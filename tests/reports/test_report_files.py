@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from reports import reader, writer
 from reports.__main__ import main
 from reports.junit import document
 from reports.model import Verdict, to_json
-from reports.redact import REDACTED, forms_of, printable, redact
+from reports.redact import REDACTED, Secrets, forms_of, printable, redact
 from reports.summary import summary
 from tests.sample_report import DRAFT, FAILED, MIXED, parsed, report_of, result
 
@@ -203,6 +204,17 @@ def test_encoded_secrets_are_known(before: str, after: str) -> None:
 
 def test_short_words_are_no_secrets() -> None:
     assert redact({"a": ["key in 3 files", 3]}, ["", "key"]) == {"a": ["key in 3 files", 3]}
+
+
+def test_secrets_are_added_during_a_run() -> None:
+    """A search for the secrets of thousands of cases finds the longest form first, and takes no second."""
+    secrets = Secrets(f"key-of-case-{number}" for number in range(3000))
+    text = "key-of-case-17 and late-secret " + "x" * 10_000
+    assert secrets.within(text) == ["key-of-case-17", "key-of-case-1"]
+    secrets.add(["late-secret"])
+    began = time.process_time()
+    assert redact([text] * 20, secrets)[0].startswith(f"{REDACTED} and {REDACTED} x")
+    assert time.process_time() - began < 1
 
 
 def test_control_characters_are_dropped(tmp_path: Path) -> None:
