@@ -55,7 +55,7 @@ def _request(request: Request) -> str:
 
 def upstream(rule: str, store: str, case: str) -> list[str]:
     """Return which releases of KServe break the rule in the same case, with the reason."""
-    found = [entry for entry in _of_kserve() if entry.touches(rule, store, case)]
+    found = [entry for entry in of_kserve() if entry.touches(rule, store, case)]
     lines = [
         f"KServe {entry.kserve or '(all releases)'} breaks this rule here too: {entry.reason} ({entry.reference})"
         for entry in found
@@ -64,7 +64,8 @@ def upstream(rule: str, store: str, case: str) -> list[str]:
 
 
 @cache
-def _of_kserve() -> Sequence[KnownFailure]:
+def of_kserve() -> Sequence[KnownFailure]:
+    """Return KServe's known failures, of all releases."""
     return known_failures.load(known_failures.OF_KSERVE, current(), None, date.min)  # expired entries too
 
 

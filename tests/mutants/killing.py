@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from conformance.harness.controller import Controller
+from conformance.harness.failure import of_kserve
 from conformance.harness.items import case_of, rule_of, store_of
 from conformance.harness.outcome import PROPERTY
 from conformance.harness.run import RUN, Run
@@ -135,6 +137,8 @@ class Killing:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run every task in a fork of this process, so that no task imports and collects again."""
         terminal = session.config.pluginmanager.getplugin("terminalreporter")
+        of_kserve()  # messages of failures name KServe's own, and every fork would read the list anew
+        gc.freeze()
         todo = {task.id: task for task in tasks(self._mutants, session.items, whole=self._whole)}
         terminal.write_line(f"{len(self._mutants)} mutants, {len(todo)} tasks")
         # The number of cases for the reference, from which its report derives whether the run was cut off.
@@ -176,6 +180,7 @@ class Killing:
         folder.mkdir(parents=True)
         os.environ |= {"PYTEST_XDIST_WORKER": task.id, "PYTEST_DEBUG_TEMPROOT": str(folder)}
         program = Command(self._program(task.mutant.name if task.mutant else "-"))
+        program.isolation = run.initializer.isolation
         mine = replace(run, initializer=program, options=replace(run.options, initializer=program))
         if task.mutant:  # keep evidence and measurements of a mutant out of the report
             mine.options, mine.fleet = replace(mine.options, report_dir=folder), replace(run.fleet, folder=folder)
