@@ -180,6 +180,7 @@ class Killing:
         folder.mkdir(parents=True)
         os.environ |= {"PYTEST_XDIST_WORKER": task.id, "PYTEST_DEBUG_TEMPROOT": str(folder)}
         program = Command(self._program(task.mutant.name if task.mutant else "-"))
+        assert isinstance(run.initializer, Command), "what `session` asks for"
         program.isolation = run.initializer.isolation
         mine = replace(run, initializer=program, options=replace(run.options, initializer=program))
         if task.mutant:  # keep evidence and measurements of a mutant out of the report
