@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
+from functools import cache
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from reports.measurement import Measurement
@@ -16,6 +17,7 @@ API_VERSION = "storage-initializer-conformance/v1alpha4"
 KIND = "ConformanceReport"
 
 T = TypeVar("T")
+Fidelity = Literal["real", "emulator", "stand-in"]
 
 
 class Outcome(StrEnum):
@@ -49,10 +51,11 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Suite:
-    """The program that wrote the report."""
+    """The program that wrote the report. `build` is the digest of its files (see `reports.installed`)."""
 
     name: str
     version: str
+    build: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class Server:
 
     name: str
     version: str
-    fidelity: Literal["real", "emulator", "stand-in"]
+    fidelity: Fidelity
     store: str
 
 
@@ -133,6 +136,14 @@ class Environment:
     servers: tuple[Server, ...] = ()
     cluster: Cluster = field(default_factory=Cluster)
     plugins: tuple[Plugin, ...] = ()
+
+
+@dataclass(frozen=True)
+class KnownFailureList:
+    """The list of known failures that the run applied: the name of its file, and `sha256:` of its content."""
+
+    name: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -311,6 +322,7 @@ class Report:
 
     stale     entries of the list of known failures that match no case; only set if the run left nothing out.
     explored  what `--explore` found. The JSON has the field only if the run explored.
+    known_failures  the list that the run applied; its fields are "" if there was none.
     """
 
     suite: Suite
@@ -324,6 +336,7 @@ class Report:
     results: tuple[Result, ...] = ()
     stale: tuple[str, ...] = ()
     explored: tuple[Exploration, ...] = ()
+    known_failures: KnownFailureList = field(default_factory=KnownFailureList)
     metrics: Metrics = field(default_factory=Metrics)
     footer: Footer = field(default_factory=Footer)
     apiVersion: str = API_VERSION  # noqa: N815 - its name in the JSON, after the habit of Kubernetes
@@ -350,9 +363,14 @@ def from_json(cls: type[T], data: Mapping[str, Any]) -> T:
 
     Raises TypeError, KeyError or ValueError if the data has another shape.
     """
+    hints = _hints(cls)  # type: ignore[arg-type]  # mypy takes no class for hashable
+    return cls(**{name: _value(hint, data[name]) for name, hint in hints.items() if name in data})
+
+
+@cache
+def _hints(cls: type) -> dict[str, object]:
     hints = get_type_hints(cls)
-    names = [f.name for f in fields(cls) if f.name in data]  # type: ignore[arg-type]
-    return cls(**{name: _value(hints[name], data[name]) for name in names})
+    return {field.name: hints[field.name] for field in fields(cls)}
 
 
 def _value(hint: object, value: Any) -> object:  # noqa: ANN401 - JSON data

@@ -37,6 +37,7 @@ class Options:
     smoke: bool
     isolation: Wanted
     known: tuple[KnownFailure, ...]
+    known_from: Path | None
     report_dir: Path
     cluster: Clusters
     install: How

@@ -232,6 +232,7 @@ def read(config: pytest.Config, spec: Spec) -> Options:
     release = asked or (subject.version if subject.name == "kserve" else latest)
     if cluster != "none":
         _fits_a_cluster(cluster, subject, release, mode, isolation)
+    known_from = _list_file(option("--known-failures"), subject)
     return Options(
         initializer=subject,
         described=tuple(_described(config)),
@@ -242,7 +243,8 @@ def read(config: pytest.Config, spec: Spec) -> Options:
         rules=tuple(rules),
         smoke=option("--smoke"),
         isolation=isolation,
-        known=tuple(_list(option("--known-failures"), subject, spec, release)),
+        known=tuple(_list(known_from, subject, spec, release)),
+        known_from=known_from,
         report_dir=Path(option("--report-dir")),
         cluster=cast("Clusters", cluster),
         install=cast("How", option("--install")),
@@ -294,10 +296,16 @@ def _described(config: pytest.Config) -> Iterator[str]:
         yield from (f"{name}={value}" for value in _given(config, name))
 
 
-def _list(given: str | None, subject: Initializer, spec: Spec, release: str) -> list[KnownFailure]:
+def _list_file(given: str | None, subject: Initializer) -> Path | None:
+    """Return the list of known failures that applies to this run. None for no list."""
     if given == "none" or (given is None and subject.name != "kserve"):
+        return None
+    return Path(given) if given else known_failures.OF_KSERVE
+
+
+def _list(path: Path | None, subject: Initializer, spec: Spec, release: str) -> list[KnownFailure]:
+    if path is None:
         return []
-    path = Path(given) if given else known_failures.OF_KSERVE
     try:
         return known_failures.load(path, spec, release, program=subject.name)
     except KnownFailuresError as error:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+from pathlib import Path
 
 from conformance.harness.run import SUITE, ClusterRun, Run
-from reports import model
+from reports import installed, model
 from scenarios.stores import STORES, plugins
 
 
@@ -20,7 +21,7 @@ def report_header(run: Run) -> model.Report:
         if (server := kind.servers.get(run.mode)) and (endpoint := run.fleet.endpoints.get(server.name))
     ]
     return model.Report(
-        suite=model.Suite(SUITE, importlib.metadata.version(SUITE)),
+        suite=model.Suite(SUITE, importlib.metadata.version(SUITE), installed.build()),
         spec=model.Spec(run.spec.version, f"sha256:{run.spec.digest}"),
         initializer=model.Initializer(
             spec=initializer.spec,
@@ -48,7 +49,12 @@ def report_header(run: Run) -> model.Report:
             model.Rule(rule.id, rule.title, rule.statement, model.Level(rule.level), rule.area, rule.core)
             for rule in run.spec
         ),
+        known_failures=_known_failures(options.known_from),
     )
+
+
+def _known_failures(path: Path | None) -> model.KnownFailureList:
+    return model.KnownFailureList(path.name, installed.file_digest(path)) if path else model.KnownFailureList()
 
 
 def _cluster(run: Run) -> model.Cluster:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ import jsonschema
 import yaml
 from packaging.specifiers import SpecifierSet
 
+from reports.installed import areas, spec_digest
 from scenarios.stores import plugins
 
 Level = Literal["MUST", "SHOULD", "MAY"]
@@ -264,16 +264,13 @@ def load(folder: Path = FOLDER, more: Mapping[str, Sequence[str]] | None = None)
     schema = json.loads((FOLDER / "schema.json").read_text())
     head = _read(folder / "spec.yaml", schema, "spec")
     head["stores"] |= more or {}
-    files = sorted(path for path in folder.glob("*.yaml") if path.name != "spec.yaml")
-    digest = hashlib.sha256()
-    for path in [folder / "spec.yaml", *files]:
-        digest.update(path.read_bytes())
+    files = areas(folder)
     groups = _groups(head)
-    areas: dict[str, str] = {}
+    titles: dict[str, str] = {}
     rules: dict[str, Rule] = {}
     for path in files:
         area = _read(path, schema, "area")
-        areas[area["area"]] = area["title"]
+        titles[area["area"]] = area["title"]
         for raw in area["rules"]:
             rule = _rule(raw, area, groups)
             if rule.id in rules:
@@ -288,7 +285,7 @@ def load(folder: Path = FOLDER, more: Mapping[str, Sequence[str]] | None = None)
     causes, exclusive = (
         {name: Words(tuple(words)) for name, words in head[key].items()} for key in ("causes", "exclusive")
     )
-    return Spec(head["version"], digest.hexdigest(), groups, areas, causes, exclusive, rules)
+    return Spec(head["version"], spec_digest(folder), groups, titles, causes, exclusive, rules)
 
 
 @cache

@@ -31,7 +31,8 @@ def _controller(folder: Path, known: tuple[KnownFailure, ...] = ()) -> Controlle
     options = Options(
         initializer=Command("/bin/true"), described=(), kserve=newest(), mode="embedded", profiles=(), stores=(),
         rules=(),
-        smoke=False, known=known, report_dir=folder / "report", cluster="none", install="manifests", images="auto",
+        smoke=False, known=known, known_from=None, report_dir=folder / "report", cluster="none", install="manifests",
+        images="auto",
         driver="suite", isolation="auto", keep_cluster=False, keep_failed=0, kubeconfig=None, context=None,
     )  # fmt: skip
     fleet = Fleet(folder / "run", Gateway("", Path(), Path()), {}, {})

@@ -19,6 +19,7 @@ from reports.model import (
     Finding,
     Footer,
     Initializer,
+    KnownFailureList,
     LeftOut,
     Level,
     Outcome,
@@ -128,7 +129,7 @@ def test_the_schema_is_one_and_closed() -> None:
     """It is valid itself, allows nothing beyond what it names, and names exactly what the model has."""
     jsonschema.Draft202012Validator.check_schema(reader.SCHEMA)
     objects = list(_objects(reader.SCHEMA))
-    optional = {"explored", "plugins"}
+    optional = {"build", "explored", "known_failures", "plugins"}
     assert all(
         o["additionalProperties"] is False and o["required"] == [one for one in o["properties"] if one not in optional]
         for o in objects
@@ -148,6 +149,7 @@ def test_the_schema_is_one_and_closed() -> None:
         Profile,
         Metrics,
         Footer,
+        KnownFailureList,
         Report,
         Exploration,
         Finding,

@@ -1,0 +1,1 @@
+"""Verify reports: against themselves, against the installed suite, by their signature, and by a repeated run."""
