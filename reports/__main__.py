@@ -6,10 +6,17 @@ import argparse
 import os
 import sys
 
-from reports import reader, writer
+from reports import publishing, reader, rerun, signature, writer
 from reports.commands import COMMANDS
 
-TROUBLE = (reader.UnreadableReport, reader.CorruptReport, writer.ReportUnwritable)
+TROUBLE = (
+    reader.UnreadableReport,
+    reader.CorruptReport,
+    writer.ReportUnwritable,
+    signature.Unsigned,
+    rerun.CannotRepeat,
+    publishing.NotPublishable,
+)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -3,8 +3,9 @@
 They list every rule with its tests, the coverage of every field report, the known failures of each release, every
 option, every decision, and the differences between servers and services.
 
-`python -m tools.pages` writes spec/, coverage.md, known-failures-kserve.md, options.md, stand-ins.md and
-decisions/index.md in docs/. With `--check` it only prints the names of those that are out of date.
+`python -m tools.pages` writes spec/, coverage.md, known-failures-kserve.md, options.md, published.md, stand-ins.md
+and decisions/index.md in docs/, and conformance/manifest.json. With `--check` it only prints the names of those that
+are out of date.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import yaml
 
 from conformance.known_failures import OF_KSERVE
 from conformance.spec import FOLDER, Spec, SpecError, current
-from tools import decisions_page, options_page, stand_ins_page
+from tools import decisions_page, manifest, options_page, published_page, stand_ins_page
 from tools.coverage_page import Coverage
 from tools.field_reports import FieldReports, PagesError
 from tools.known_failures_page import KnownFailuresPage
@@ -55,6 +56,7 @@ class Pages:
             **SpecPages(self.spec, self.tests, issues, self.meanings).files(),
             "known-failures-kserve.md": KnownFailuresPage(self.known, self.spec, issues).lines(),
             "options.md": options_page.page(),
+            "published.md": published_page.page(),
             "decisions/index.md": decisions_page.page(),
             "stand-ins.md": stand_ins_page.page(),
         }
@@ -79,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (PagesError, SpecError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    if options.out == DOCS:
+        files["../conformance/manifest.json"] = manifest.text(current())
     stale = [name for name, text in files.items() if not _is(options.out / name, text)]
     # The page of an area that the spec no longer has.
     extra = [path for path in (options.out / "spec").glob("*.md") if f"spec/{path.name}" not in files]

@@ -5,7 +5,19 @@ from __future__ import annotations
 import argparse
 from typing import Protocol
 
-from reports.commands import check, compare, known_failures, matrix, recover, render, summary
+from reports.commands import (
+    check,
+    compare,
+    keygen,
+    known_failures,
+    matrix,
+    publish,
+    recover,
+    render,
+    sign,
+    summary,
+    verify,
+)
 
 
 class Command(Protocol):
@@ -31,6 +43,10 @@ COMMANDS: dict[str, Command] = {
     "compare": compare,
     "render": render,
     "check": check,
+    "verify": verify,
+    "sign": sign,
+    "keygen": keygen,
+    "publish": publish,
     "recover": recover,
     "matrix": matrix,
     "known-failures": known_failures,

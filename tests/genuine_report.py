@@ -1,0 +1,97 @@
+"""A report like that of a whole run of the installed suite, for tests that verify and publish reports."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from reports import verdict, writer
+from reports.installed import Case, Installed, InstalledRule
+from reports.model import (
+    Environment,
+    Initializer,
+    Level,
+    Outcome,
+    Report,
+    Result,
+    Rule,
+    Selection,
+    Server,
+    Spec,
+    Suite,
+    from_json,
+    seal,
+    to_json,
+)
+from tests.sample_report import METRICS
+
+SUITE = Installed()
+NAME = "storage-initializer-conformance"
+RELEASE, MODE = "0.21.0", "embedded"
+#: A core rule, and the message of its failure.
+BROKEN, MESSAGE = "CONTRACT-003", "CONTRACT-003: exit code 0 instead of 1"
+
+
+def genuine(*stores: str, broken: str = "") -> Report:
+    """Return a report of a whole run on these stores, or on all; the cases of the rule `broken` failed."""
+    results = [
+        _result(name, rule, case, broken)
+        for name, rule in SUITE.rules.items()
+        if "process" in rule.routes and rule.in_force(RELEASE)
+        for case in rule.cases
+        if not stores or not case.store or case.store in stores
+    ]
+    return verdict.finish(_draft(stores), results, METRICS)
+
+
+def _draft(stores: tuple[str, ...]) -> Report:
+    servers = [
+        Server(kind.servers[MODE][0], "1", kind.servers[MODE][1], store)
+        for store, kind in SUITE.stores.items()
+        if MODE in kind.servers
+    ]
+    return Report(
+        Suite(NAME, importlib.metadata.version(NAME), SUITE.build),
+        Spec("1.0-draft", SUITE.spec),
+        Initializer("image:example/kit", "kit", "1.2", "sha256:" + "1" * 64, "process", "bubblewrap"),
+        RELEASE,
+        Environment("Linux", "3.11.7", 2, MODE, "2026-01-31T12:00:00Z", tuple(servers)),
+        Selection(stores=stores),
+        tuple(
+            Rule(name, one.title, one.statement, Level(one.level), name.rpartition("-")[0], one.core)
+            for name, one in SUITE.rules.items()
+        ),
+    )
+
+
+def _result(name: str, rule: InstalledRule, case: Case, broken: str) -> Result:
+    server = SUITE.stores[case.store].servers.get(MODE, ("",))[0] if case.store else ""
+    outcome, message = (Outcome.FAILED, MESSAGE) if name == broken else (Outcome.PASSED, "")
+    return Result(
+        name, Level(rule.level), rule.profile_on(case.store), case.name, case.case, case.store, server, "process",
+        outcome, 0.5, message, core=rule.core,
+    )  # fmt: skip
+
+
+def forge(report: Report, edit: Callable[[dict[str, Any]], object]) -> Report:
+    """Return the report after an edit of its JSON data, with a new footer."""
+    data = to_json(report)
+    edit(data)
+    return seal(from_json(Report, data))
+
+
+def follow(report: Report) -> Report:
+    """Return the report with the verdicts that follow from its results."""
+    return replace(report, profiles=verdict.profiles(report.results, report.selection, complete=True))
+
+
+def save(report: Report, folder: Path) -> Path:
+    """Write report.json alone, sealed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / writer.REPORT
+    path.write_text(json.dumps(to_json(seal(report)), indent=1), encoding="utf-8")
+    return path
