@@ -18,7 +18,7 @@ import yaml
 from filelock import FileLock
 
 from clusters import gc, node_source
-from clusters.base import Cluster, Image, NoCluster, Provider
+from clusters.base import Cluster, Image, NoCluster, Provider, Source
 from clusters.engine import Engine, NoEngine, find_engine
 from clusters.images.node import KIND_MODULE, KIND_VERSION, POD_SUBNET
 from clusters.node import Node
@@ -231,13 +231,14 @@ def usable_engine() -> Engine:
     return engine
 
 
-def prepare(images: node_source.Choice = "auto") -> None:
-    """Pull or build in advance what `start` needs. Raises NoCluster."""
+def prepare(images: node_source.Choice = "auto") -> Source:
+    """Pull or build in advance what `start` needs, and return where the images come from. Raises NoCluster."""
     engine = usable_engine()
     source, why = node_source.choose(engine, images)
     log.info("%s images (%s)", source, why)
     _kind()
     node_source.have(engine, source)
+    return source
 
 
 def _kind() -> Path:

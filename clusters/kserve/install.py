@@ -11,7 +11,7 @@ from typing import Any
 
 from lightkube import ApiError, Client
 
-from clusters.base import Cluster, Provider
+from clusters.base import Cluster, Provider, Source
 from clusters.images.manager import manager_image
 from clusters.kserve.adaptations import (
     HOW_LABEL,
@@ -87,6 +87,13 @@ def install(
         )
     log.info("KServe %s: serving after %.1f s (%s)", entry.release, time.monotonic() - started, how)
     return replace(found, notes=(*notes, *changes))
+
+
+def prepare_images(release: str, source: Source) -> None:
+    """Build in advance the images that `install` loads. Raises NoKServe and ToolFailed."""
+    entry = find(release)
+    objects, _ = adapt(rendered(entry, "manifests" if entry.manifests else "helm", {}), entry)
+    manager_image(entry.release, manager_reference(objects), source)
 
 
 def _put(client: Client, objects: list[Object], image_loaded: Callable[[], None]) -> None:

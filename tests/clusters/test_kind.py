@@ -352,3 +352,11 @@ def test_the_command_says_in_one_line_why_it_cannot(
     monkeypatch.setattr(kind, "find_engine", lambda: old)
     assert main(["gc"]) == 1
     assert capsys.readouterr().err == "podman 3.4.4 is too old for kind; install 4.0 or newer\n"
+
+
+def test_prepare_refuses_an_unknown_release_before_it_builds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(kind, "prepare", lambda: pytest.fail("it builds"))
+    assert main(["prepare", "0.20.0", "9.9.9"]) == 1
+    assert "no way to install KServe 9.9.9: choose one of" in capsys.readouterr().err
