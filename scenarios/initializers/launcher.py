@@ -84,7 +84,7 @@ def main() -> NoReturn:
         if launch["namespaces"]:
             _enter(launch, launch["namespaces"])
         _renounce()
-        _call("prctl", _PDEATHSIG, _SIGKILL, 0, 0, 0)  # not even a killed run leaves it behind
+        _die_with_parent()  # not even a killed run leaves it behind
         if os.getppid() == launch["parent"]:  # it was not killed before that took effect
             _begin(launch)
     except OSError as error:
@@ -134,7 +134,7 @@ def _enter(launch: Launch, names: Namespaces) -> NoReturn:
         os._exit(1)
     os.close(held)
     os.close(names["info"])
-    _call("prctl", _PDEATHSIG, _SIGKILL, 0, 0, 0)
+    _die_with_parent()
     if select.select([alive], [], [], 0)[0]:  # at its end: the one outside was killed before that took effect
         os._exit(1)
     if names["offline"]:
@@ -149,6 +149,11 @@ def _enter(launch: Launch, names: Namespaces) -> NoReturn:
     while os.wait()[0] != program:  # it is the parent of whoever has lost his own
         pass
     os._exit(0)
+
+
+def _die_with_parent() -> None:
+    """Let the kernel kill this process when its parent ends. The caller checks that it has not ended before."""
+    _call("prctl", _PDEATHSIG, _SIGKILL, 0, 0, 0)
 
 
 def _become(inside: tuple[int, int], outside: tuple[int, int]) -> None:

@@ -17,10 +17,11 @@ PR_SET_PDEATHSIG = 1
 
 def main(argv: list[str]) -> int:
     """Run `argv` until it ends or stdin closes."""
+    supervisor = os.getpid()
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent(supervisor)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         try:
             os.execvp(argv[0], argv)  # noqa: S606 -- no shell is wanted
@@ -34,6 +35,16 @@ def main(argv: list[str]) -> int:
         os.killpg(child, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return code if code >= 0 else 128 - code
+
+
+def die_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when its parent ends. Ends it now if `parent`, a process ID, has already ended.
+
+    Other programs start below `setpriv --pdeathsig` instead. The launcher of a call cannot import this module.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -13,7 +12,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
-PR_SET_PDEATHSIG = 1
+from scenarios.servers.supervisor import die_with_parent
+
 FEW = 2
 Key = TypeVar("Key")
 _FORK = multiprocessing.get_context("fork")
@@ -90,10 +90,9 @@ def _begin(key: Key, work: Callable[[Key], object], within_s: float) -> _Working
 
 
 def _work(key: Key, work: Callable[[Key], object], answer: Connection, parent: int) -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == parent:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
-        answer.send(work(key))
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
+    answer.send(work(key))
 
 
 def _answer(one: _Working[Key]) -> object:
