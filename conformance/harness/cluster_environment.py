@@ -30,7 +30,6 @@ from scenarios.initializers.base import Initializer
 from scenarios.initializers.injected import Injected, PodSettings
 from scenarios.initializers.release_image import initializer_image
 from scenarios.locks import SharedLock
-from scenarios.network.view import Gateway
 from scenarios.servers import in_cluster
 from scenarios.servers.base import Server
 from scenarios.servers.fleet import Fleet
@@ -67,7 +66,7 @@ class ClusterEnvironment:
             undo.callback(sweep, cluster, run_id)
             images = threads.submit(_images, options.initializer, cluster) if pods else None
             installing = threads.submit(_installation, options, provider, cluster)
-            fleet, initializer = Fleet(folder, _NOBODY, {}, {}), options.initializer
+            fleet, initializer = Fleet.without_servers(folder), options.initializer
             if stores and images:
                 home = folder
                 if cluster.shared:
@@ -99,10 +98,6 @@ class ClusterEnvironment:
         if not keep:
             sweep(self.cluster, run_id)
         self.provider.stop()
-
-
-#: The gateway of a run without pods.
-_NOBODY = Gateway("", Path("/nonexistent"), Path("/nonexistent"))
 
 
 def disable_storage_containers(cluster: Cluster) -> None:

@@ -42,7 +42,7 @@ class Fleet:
     """
 
     folder: Path
-    gateway: Gateway
+    _gateway: Gateway | None
     endpoints: Mapping[str, Endpoint]
     unavailable: Mapping[str, str]
     _processes: tuple[RunningServer, ...] = field(default=(), compare=False, repr=False)
@@ -75,6 +75,17 @@ class Fleet:
         processes = (before.process, *(one.process for one, _ in started))
         return cls(folder, before.gateway, endpoints, unavailable, processes)
 
+    @classmethod
+    def without_servers(cls, folder: Path) -> Fleet:
+        """Return the fleet of a run that calls no initializer: it has a folder, but no server and no gateway."""
+        return cls(folder, None, {}, {})
+
+    @property
+    def gateway(self) -> Gateway:
+        """The gateway between initializers and servers. No case of a run without servers may ask for it."""
+        assert self._gateway, "the run has no gateway, because it calls no initializer"  # noqa: S101
+        return self._gateway
+
     def lost(self, server: str) -> str:
         """Whichever of the gateway and `server` (a name; "" for none) refuses connections; "" if neither does."""
         urls = {"the gateway": self.gateway.proxy_url}
@@ -102,7 +113,7 @@ class Fleet:
         """Everything but the processes, for another process of the run."""
         plain = {
             "folder": self.folder,
-            "gateway": asdict(self.gateway),
+            "gateway": self._gateway and asdict(self._gateway),
             "endpoints": {name: asdict(endpoint) for name, endpoint in self.endpoints.items()},
             "unavailable": self.unavailable,
         }
@@ -114,7 +125,7 @@ class Fleet:
         plain = json.loads(text)
         return cls(
             Path(plain["folder"]),
-            Gateway(**_paths(plain["gateway"], "ca", "log")),
+            Gateway(**_paths(plain["gateway"], "ca", "log")) if plain["gateway"] else None,
             {name: Endpoint(**_paths(fields, "state", "log")) for name, fields in plain["endpoints"].items()},
             plain["unavailable"],
         )

@@ -22,7 +22,6 @@ from reports import writer
 from reports.model import Level, Outcome, Result, to_json
 from scenarios.initializers import newest
 from scenarios.initializers.command import Command
-from scenarios.network.view import Gateway
 from scenarios.servers.fleet import Fleet
 
 
@@ -35,7 +34,7 @@ def _controller(folder: Path, known: tuple[KnownFailure, ...] = ()) -> Controlle
         images="auto",
         driver="suite", isolation="auto", keep_cluster=False, keep_failed=0, kubeconfig=None, context=None,
     )  # fmt: skip
-    fleet = Fleet(folder / "run", Gateway("", Path(), Path()), {}, {})
+    fleet = Fleet.without_servers(folder / "run")
     writer.prepare(options.report_dir)
     controller = Controller(
         Run(options=options, spec=current(), initializer=options.initializer, fleet=fleet, id="run"), time.monotonic()

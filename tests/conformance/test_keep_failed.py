@@ -28,7 +28,6 @@ from scenarios.initializers.base import DEST, Call
 from scenarios.initializers.command import Command
 from scenarios.initializers.injected import Injected, PodSettings
 from scenarios.locks import SharedLock
-from scenarios.network.view import Gateway
 from scenarios.servers.fleet import Fleet
 from tests.conformance.test_plugin import run as run_suite
 
@@ -121,7 +120,7 @@ def test_no_more_than_asked_for_are_kept(tmp_path: Path, wanted: int) -> None:
     object.__setattr__(options, "keep_failed", wanted)
 
     def keeps(_: int) -> bool:
-        fleet = Fleet(tmp_path, Gateway("", Path(), Path()), {}, {})
+        fleet = Fleet.without_servers(tmp_path)
         return Run(options=options, spec=current(), initializer=Command("/bin/true"), fleet=fleet, id="run").keeps()
 
     with ThreadPoolExecutor(8) as workers:

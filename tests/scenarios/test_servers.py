@@ -187,3 +187,11 @@ def test_a_fleet_crosses_to_workers(tmp_path: Path) -> None:
         assert Fleet.from_json(fleet.to_json()) == fleet
     finally:
         fleet.stop()
+
+
+def test_a_fleet_without_servers_has_no_gateway(tmp_path: Path) -> None:
+    """A run that calls no initializer has a folder only, also in its workers."""
+    fleet = Fleet.from_json(Fleet.without_servers(tmp_path).to_json())
+    assert (fleet.folder, fleet.endpoints, fleet.pids()) == (tmp_path, {}, [])
+    with pytest.raises(AssertionError, match="no gateway"):
+        _ = fleet.gateway
