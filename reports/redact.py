@@ -1,4 +1,8 @@
-"""Make text safe to publish: no secrets, no control characters, valid UTF-8."""
+"""Make text safe to publish: no secrets, no control characters, valid UTF-8.
+
+Only the process that runs a case knows the secrets of its calls. It redacts a result, an exploration or the flaw of a
+control call before it sends or stores it. `reports.writer` redacts each file again, with the secrets of all cases.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,6 @@ from conformance.harness.partition import partition
 from conformance.harness.record import CaseRecord
 from conformance.harness.run import Run
 from reports.model import Exploration, Finding
-from reports.redact import redact
 from reports.writer import ReportUnwritable, save_evidence
 from scenarios.initializers.base import CallResult
 from scenarios.reasons import NotOffered
@@ -78,7 +77,7 @@ class Explorer:
                 break
 
     def result(self) -> Exploration:
-        """Return what the exploration has found so far."""
+        """Return what the exploration has found so far. The text may contain secrets of `secrets`."""
         return Exploration(
             name=self._record.test.removeprefix("test_"),
             rule=self._record.rule.id,
@@ -90,7 +89,7 @@ class Explorer:
             rejected=sum(hunt.rejected for hunt in self._hunts),
             duration_s=round(time.monotonic() - self._began, 3),
             left_out=tuple(f"{feature}: {why}" for feature, why in self._scope.left.items() if why != "found"),
-            reason=redact(self._reason, self.secrets),
+            reason=self._reason,
             findings=tuple(self._findings),
         )
 
@@ -148,9 +147,9 @@ class Explorer:
         return Finding(
             rule=feature.rule or self._record.rule.id,
             feature=feature.case,
-            problem=redact(wrong or "the first call had a problem, and a second one did not", self.secrets),
-            example=redact(str(example), self.secrets),
-            call=redact("\n".join(fetch.describe()), self.secrets),
+            problem=wrong or "the first call had a problem, and a second one did not",
+            example=str(example),
+            call="\n".join(fetch.describe()),
             repeated=repeated,
             reproduce=reproduce,
             evidence=evidence,

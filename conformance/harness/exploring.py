@@ -17,6 +17,7 @@ from conformance.harness.asked import Options, supported
 from conformance.harness.items import store_of
 from conformance.harness.record import CaseRecord, record_of
 from conformance.harness.run import RUN, Run
+from conformance.harness.sending import send
 from reports.model import Exploration, to_json
 from reports.redact import redact
 
@@ -131,18 +132,9 @@ def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRe
     explorer = record.explorer
     exploration = explorer.result() if explorer else _nothing(run, record, share_of(item))
     secrets = explorer.secrets if explorer else set()
+    data = to_json(exploration) | ({"reason": reason} if reason else {})
     calls = explorer.results if explorer else []
-    data = to_json(exploration) | ({"reason": redact(reason, secrets)} if reason else {})
-    report.user_properties.append((
-        PROPERTY,
-        {
-            "exploration": data,
-            "calls": len(calls),
-            "initializer_cpu_s": sum(one.cpu_s for one in calls),
-            "peak_memory_bytes": max((one.peak_memory for one in calls), default=0),
-            "secrets": sorted(secrets),
-        },
-    ))  # fmt: skip
+    send(report, PROPERTY, {"exploration": redact(data, secrets)}, calls=calls, secrets=secrets)
 
 
 def _nothing(run: Run, record: CaseRecord, share: Share) -> Exploration:

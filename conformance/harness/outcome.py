@@ -14,6 +14,7 @@ from conformance import known_failures
 from conformance.harness import failure
 from conformance.harness.record import CaseRecord, record_of
 from conformance.harness.run import Run
+from conformance.harness.sending import send
 from conformance.known_failures import CaseKey, KnownFailure
 from reports.model import Level, Outcome, Result, to_json
 from reports.redact import redact
@@ -71,7 +72,7 @@ def classify(run: Run, record: CaseRecord, call: pytest.CallInfo[None], report: 
         return Finding(outcome, message=report.longreprtext, reason=reason)
     if outcome is Outcome.FAILED:
         assert call.excinfo is not None  # noqa: S101 - a failed phase has one
-        return Finding(outcome, message=redact(failure.describe(run, record, call.excinfo.value), record.secrets))
+        return Finding(outcome, message=failure.describe(run, record, call.excinfo.value))
     return Finding(outcome, reason=reason)
 
 
@@ -89,8 +90,9 @@ def apply_known_failures(finding: Finding, entry: KnownFailure | None) -> Findin
 
 
 def build_result(run: Run, record: CaseRecord, finding: Finding, duration_s: float) -> Result:
-    """Build the case's result for the report, and save the evidence of a failure."""
+    """Build the case's result for the report, without secrets, and save the evidence of a failure."""
     rule = record.rule
+    message, reason = redact([finding.message, finding.reason], record.secrets)
     evidence: tuple[str, ...] = ()
     if finding.outcome in _WITH_EVIDENCE and (record.fetcher or record.evidence):
         text = failure.evidence(record, finding.message)
@@ -108,8 +110,8 @@ def build_result(run: Run, record: CaseRecord, finding: Finding, duration_s: flo
         route=run.options.route_of(rule) or "",
         outcome=finding.outcome,
         duration_s=round(duration_s, 3),
-        message=finding.message,
-        reason=finding.reason,
+        message=message,
+        reason=reason,
         reference=finding.reference,
         reproduce=failure.reproduce(run, record),
         evidence=evidence,
@@ -126,19 +128,15 @@ def attach(report: pytest.TestReport, record: CaseRecord, result: Result, *, of_
     elif result.outcome is Outcome.FIXED or (result.outcome is Outcome.ERROR and not report.failed):
         report.outcome, report.longrepr = "failed", result.message
     fetcher = record.fetcher if of_the_call else None
-    calls = fetcher.outcomes if fetcher else []
-    report.user_properties.append((
+    send(
+        report,
         PROPERTY,
-        {
-            "result": to_json(result),
-            "calls": len(calls),
-            "held_up_s": record.fetcher.held_up_s if record.fetcher else 0.0,
-            "initializer_cpu_s": sum(one.cpu_s for one in calls),
-            "reference_cpu_s": fetcher.reference_cpu_s if fetcher else 0.0,
-            "peak_memory_bytes": max((one.peak_memory for one in calls), default=0),
-            "secrets": sorted(record.secrets),
-        },
-    ))  # fmt: skip
+        {"result": to_json(result)},
+        calls=fetcher.outcomes if fetcher else [],
+        secrets=record.secrets,
+        held_up_s=record.fetcher.held_up_s if record.fetcher else 0.0,
+        reference_cpu_s=fetcher.reference_cpu_s if fetcher else 0.0,
+    )
 
 
 def case_in(run: Run, record: CaseRecord) -> CaseKey:
