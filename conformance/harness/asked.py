@@ -126,17 +126,23 @@ def supported(store: str, options: Options) -> bool:
     return custom or kind.available_in(options.kserve)
 
 
-def stores_for(options: Options, spec: Spec) -> set[str]:
-    """Return the stores with selected cases that the run can judge."""
+def stores_for(options: Options, rules: Iterable[Rule]) -> set[str]:
+    """Return the stores on which the run can judge selected cases of the rules."""
     return {
         store
-        for rule in spec
+        for rule in rules
         for store in rule.stores
         if options.judges(rule, store) and supported(store, options) and options.wants(rule, store)
     }
 
 
 def servers_for(options: Options, spec: Spec) -> set[type[Server]]:
-    """Return the servers of all stores that the selected cases use."""
+    """Return the servers of all stores that the selected cases use, and identity services if any case uses them."""
     stores = stores_for(options, spec) | {store for rule in spec if options.selects(rule) for store in rule.needs}
-    return {server for store in stores for server in STORES[store].needed(options.mode) if server}
+    with_identities = stores_for(options, (rule for rule in spec if rule.identities))
+    return {
+        server
+        for store in stores
+        for server in STORES[store].needed(options.mode, identities=store in with_identities)
+        if server
+    }

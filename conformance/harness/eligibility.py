@@ -10,8 +10,11 @@ from scenarios.stores import STORES
 from scenarios.stores.base import NO_RELEASE
 
 
-def why_not(run: Run, store: str | None) -> tuple[Outcome, str] | None:
-    """Explain why the run cannot judge a case: the initializer does not support the store, or a server is missing."""
+def why_not(run: Run, store: str | None, *, identities: bool = False) -> tuple[Outcome, str] | None:
+    """Explain why the run cannot judge a case: the initializer does not support the store, or a server is missing.
+
+    identities  whether the case uses identity services.
+    """
     if store is None:
         return None
     kind = STORES[store]
@@ -20,7 +23,7 @@ def why_not(run: Run, store: str | None) -> tuple[Outcome, str] | None:
         return Outcome.UNSUPPORTED, f"KServe {run.kserve} has no downloader for {store}{since}"
     if reason := run.initializer.lacks.get(store):
         return Outcome.NOT_RUN, reason
-    for server in kind.needed(run.mode):
+    for server in kind.needed(run.mode, identities=identities):
         if server is None:
             return Outcome.NOT_RUN, f"--servers {run.mode} has no server for {store}"
         if server.name in run.fleet.unavailable:

@@ -210,7 +210,7 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    skipped = why_not(item.config.stash[RUN], store_of(item))
+    skipped = why_not(item.config.stash[RUN], store_of(item), identities=rule_of(item).identities)
     if skipped:
         record_of(item).skipped = skipped
         pytest.skip(skipped[1])

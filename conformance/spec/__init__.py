@@ -121,6 +121,7 @@ class Rule:
     references  IDs of field reports, and issue numbers.
     budget      the limit, if the rule limits a measured quantity.
     needs       names of stores that its test uses without judging them.
+    identities  whether its test uses the services that give a pod its identity.
     core        whether no known-failures list may declare it: the tree arrives, a failure ends with a non-zero exit
                 code, nothing leaves the destination, no secret is printed, TLS is verified.
     """
@@ -138,6 +139,7 @@ class Rule:
     cause: str | None = None
     budget: Budget | None = None
     needs: tuple[str, ...] = ()
+    identities: bool = False
     core: bool = False
 
     @property
@@ -239,6 +241,7 @@ def _rule(raw: Mapping[str, Any], area: Mapping[str, Any], groups: Mapping[str, 
         cause=raw.get("cause"),
         budget=_budget(raw["budget"]) if "budget" in raw else None,
         needs=tuple(raw.get("needs", ())),
+        identities=raw.get("identities") or area.get("identities", False),
         core=raw.get("core", False),
     )
 

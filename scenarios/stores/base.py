@@ -117,7 +117,7 @@ class Store(ABC):
     identities: ClassVar[Sequence[str]] = ()
     #: Variables with which clients read public content without credentials.
     public_settings: ClassVar[Mapping[str, str]] = {}
-    #: The server that plays the services of these identities. Set by `at`.
+    #: The server that plays the services of these identities. `at` sets it in a run that has this server.
     identity_services: Endpoint
     #: The store that holds the content, if this one only refers to it.
     behind: ClassVar[type[Store] | None] = None
@@ -137,18 +137,21 @@ class Store(ABC):
         return SpecifierSet(cls.kserve).contains(release, prereleases=True)
 
     @classmethod
-    def needed(cls, mode: Mode) -> list[type[Server] | None]:
-        """The servers for this store and the store behind it. None for a store that has no server in this mode."""
+    def needed(cls, mode: Mode, *, identities: bool) -> list[type[Server] | None]:
+        """The servers for this store and the store behind it. None for a store that has no server in this mode.
+
+        identities  whether to include the server for the store's `identities`.
+        """
         own: list[type[Server] | None] = [cls.servers.get(mode)] if cls.servers else []
-        own += [IdentityServices] if cls.identities else []
-        return own + (cls.behind.needed(mode) if cls.behind else [])
+        own += [IdentityServices] if cls.identities and identities else []
+        return own + (cls.behind.needed(mode, identities=identities) if cls.behind else [])
 
     @classmethod
     def at(cls, endpoints: Mapping[str, Endpoint], mode: Mode, gateway: Gateway, case: str, scratch: Path) -> Store:
         """Make the test's part of this store and of the store behind it. `endpoints` maps server names to endpoints."""
         server = cls.servers.get(mode)
         store = cls(endpoints[server.name] if server else None, gateway, case, scratch)
-        if cls.identities:
+        if cls.identities and IdentityServices.name in endpoints:
             store.identity_services = endpoints[IdentityServices.name]
         if cls.behind:
             store.content = cls.behind.at(endpoints, mode, gateway, case, scratch)

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from conformance.harness.asked import Options
 from conformance.harness.controller import Controller
 from conformance.harness.eligibility import required
 from conformance.harness.outcome import PROPERTY
@@ -20,20 +19,13 @@ from conformance.known_failures import KnownFailure, load
 from conformance.spec import current
 from reports import writer
 from reports.model import Level, Outcome, Result, to_json
-from scenarios.initializers import newest
-from scenarios.initializers.command import Command
 from scenarios.servers.fleet import Fleet
+from tests.sample_options import OPTIONS
 
 
 def _controller(folder: Path, known: tuple[KnownFailure, ...] = ()) -> Controller:
     """That of a run on no servers, without any selection, which has a passed result for each required pair."""
-    options = Options(
-        initializer=Command("/bin/true"), described=(), kserve=newest(), mode="embedded", profiles=(), stores=(),
-        rules=(),
-        smoke=False, known=known, known_from=None, report_dir=folder / "report", cluster="none", install="manifests",
-        images="auto",
-        driver="suite", isolation="auto", keep_cluster=False, keep_failed=0, kubeconfig=None, context=None,
-    )  # fmt: skip
+    options = replace(OPTIONS, known=known, report_dir=folder / "report")
     fleet = Fleet.without_servers(folder / "run")
     writer.prepare(options.report_dir)
     controller = Controller(

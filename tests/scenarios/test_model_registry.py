@@ -229,7 +229,7 @@ def test_access_is_the_registry_and_the_contents_credentials(store: ModelRegistr
 
 
 def test_it_needs_the_server_of_its_content() -> None:
-    assert ModelRegistry.needed("native") == [ModelRegistryServer, MinIO, IdentityServices]
+    assert ModelRegistry.needed("native", identities=True) == [ModelRegistryServer, MinIO, IdentityServices]
 
 
 @pytest.mark.parametrize(("initializer", "judged"), [("kserve", False), ("mr-storage-initializer", True)])

@@ -32,7 +32,7 @@ finally:
 
 
 def _servers() -> dict[str, type[Server]]:
-    kinds = (kind for store in STORES.values() for kind in store.needed("embedded"))
+    kinds = (kind for store in STORES.values() for kind in store.needed("embedded", identities=True))
     return {kind.name: kind for kind in kinds if kind}
 
 
