@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from conformance.api.exceptions import RuleViolation
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from conformance.api.workloads import Workload
 from scenarios.clients import Client
 from scenarios.initializers.base import DEST, Call, CallResult, Conditions, Initializer

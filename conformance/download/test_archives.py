@@ -6,7 +6,7 @@ import tarfile
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from scenarios.content.models import MODEL, archive, link, noise, tar, tar_of, zipped
 from scenarios.initializers.base import DEST, Entry
 from scenarios.stores.base import Store

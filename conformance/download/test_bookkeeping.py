@@ -3,7 +3,8 @@
 import re
 
 from conformance import rule
-from conformance.api.fetch import Fetch, Fetcher
+from conformance.api.fetch import Fetch
+from conformance.api.fetcher import Fetcher
 from conformance.api.samples import Sample
 from scenarios.initializers.base import DEST, Entry
 from scenarios.stores.base import Store

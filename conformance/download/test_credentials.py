@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from conformance.api.samples import Sample
 from scenarios.content.models import MODEL, under
 from scenarios.stores.azure_blob import AzureBlob

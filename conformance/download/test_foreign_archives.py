@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from scenarios.content import tars, zips
 from scenarios.content.models import MODEL, archive, link, tar, under, zipped
 from scenarios.stores.base import Store

@@ -3,7 +3,7 @@
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from scenarios.content.models import noise
 from scenarios.stores.base import AccessKind
 from scenarios.stores.git import ELSEWHERE, HOST, Git

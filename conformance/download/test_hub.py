@@ -3,7 +3,7 @@
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from conformance.api.samples import Sample
 from scenarios.content.models import MODEL, under
 from scenarios.network.faults import FILE_BYTES, PART_BYTES, Fault, answering, breaking

@@ -3,7 +3,8 @@
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetch, Fetcher
+from conformance.api.fetch import Fetch
+from conformance.api.fetcher import Fetcher
 from conformance.api.samples import Sample
 from scenarios.network.faults import Fault
 from scenarios.servers.identity_services import Answers

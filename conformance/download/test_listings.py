@@ -3,7 +3,8 @@
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetch, Fetcher
+from conformance.api.fetch import Fetch
+from conformance.api.fetcher import Fetcher
 from scenarios.content.models import under
 from scenarios.network.paging import Oddity, Paging
 from scenarios.stores.azure_blob import AzureBlob

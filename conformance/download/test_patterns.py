@@ -5,7 +5,7 @@ import json
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from scenarios.content.models import under
 from scenarios.stores.base import Store
 

@@ -3,7 +3,7 @@
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from conformance.api.samples import deposit
 from scenarios.content.models import LAYOUTS, MODEL, NAMES, noise, under
 from scenarios.network.paging import Paging

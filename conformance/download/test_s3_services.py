@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetch, Fetcher
+from conformance.api.fetch import Fetch
+from conformance.api.fetcher import Fetcher
 from conformance.api.samples import Sample
 from scenarios.content.models import MODEL, under
 from scenarios.stores.s3 import S3

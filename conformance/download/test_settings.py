@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from conformance.api.samples import Sample
 from scenarios.reasons import NotOffered
 from scenarios.stores.base import Store

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from conformance.api.samples import Sample
 from scenarios.network.view import CA_PATH, Gateway
 from scenarios.stores.base import Store

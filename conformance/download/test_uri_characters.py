@@ -3,7 +3,7 @@
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from scenarios.content.models import MODEL, under
 from scenarios.servers.azurite import OTHER_CLOUDS
 from scenarios.stores.azure_blob import AzureBlob

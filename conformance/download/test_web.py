@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from scenarios.content.models import MODEL, archive, noise
 from scenarios.network.faults import breaking
 from scenarios.stores.gcs import GCS

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from conformance.api.fetch import Expectation, Fetch, Fetcher, Way
+from conformance.api.fetch import Expectation, Fetch
+from conformance.api.fetcher import Fetcher, Way
 from conformance.api.tree import difference
 from conformance.explore.examples import Example, Play
 from conformance.explore.hunt import Hunt

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from conformance import rule
 from conformance.api.exceptions import NotApplicable
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from conformance.api.samples import Sample
 from conformance.api.tree import difference
 from scenarios.content.models import SHARD_BYTES

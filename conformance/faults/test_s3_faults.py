@@ -3,7 +3,7 @@
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from conformance.api.samples import Sample
 from scenarios.stores.s3 import S3
 from scenarios.stores.s3_answers import dialects, redirecting

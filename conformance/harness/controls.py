@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from conformance.api.exceptions import NotApplicable, RuleViolation, Unproven
-from conformance.api.fetch import Expectation, Fetch, Fetcher, Way
+from conformance.api.fetch import Expectation, Fetch
+from conformance.api.fetcher import Fetcher, Way
 from conformance.api.samples import Sample, deposit
 from conformance.api.tree import difference
 from conformance.harness.asked import stores_for

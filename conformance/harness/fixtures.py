@@ -12,7 +12,8 @@ import pytest
 
 from conformance.api.benchmark import Benchmark
 from conformance.api.budget import Meter
-from conformance.api.fetch import Expectation, Fetcher
+from conformance.api.fetch import Expectation
+from conformance.api.fetcher import Fetcher
 from conformance.api.samples import Sample, deposit
 from conformance.api.silence import Silence
 from conformance.harness.controls import Controls

@@ -9,7 +9,8 @@ from typing import Protocol
 
 import pytest
 
-from conformance.api.fetch import Fetch, Fetcher
+from conformance.api.fetch import Fetch
+from conformance.api.fetcher import Fetcher
 from conformance.harness.items import case_of, rule_of, store_of
 from conformance.spec import Rule
 from reports.measurement import Measurement

@@ -5,7 +5,7 @@ import pytest
 from conformance import rule
 from conformance.api.containment import assert_contained
 from conformance.api.exceptions import NotApplicable
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from scenarios.content import hostile
 from scenarios.content.hostile import GOOD, MARK
 from scenarios.initializers.base import Conditions

@@ -4,7 +4,7 @@ import pytest
 
 from conformance import rule
 from conformance.api.containment import assert_contained
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from scenarios.content.hostile import GOOD, HOOK, git_trees
 from scenarios.initializers.base import DEST
 from scenarios.stores.git import Git

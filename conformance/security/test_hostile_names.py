@@ -4,7 +4,8 @@ import pytest
 
 from conformance import rule
 from conformance.api.containment import assert_contained, assert_reported
-from conformance.api.fetch import Fetch, Fetcher
+from conformance.api.fetch import Fetch
+from conformance.api.fetcher import Fetcher
 from scenarios.content.hostile import AWKWARD, ESCAPING, FORGING, GOOD
 from scenarios.content.renamed import PLACEHOLDER, marked, put_renamed
 from scenarios.stores.base import Store

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from conformance import rule
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from conformance.api.samples import Sample
 from conformance.download.test_tls import CONFIGMAP, CUSTOM_CERTS
 from scenarios.servers.hub import CDN

@@ -1,7 +1,7 @@
 """Credentials, beyond CRED-025: in files, at other hosts, and in URIs."""
 
 from conformance import rule
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from conformance.api.samples import Sample
 from reports.redact import forms_of
 from scenarios.network.view import Gateway

@@ -7,7 +7,7 @@ import pytest
 
 from conformance import rule
 from conformance.api.containment import assert_contained
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from conformance.api.samples import Sample
 from scenarios.content.hostile import EVIL, MARK, SHELL
 from scenarios.content.models import MODEL, under

@@ -2,7 +2,7 @@
 
 from conformance import rule
 from conformance.api.budget import Meter
-from conformance.api.fetch import Fetcher
+from conformance.api.fetcher import Fetcher
 from conformance.api.workloads import ARCHIVE, HUGE, LARGE, MANY, SHARDS, SMALL, TINY
 
 
