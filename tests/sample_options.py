@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conformance.harness.asked import Options
+from conformance.harness.run_options import Options
 from scenarios.initializers import newest
 from scenarios.initializers.command import Command
 

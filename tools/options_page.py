@@ -1,4 +1,4 @@
-"""Generate docs/options.md: the options of `pytest conformance/`, declared in `conformance/harness/options.py`."""
+"""Generate docs/options.md: the options of `pytest conformance/`, declared in `conformance/harness/command_line.py`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conformance.harness import options
+from conformance.harness import command_line
 
 _HEAD = """# Options
 
@@ -31,9 +31,9 @@ failure) and `-n N` (the number of worker processes; tox gives `-n auto`).
 def page() -> Iterator[str]:
     """Yield the lines of the page."""
     parser = pytest.Parser(_ispytest=True)
-    options.add(parser)
+    command_line.add(parser)
     yield from _HEAD.splitlines()
-    for name, title in options.GROUPS.items():
+    for name, title in command_line.GROUPS.items():
         yield from ("", f"## {title[0].upper()}{title[1:]}", "", "| option | meaning |", "|---|---|")
         for option in parser.getgroup(name).options:
             attributes = option.attrs()

@@ -23,7 +23,7 @@ from clusters.kserve.releases import NoKServe
 from clusters.pytest_kind import PytestKind
 from clusters.sweep import sweep
 from clusters.toolchain.cache import cache_root, once
-from conformance.harness.asked import Options
+from conformance.harness.run_options import Options
 from scenarios.cluster.kubernetes import STORAGE_CONTAINER
 from scenarios.content.models import MODEL
 from scenarios.initializers.base import Initializer

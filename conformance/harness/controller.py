@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 import pytest
 
 from conformance.harness import run as runs
-from conformance.harness.asked import Options
 from conformance.harness.eligibility import concerns, required
 from conformance.harness.exploring import PROPERTY as EXPLORED
 from conformance.harness.outcome import PROPERTY
 from conformance.harness.report_header import report_header
 from conformance.harness.run import Run
+from conformance.harness.run_options import Options
 from conformance.known_failures import CaseKey, KnownFailure
 from conformance.spec import Spec
 from reports import writer

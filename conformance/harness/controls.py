@@ -19,10 +19,10 @@ from conformance.api.fetch import Expectation, Fetch
 from conformance.api.fetcher import Fetcher, Way
 from conformance.api.samples import Sample, deposit
 from conformance.api.tree import difference
-from conformance.harness.asked import stores_for
 from conformance.harness.eligibility import why_not
 from conformance.harness.partition import partition
 from conformance.harness.run import Run
+from conformance.harness.run_options import stores_for
 from conformance.spec import Rule
 from reports.redact import redact
 from scenarios.content.models import MODEL, tar

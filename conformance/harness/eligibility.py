@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from conformance.harness.asked import supported
 from conformance.harness.run import Run
+from conformance.harness.run_options import supported
 from conformance.known_failures import KnownFailure
 from reports.model import Outcome
 from scenarios.stores import STORES

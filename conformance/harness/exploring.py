@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from conformance.harness.asked import Options, supported
 from conformance.harness.items import store_of
 from conformance.harness.record import CaseRecord, record_of
 from conformance.harness.run import RUN, Run
+from conformance.harness.run_options import Options, supported
 from conformance.harness.sending import send
 from reports.model import Exploration, to_json
 from reports.redact import redact

@@ -16,8 +16,7 @@ from clusters.base import NoCluster
 from clusters.kserve.releases import NoKServe
 from clusters.toolchain.cache import ToolFailed
 from conformance.api.exceptions import NotApplicable, Unproven
-from conformance.harness import exploring, failure, options, outcome, schedule, selection
-from conformance.harness.asked import Options
+from conformance.harness import command_line, exploring, failure, outcome, schedule, selection
 from conformance.harness.controller import CONTROLLER, Controller
 from conformance.harness.eligibility import why_not
 from conformance.harness.items import rule_of, store_of
@@ -25,6 +24,7 @@ from conformance.harness.progress import Progress
 from conformance.harness.record import record_of
 from conformance.harness.rule_listing import explain, list_rules
 from conformance.harness.run import RUN, in_worker
+from conformance.harness.run_options import Options
 from conformance.spec import SpecError, current, expand
 from reports.model import Outcome
 from reports.writer import ReportUnwritable
@@ -51,7 +51,7 @@ class _Progress(logging.Handler):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    options.add(parser)
+    command_line.add(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -59,7 +59,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Answer `--list-rules` and `--explain`, which need no run."""
     _load_plugins(config)
     if config.option.list_rules:
-        asked = options.read(config, current())
+        asked = command_line.read(config, current())
         chosen = [rule for rule in current() if asked.lists(rule, whenever=not config.option.kserve)]
         print("\n".join(list_rules(current(), chosen)))  # noqa: T201 - this is the command's answer
         return 0
@@ -80,8 +80,8 @@ def pytest_configure(config: pytest.Config) -> None:
         spec = current()
     except SpecError as error:
         raise pytest.UsageError(f"the spec is broken: {error}") from error
-    config.stash[OPTIONS] = options.read(config, spec)
-    options.refuse_unobservable(config.stash[OPTIONS], spec)
+    config.stash[OPTIONS] = command_line.read(config, spec)
+    command_line.refuse_unobservable(config.stash[OPTIONS], spec)
     if config.stash[OPTIONS].cluster != "none":
         config.pluginmanager.import_plugin("conformance.harness.cluster_fixtures")
     config.stash[LEFT_OUT] = Counter()
@@ -133,7 +133,7 @@ def pytest_configure_node(node: WorkerController) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Return the number of workers for `-n auto`."""
-    return options.read(config, current()).workers(current()) if config.option.numprocesses == "auto" else None
+    return command_line.read(config, current()).workers(current()) if config.option.numprocesses == "auto" else None
 
 
 @pytest.hookimpl(optionalhook=True)

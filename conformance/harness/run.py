@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.harness.asked import Options, servers_for
+from conformance.harness.run_options import Options, servers_for
 from conformance.spec import Spec
 from scenarios.initializers.base import Initializer
 from scenarios.servers.base import Mode

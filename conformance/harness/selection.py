@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.harness.asked import Options, on_each_store
 from conformance.harness.exploring import explores
 from conformance.harness.items import rule_id, rule_of, store_of
+from conformance.harness.run_options import Options, on_each_store
 from conformance.harness.schedule import waits
 from conformance.spec import Spec
 

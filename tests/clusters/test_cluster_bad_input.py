@@ -29,8 +29,8 @@ from clusters.kserve.installation import installed
 from clusters.kserve.releases import NoKServe
 from clusters.kserve.uninstall import _left
 from clusters.node import Node
-from conformance.harness.asked import Options
 from conformance.harness.cluster_environment import _installation
+from conformance.harness.run_options import Options
 from tests.clusters.test_kind import ENDED_WITHIN_S, PAUSE, engine_that, program
 from tests.processes import wait_until
 from tests.serving import Handler, serving

@@ -7,7 +7,7 @@ import yaml
 
 from clusters.base import NoCluster
 from clusters.existing import Existing
-from conformance.harness.asked import Options
+from conformance.harness.run_options import Options
 from conformance.spec import current
 from scenarios.servers.process import free_ports
 from tests.conformance.test_plugin import run

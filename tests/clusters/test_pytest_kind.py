@@ -12,8 +12,8 @@ import pytest
 from clusters import gc, kind
 from clusters.base import NoCluster
 from clusters.pytest_kind import PytestKind
-from conformance.harness.asked import Options
 from conformance.harness.cluster_environment import _provider
+from conformance.harness.run_options import Options
 from tests.clusters.test_kind import engine_that, program
 
 #: `kind create cluster --name= --kubeconfig= --config FILE`, as pytest-kind calls it.

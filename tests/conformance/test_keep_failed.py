@@ -18,8 +18,8 @@ from clusters.base import RUN_LABEL, Cluster
 from clusters.engine import Engine
 from clusters.kind import KEPT_NAME, Kind
 from clusters.sweep import sweep
-from conformance.harness.asked import Options
 from conformance.harness.run import Run
+from conformance.harness.run_options import Options
 from conformance.spec import current
 from scenarios.cluster.admission import AdmissionClient
 from scenarios.cluster.kubernetes import INFERENCE_SERVICE, secret, storage_container

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import conformance
-from conformance.harness.asked import servers_for
+from conformance.harness.run_options import servers_for
 from conformance.spec import current
 from scenarios.servers.identity_services import IdentityServices
 from scenarios.servers.moto import Moto

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from conformance.harness.asked import Options, supported
+from conformance.harness.run_options import Options, supported
 from scenarios.network.view import Gateway
 from scenarios.reasons import NotOffered
 from scenarios.servers.base import Endpoint

@@ -118,7 +118,7 @@ def _command(
         "suite_routes": str(home / "routes.json"),
         "suite_log": str(requests),
         "suite_interference": str(interference_beside(requests)),
-        "suite_crooked": json.dumps({port: wrong for wrong, port in bad_certificates.items()}),
+        "suite_bad_certificates": json.dumps({port: wrong for wrong, port in bad_certificates.items()}),
         "suite_logins": json.dumps(logins),
     }
     argv = [sys.executable, "-c", _MITMDUMP, "--quiet", "--scripts", str(_ADDON)]

@@ -24,7 +24,7 @@ from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.tls import TlsData
 
 from scenarios.network.faults import Fault
-from scenarios.network.gateway import faults
+from scenarios.network.gateway import fault_injection
 from scenarios.network.gateway.certificates import BadCertificates, demand_certificate
 from scenarios.network.gateway.fault_plan import FaultPlan, FaultPlans
 from scenarios.network.gateway.paging import Listing, listing_of
@@ -66,7 +66,7 @@ class Addon:
         loader.add_option("suite_log", str, "", "where to log requests, as JSON lines")
         loader.add_option("suite_interference", str, "", "folder with a JSON file for each case that has plans")
         loader.add_option("suite_logins", str, "{}", "JSON: port of a listener -> the passwords that it accepts")
-        loader.add_option("suite_crooked", str, "{}", "JSON: port of a listener -> what is wrong with its certificates")
+        loader.add_option("suite_bad_certificates", str, "{}", "JSON: port of a listener -> what is wrong with its certificates")
 
     def running(self) -> None:
         self.routes: list[dict[str, Any]] = json.loads(Path(ctx.options.suite_routes).read_text())
@@ -78,7 +78,7 @@ class Addon:
         self.callers: dict[str, str] = {}
         self.logins: dict[str, list[str]] = json.loads(ctx.options.suite_logins)
         self.fault_plans = FaultPlans(Path(ctx.options.suite_interference))
-        self.bad_certificates = BadCertificates(Path(ctx.options.confdir), json.loads(ctx.options.suite_crooked))
+        self.bad_certificates = BadCertificates(Path(ctx.options.confdir), json.loads(ctx.options.suite_bad_certificates))
         self.log = Path(ctx.options.suite_log).open("ab", buffering=0)  # noqa: SIM115 -- open as long as the process
 
     def client_disconnected(self, client: connection.Client) -> None:
@@ -139,7 +139,7 @@ class Addon:
     async def responseheaders(self, flow: http.HTTPFlow) -> None:
         passage = self._passage(flow)
         if flow.response and not passage.logged:
-            if passage.plan and (fault := await faults.before_body(passage.plan, flow)):
+            if passage.plan and (fault := await fault_injection.before_body(passage.plan, flow)):
                 passage.injected_fault = fault.kind
                 if fault.kind == "answer":
                     passage.response_bytes = int(flow.response.headers["content-length"])
@@ -150,9 +150,9 @@ class Addon:
             if passage.listing:
                 await asyncio.sleep(passage.listing.pause_s)
                 return
-            stream: faults.Stream = self._count_response(flow, flow.response.headers.get("content-length"))
+            stream: fault_injection.Stream = self._count_response(flow, flow.response.headers.get("content-length"))
             if passage.plan:
-                stream = faults.in_body(passage.plan, flow, stream, partial(self._inject, flow))
+                stream = fault_injection.in_body(passage.plan, flow, stream, partial(self._inject, flow))
             flow.response.stream = stream
             if flow.response.headers.get("content-length") == "0":
                 self._write(flow)

@@ -13,7 +13,7 @@ from clusters.base import Source
 from clusters.kserve.releases import WAYS, How, installable, newest_installable
 from conformance import known_failures
 from conformance.harness import exploring
-from conformance.harness.asked import Clusters, Driver, Options, on_each_store
+from conformance.harness.run_options import Clusters, Driver, Options, on_each_store
 from conformance.known_failures import KnownFailure, KnownFailuresError
 from conformance.spec import Spec
 from scenarios.initializers import initializer, known_releases, newest
