@@ -27,7 +27,7 @@ _ITS_VARIABLES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
 )
 #: Runs its arguments when standard input ends, that is, when the process at the other end of the pipe is gone.
-_REAPER = 'cat >/dev/null; exec "$@" >/dev/null 2>&1'
+_RUN_AT_END = 'cat >/dev/null; exec "$@" >/dev/null 2>&1'
 #: Podman's default for both limits.
 _USUAL_LIMIT = 1_048_576
 
@@ -79,7 +79,7 @@ class Engine:
         at_once = ["--time", "0"] if self.name == "podman" else []
         removal = [self.program, "rm", "--force", *at_once, "--volumes", container]
         with subprocess.Popen(
-            ["sh", "-c", _REAPER, "reaper", *removal],
+            ["sh", "-c", _RUN_AT_END, "cleanup-watchdog", *removal],
             env=_variables(self.environment),
             stdin=subprocess.PIPE,
             start_new_session=True,

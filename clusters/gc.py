@@ -65,7 +65,7 @@ class CleanupWatchdog:
     def __init__(self, engine: Engine, name: str) -> None:
         script = f"cat >/dev/null\nexec >/dev/null 2>&1\n{_REMOVE}"
         self._shell = subprocess.Popen(
-            ["sh", "-c", script, "reaper", *_arguments(engine, name)],
+            ["sh", "-c", script, "cleanup-watchdog", *_arguments(engine, name)],
             env=engine.variables(),
             stdin=subprocess.PIPE,
             start_new_session=True,

@@ -61,7 +61,7 @@ class Kind(Provider):
         self._keep = keep
         self._images = images
         self._engine: Engine | None = None
-        self._reaper: gc.CleanupWatchdog | None = None
+        self._watchdog: gc.CleanupWatchdog | None = None
 
     def start(self) -> Cluster:
         """Start the cluster, or find the kept one, and return it when pods can run. Raises NoCluster."""
@@ -81,9 +81,9 @@ class Kind(Provider):
 
     def stop(self) -> None:
         """Remove the cluster, unless it is to be kept."""
-        if self._reaper:
-            self._reaper.remove()
-            self._reaper = None
+        if self._watchdog:
+            self._watchdog.remove()
+            self._watchdog = None
 
     def _running(self, engine: Engine) -> Cluster | None:
         """Return the kept cluster with this name and recipe if it responds; remove any other cluster of the suite.
@@ -129,7 +129,7 @@ class Kind(Provider):
         )
         record.write()
         self._shared.mkdir(exist_ok=True)
-        self._reaper = gc.CleanupWatchdog(engine, self.name)
+        self._watchdog = gc.CleanupWatchdog(engine, self.name)
         try:
             begun = time.monotonic()
             self._create(engine, kind, configuration)
@@ -140,8 +140,8 @@ class Kind(Provider):
         log.info("kind cluster %s: ready after %.1f s", self.name, time.monotonic() - begun)
         if self._keep:
             dataclasses.replace(record, kept=True).write()
-            self._reaper.dismiss()
-            self._reaper = None
+            self._watchdog.dismiss()
+            self._watchdog = None
         return cluster
 
     def _create(self, engine: Engine, kind: Path, configuration: str) -> None:

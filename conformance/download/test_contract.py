@@ -29,7 +29,7 @@ def test_wrong_arguments_are_refused_with_the_usage(initializer: Fetcher, argume
     """No arguments, a source without a destination, and any odd number of arguments are errors."""
     run = initializer.call(*arguments)
     run.assert_refused()
-    assert not run.outcome.unexpected_writes, f"written: {', '.join(run.outcome.unexpected_writes)}"
+    assert not run.outcome.unexpected_writes, f"the initializer wrote files: {', '.join(run.outcome.unexpected_writes)}"
 
 
 @rule("CONTRACT-002")

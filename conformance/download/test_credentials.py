@@ -63,7 +63,7 @@ def test_a_mirror_is_the_only_hub(store: HuggingFace, initializer: Fetcher, samp
     assert initializer.fetch(sample.uri, access=access).tree == sample.tree
     mirror = urlsplit(access.environment["HF_ENDPOINT"]).hostname
     hosts = {request.host for request in store.requests()}
-    assert hosts == {mirror}, f"asked: {', '.join(sorted(hosts))}"
+    assert hosts == {mirror}, f"the initializer contacted {', '.join(sorted(hosts))}, not only {mirror}"
 
 
 @rule("CRED-020")

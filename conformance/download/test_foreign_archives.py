@@ -171,7 +171,7 @@ def test_unpacked_folders_are_open(store: Store, initializer: Fetcher) -> None:
     assert run.tree == MODEL
     modes = {**run.outcome.modes, "weights": run.entries()["weights"].mode}
     closed = {path: f"{mode:04o}" for path, mode in modes.items() if mode & 0o005 != 0o005}
-    assert not closed, f"other users cannot enter: {closed}"
+    assert not closed, f"other users cannot read these folders: {closed}"
 
 
 @rule("ARCH-023")

@@ -223,7 +223,7 @@ def test_a_name_is_no_host(store: ModelRegistry, initializer: Fetcher, gateway: 
     position = gateway.position()
     assert initializer.fetch(store.uri(f"{name}/v1")).tree == MODEL
     asked = {request.host for request in gateway.requests(position) if request.host.partition(":")[0] == name}
-    assert not asked, f"asked: {', '.join(asked)}"
+    assert not asked, f"the initializer contacted a host with the model's name: {', '.join(asked)}"
 
 
 @rule("MR-023")

@@ -57,7 +57,7 @@ def test_secrets_that_end_in_a_newline(store: Store, initializer: Fetcher, sampl
     access = store.private()
     ending = {name: value + end for name, value in access.environment.items() if value in access.secrets}
     if not ending:
-        raise NotOffered(f"{store.name}: no variable has a secret alone")
+        raise NotOffered(f"{store.name}: no variable has only a secret as its value")
     run = initializer.fetch(sample.uri, access=access.plus(**ending), way="private", timeout_s=150)
     run.assert_failed_or(sample.tree)
     if run.outcome.exit_code != 0:

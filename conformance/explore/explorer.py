@@ -165,7 +165,7 @@ def problem(fetch: Fetch, play: Play) -> str:
     if result.exit_code != 0:
         if not play.refusable:
             return f"exit code {result.exit_code} for an ordinary source"
-        return "" if fetch.output.strip() else f"exit code {result.exit_code} without a word"
+        return "" if fetch.output.strip() else f"exit code {result.exit_code} without any output"
     for (uri, dest), accepted in zip(fetch.pairs, play.accepted, strict=True):
         tree = fetch.tree_at(dest)
         if not accepted:

@@ -31,23 +31,21 @@ RESTRICTED = {
 
 def _end(served: Served) -> str:
     """Return the kubelet's reason for the end of the initializer, or why it did not end."""
-    return served.initializer.reason if served.initializer else served.stands_still
+    return served.initializer.reason if served.initializer else served.stuck
 
 
 def _refused(served: Served) -> bool:
     """Return whether the cluster gives a reason why the pod does not serve. Raises Unsettled when it gives none."""
     if served.late:
-        raise Unsettled(served.stands_still)
-    return bool(served.stands_still or (served.initializer and served.initializer.exit_code != 0))
+        raise Unsettled(served.stuck)
+    return bool(served.stuck or (served.initializer and served.initializer.exit_code != 0))
 
 
 def _tree(served: Served, mount: str = DEST) -> dict[str, bytes]:
     """Return the files that the model server sees. Raises RuleViolation when it never started."""
     if served.inspection is None:
         end = served.initializer
-        raise RuleViolation(
-            served.stands_still or f"the initializer ended with exit code {end.exit_code if end else '?'}"
-        )
+        raise RuleViolation(served.stuck or f"the initializer ended with exit code {end.exit_code if end else '?'}")
     found = served.inspection.trees[mount]
     return {path: entry.content for path, entry in found.items() if entry.content is not None}
 
@@ -65,7 +63,7 @@ def test_a_failed_download_shows_on_the_pod(store: Store, services: InferenceSer
     uri = f"{model}-mistyped"
     services.storage_container(uri)
     served = services.serve(uri, predictor=services.admit(store.access()))
-    assert served.initializer, f"the initializer did not end: {served.stands_still}"
+    assert served.initializer, f"the initializer did not end: {served.stuck}"
     assert served.initializer.exit_code != 0, "the initializer reported success (exit code 0) for a missing model"
     message = own_words(served.initializer.message, [uri, *store.access().secrets])
     assert not (fault := fault_of(message, "not-found", run.spec)), f"{served.initializer.message}\n{fault}"
@@ -81,8 +79,8 @@ def test_a_failed_download_shows_on_the_service(store: Store, services: Inferenc
     uri = f"{model}-mistyped"
     services.storage_container(uri)
     served = services.serve(uri, predictor={**services.admit(store.access()), **services.pause("15s")})
-    assert served.initializer, f"the initializer did not end: {served.stands_still}"
-    told = services.api.until(lambda: bool(services.failure_told(served)), 60)
+    assert served.initializer, f"the initializer did not end: {served.stuck}"
+    told = services.api.until(lambda: bool(services.reported_failure(served)), 60)
     assert told, f"the InferenceService's status does not report it: {services.status(served).get('modelStatus')}"
 
 
@@ -92,8 +90,8 @@ def test_an_image_that_cannot_be_had(services: InferenceServices, model: str) ->
     image = "conformance.invalid/no-such-initializer:1"
     services.storage_container(model, image=image)
     served = services.serve(model)
-    assert "storage-initializer" in served.stands_still, served.stands_still
-    assert image in served.stands_still, served.stands_still
+    assert "storage-initializer" in served.stuck, served.stuck
+    assert image in served.stuck, served.stuck
 
 
 @rule("FLOW-004")
@@ -107,8 +105,8 @@ def test_memory_for_the_initializer(store: Store, services: InferenceServices, m
         assert _tree(served) == MODEL
     else:
         # containerd may learn of the kill late, and then reports an error. It reports the next attempt correctly.
-        told = services.api.until(lambda: "OOM" in _end(services.look_again(served)), 60)
-        assert told, f"the status has another reason: {_end(services.look_again(served))}"
+        told = services.api.until(lambda: "OOM" in _end(services.reread(served)), 60)
+        assert told, f"the status has another reason: {_end(services.reread(served))}"
 
 
 @rule("FLOW-005")
@@ -147,7 +145,7 @@ def test_a_writable_claim_keeps_what_was_written(services: InferenceServices) ->
     """The model server writes a cache of compiled kernels, for example."""
     claim = services.claim(MODEL)
     served = services.serve(f"pvc://{claim}", annotations={READONLY: "false"}, write={"written.txt": "kept"})
-    assert served.inspection, served.stands_still
+    assert served.inspection, served.stuck
     assert served.inspection.writes[DEST] == {"written.txt": "ok"}
     services.end_pod(served)
     assert services.content(claim) == MODEL | {"written.txt": b"kept"}
@@ -237,7 +235,7 @@ def test_a_new_image_reaches_new_pods_only(services: InferenceServices) -> None:
     served = services.serve(uri)
     assert served.image == services.greeter
     services.change_image(container, next_image)
-    assert services.look_again(served).image == services.greeter, "KServe changed the running pod"
+    assert services.reread(served).image == services.greeter, "KServe changed the running pod"
     newer = services.replace_pod(served)
     assert newer.image == next_image
     services.change_image(container, services.greeter)
@@ -296,7 +294,7 @@ def test_a_missing_secret_is_named(services: InferenceServices, model: str) -> N
                               "secrets": [{"name": "forgotten"}]})  # fmt: skip
     served = services.serve(model, predictor={"serviceAccountName": account})
     assert served.pod is None, "KServe created a pod without the Secret"
-    assert "forgotten" in served.stands_still, served.stands_still
+    assert "forgotten" in served.stuck, served.stuck
 
 
 @rule("FLOW-021")
@@ -341,6 +339,4 @@ def test_an_initializer_from_a_private_registry(services: InferenceServices, reg
     if secret:
         assert _tree(served) == {"greeting.txt": services.api.token.encode()}
     else:
-        assert image in served.stands_still, (
-            f"the node neither pulled the image nor reported an error: {served.stands_still}"
-        )
+        assert image in served.stuck, f"the node neither pulled the image nor reported an error: {served.stuck}"

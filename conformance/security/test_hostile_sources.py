@@ -50,7 +50,7 @@ def test_secrets_of_the_pod_are_no_models(store: Local, initializer: Fetcher, ou
     if TOKEN in uri:
         initializer.needs_sandbox()  # without one, the path differs
     run = initializer.fetch(uri, access=store.access(), mounts={TOKEN: outside / "secret"})
-    assert not run.entries(), f"delivered: {', '.join(run.entries())}"
+    assert not run.entries(), f"the initializer delivered files: {', '.join(run.entries())}"
     run.assert_failed()
 
 
@@ -61,7 +61,7 @@ def test_secrets_of_the_pod_are_no_models(store: Local, initializer: Fetcher, ou
 def test_files_of_the_system_are_no_models(store: Local, initializer: Fetcher, uri: str) -> None:
     """Files of the initializer's own image are not models."""
     run = initializer.fetch(uri, access=store.access())
-    assert not run.entries(), f"delivered: {', '.join(run.entries())}"
+    assert not run.entries(), f"the initializer delivered files: {', '.join(run.entries())}"
     run.assert_failed()
 
 
@@ -71,7 +71,7 @@ def test_dots_lead_out_of_no_claim(store: PVC, initializer: Fetcher, outside: Pa
     """`pvc://claim/../..` is outside the claim."""
     store.put(under("model", MODEL))
     run = initializer.fetch(store.uri(path), mounts={OUTSIDE: outside})
-    assert not run.entries(), f"delivered: {', '.join(run.entries())}"
+    assert not run.entries(), f"the initializer delivered files: {', '.join(run.entries())}"
     run.assert_failed()
 
 
@@ -133,5 +133,5 @@ def test_no_shell_reads_a_uri(store: Store, initializer: Fetcher, sample: Sample
         for path in [*run.outcome.unexpected_writes, *run.entries()]
         if path.removeprefix("/").startswith(f"{MARK}-")
     ]
-    assert not made, f"executed: {', '.join(made)}"
+    assert not made, f"a shell executed part of the URI, and made: {', '.join(made)}"
     run.assert_failed()

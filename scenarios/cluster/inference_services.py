@@ -44,7 +44,7 @@ class Served:
 
     initializer  its termination; None if it never ran.
     inspection   the inspector's view in the model server container; None if that never started.
-    stands_still why the pod will never be ready; "" if its model server started or its initializer ended.
+    stuck        why the pod will never be ready; "" if its model server started or its initializer ended.
     late         True if the cluster gives no reason and only the time limit passed.
     log          the log of the initializer.
     """
@@ -54,7 +54,7 @@ class Served:
     pod: Pod | None
     initializer: Termination | None = None
     inspection: Inspection | None = None
-    stands_still: str = ""
+    stuck: str = ""
     late: bool = False
     log: str = ""
 
@@ -210,7 +210,7 @@ class InferenceServices:
             pod = pods.await_model_server(service, within_s=POD_WITHIN_S, initializer_s=initializer_s)
         except NeverReady as reason:
             self._remember(reason.pod, str(reason))
-            return Served(service, namespace, reason.pod, stands_still=str(reason), late=reason.late)
+            return Served(service, namespace, reason.pod, stuck=str(reason), late=reason.late)
         name, end = str(meta(pod).name), first_end(pod, INITIALIZER)
         inspection = Inspection.of(client, namespace, name, MODEL_SERVER) if started(pod, MODEL_SERVER) else None
         log = log_of(client, namespace, name, INITIALIZER, ended=end is not None)
@@ -222,13 +222,13 @@ class InferenceServices:
         found = self.api.client.get(kubernetes.INFERENCE_SERVICE, served.service, namespace=served.namespace)
         return cast("Mapping[str, Any]", found.get("status") or {})
 
-    def failure_told(self, served: Served) -> str:
+    def reported_failure(self, served: Served) -> str:
         """The failure of the model load as the InferenceService's status reports it; "" for none."""
         told = self.status(served).get("modelStatus") or {}
         failed = told.get("transitionStatus") in {"BlockedByFailedLoad", "InvalidSpec"}
         return json.dumps(told) if failed or told.get("lastFailureInfo") else ""
 
-    def look_again(self, served: Served) -> Served:
+    def reread(self, served: Served) -> Served:
         """Inspect the same pod again."""
         name = str(meta(served.pod).name) if served.pod else ""
         pod = self.api.client.get(Pod, name, namespace=served.namespace)

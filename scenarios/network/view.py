@@ -110,7 +110,7 @@ class Gateway:
 
         paging  how to cut listings into pages.
         """
-        plans = interference_beside(self.log)
+        plans = fault_plans_beside(self.log)
         plans.mkdir(exist_ok=True)
         draft = plans / f".{case}.draft"
         plan = {"faults": [asdict(fault) for fault in faults], "renaming": renaming or {}}
@@ -132,6 +132,6 @@ class Gateway:
                     yield Request(**json.loads(line))
 
 
-def interference_beside(log: Path) -> Path:
+def fault_plans_beside(log: Path) -> Path:
     """The folder of the plans of `Gateway.plan_faults`, next to the gateway's log."""
-    return log.with_name("interference")
+    return log.with_name("fault-plans")

@@ -54,7 +54,7 @@ class AzureBlob(Store):
     def put(self, tree: Tree) -> None:
         for path in tree:
             if {".", ".."}.intersection(path.split("/")):
-                raise NotOffered(f"Azure's clients resolve the dots in {path!r} before they ask")
+                raise NotOffered(f"azure-blob: Azure's clients resolve the dots in {path!r} before they send a request")
         container = self._container()
         if not self._made:
             self._make(container)

@@ -42,7 +42,7 @@ class AzureFiles(StandInStore):
     def put(self, tree: Tree) -> None:
         for path in tree:
             if not FORBIDDEN.isdisjoint(path.replace("/", "")):
-                raise NotOffered(f"azure-files: no name in a share has the characters of {path!r}")
+                raise NotOffered(f"azure-files: a share allows no name with the characters of {path!r}")
         super().put(tree)
         self.partition.note(key=self._key)
 
@@ -72,7 +72,7 @@ class AzureFiles(StandInStore):
             case "denied":
                 return self._with_sas("l")
             case "anonymous":
-                raise NotOffered("azure-files: the service knows no public shares")
+                raise NotOffered("azure-files: the service has no public shares")
 
     def missing(self) -> str:
         return f"https://{ACCOUNT}.{HOST}/{self.case}-that-is-not-there/model"
@@ -83,7 +83,7 @@ class AzureFiles(StandInStore):
 
     def _at(self, host: str, path: str) -> str:
         if not {"?", "#"}.isdisjoint(path):
-            raise NotOffered(f"azure-files: {path!r} cannot stand undecoded in a URI")
+            raise NotOffered(f"azure-files: a URI has {path!r} only in percent-encoding")
         return f"https://{host}/{self.case}" + (f"/{path}" if path else "")
 
     def _with_key(self, key: str) -> Access:

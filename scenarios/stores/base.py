@@ -52,7 +52,7 @@ class Access:
     def planted(self) -> tuple[str, ...]:
         """The secrets, for a rule that searches for them. Raises NotOffered if there are none."""
         if not self.secrets:
-            raise NotOffered("this access has no credential that could turn up anywhere")
+            raise NotOffered("this access has no credential to look for")
         return self.secrets
 
     def plus(self, **environment: str) -> Access:
@@ -202,7 +202,7 @@ class Store(ABC):
 
         Raises NotOffered.
         """
-        raise NotOffered(f"{self.name} has no identity of the kind {kind}, {answers}")
+        raise NotOffered(f"{self.name} has no identity {kind} with services that answer {answers}")
 
     def over_tls(self) -> Access:
         """Valid access over TLS. Raises NotOffered."""
@@ -227,7 +227,7 @@ class Store(ABC):
 
     def served_at(self, file: str) -> str:  # noqa: ARG002
         """The request path for `file` of the sample. Raises NotOffered if no listing names the store's files."""
-        raise NotOffered(f"{self.name}: nothing is listed whose name could be another")
+        raise NotOffered(f"{self.name}: no listing has the names of files")
 
     def with_word(self, uri: str, word: str) -> str:
         """`uri` with `word` appended as another part of the name."""
@@ -235,15 +235,15 @@ class Store(ABC):
 
     def at_revision(self, uri: str, revision: str) -> str:  # noqa: ARG002
         """The URI of the model at `uri` in this revision or tag. Raises NotOffered."""
-        raise NotOffered(f"{self.name}: its URI names no revision")
+        raise NotOffered(f"{self.name}: no URI names a revision")
 
     def presigned(self, path: str, content: bytes) -> tuple[str, str]:  # noqa: ARG002
         """Put a private file. Returns its URI with a query that grants access, and its secret. Raises NotOffered."""
-        raise NotOffered(f"{self.name}: no query opens private content")
+        raise NotOffered(f"{self.name} has no presigned URIs")
 
     def with_login(self, tree: Tree) -> tuple[str, Access]:  # noqa: ARG002
         """The sample's URI with a user and password in it, and access without credentials. Raises NotOffered."""
-        raise NotOffered(f"{self.name}: its URI has no place for a user")
+        raise NotOffered(f"{self.name}: no URI has a user and a password")
 
     def absent(self, name: str = "absent") -> str:
         """The URI of a model that does not exist, in a bucket (container, share, owner, host) that exists."""
@@ -255,7 +255,7 @@ class Store(ABC):
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:  # noqa: ARG002 -- for those that override it
         """A URI and access that lead to `address` (HOST:PORT), by default a closed port. Raises NotOffered."""
-        raise NotOffered(f"{self.name} needs no connection")
+        raise NotOffered(f"{self.name} needs no network")
 
     def through_proxy(self) -> Access:
         """Valid access with which clients reach the store through the proxy of the environment."""

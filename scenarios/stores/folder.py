@@ -18,7 +18,7 @@ class Folder(Store):
         for path, content in tree.items():
             target = self._root / path
             if not target.resolve().is_relative_to(self._root.resolve()):
-                raise NotOffered(f"{self.name}: a folder holds nothing at {path!r}")
+                raise NotOffered(f"{self.name}: a folder cannot have a file at {path!r}")
             if path.endswith("/"):
                 target.mkdir(parents=True, exist_ok=True)
                 continue
@@ -31,7 +31,7 @@ class Folder(Store):
 
     def access(self, kind: AccessKind = "valid") -> Access:
         if kind != "valid":
-            raise NotOffered(f"{self.name} asks for no credentials")
+            raise NotOffered(f"{self.name} needs no credentials")
         self._root.mkdir(parents=True, exist_ok=True)
         return Access(self.gateway.environment(), {**self.gateway.mounts, self.mount: self._root})
 

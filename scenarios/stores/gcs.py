@@ -88,7 +88,7 @@ class GCS(Store):
 
     def access(self, kind: AccessKind = "valid") -> Access:
         if kind == "session":
-            raise NotOffered("every token of Google is temporary; there is no other kind to compare")
+            raise NotOffered("gcs: every token of Google is temporary, so there is no other kind")
         if kind == "anonymous":
             admit(self.server.state, self.case, [EVERYBODY])
         if kind in {"anonymous", "none"}:

@@ -84,7 +84,7 @@ class S3(Store):
             except s3.exceptions.ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] != 400:
                     raise
-                raise NotOffered(f"{self.server.server} takes no key {path!r}: {error}") from error
+                raise NotOffered(f"{self.server.server} refuses the key {path!r}: {error}") from error
 
         put_each(tree, put_one)
         if inner := next((path for path in tree for above in tree if path.startswith(f"{above}/")), None):
@@ -94,7 +94,7 @@ class S3(Store):
         """Raise NotOffered if the server does not list a key below the key of another object. MinIO hides it."""
         listing = self._client().list_objects_v2(Bucket=self.case, Prefix=key)
         if not any(one["Key"] == key for one in listing.get("Contents", [])):
-            raise NotOffered(f"{self.server.server} lists no key below that of another object: {key!r}")
+            raise NotOffered(f"{self.server.server} does not list {key!r}, because another object's key is its folder")
 
     def uri(self, path: str = "") -> str:
         return f"s3://{self.case}/{path}" if path else f"s3://{self.case}"
@@ -124,7 +124,7 @@ class S3(Store):
         The variables are those of EKS's webhook, and of AWS's SDKs for a moved metadata service.
         """
         if (kind, answers) == ("metadata", "rotated"):
-            raise NotOffered("AWS's metadata service replaces keys long before they expire")
+            raise NotOffered("s3: AWS's metadata service replaces keys long before they expire")
         holder = "denied" if answers in ("stranger", "powerless") else "valid"
         first, _ = given = [self._assume(holder) for _ in range(2)]
         if answers == "rotated":

@@ -35,7 +35,7 @@ class WebHDFS(StandInStore):
 
     def put(self, tree: Tree) -> None:
         if odd := [path for path in tree if ":" in path]:
-            raise NotOffered(f"webhdfs: HDFS takes no colon in a name, as in {odd[0]!r}")
+            raise NotOffered(f"webhdfs: HDFS allows no colon in a name, as in {odd[0]!r}")
         super().put(tree)
 
     def uri(self, path: str = "") -> str:

@@ -235,7 +235,7 @@ kind.Kind("cut", images="assembled").start()
     ) as run:
         wait_until(lambda: pid.exists() and pid.read_text(), "kind to start", ENDED_WITHIN_S)
         os.kill(run.pid, number)
-    wait_until(lambda: not (tmp_path / "cache" / "clusters" / "cut").exists(), "the reaper", ENDED_WITHIN_S)
+    wait_until(lambda: not (tmp_path / "cache" / "clusters" / "cut").exists(), "the cleanup watchdog", ENDED_WITHIN_S)
     assert "network rm cut" in (tmp_path / "calls").read_text()
     if number == signal.SIGKILL:  # on Ctrl-C the terminal tells kind too
         wait_until(lambda: not Path(f"/proc/{pid.read_text().strip()}").exists(), "kind to end", ENDED_WITHIN_S)

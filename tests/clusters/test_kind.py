@@ -84,7 +84,7 @@ def test_a_process_number_that_was_given_again_is_no_owner() -> None:
 
 @pytest.mark.usefixtures("_own_cache")
 def test_a_killed_run_has_its_cluster_removed(tmp_path: Path) -> None:
-    """Nobody but the reaper is left then."""
+    """Nobody but the cleanup watchdog is left then."""
     engine = engine_that(tmp_path, "")
     record("mine").write()
     script = f"""
@@ -99,12 +99,12 @@ time.sleep(60)
         assert killed.stdout is not None
         assert killed.stdout.readline() == b"up\n"
         killed.send_signal(signal.SIGKILL)
-    wait_until(lambda: not gc.folder_of("mine").exists(), "the reaper", ENDED_WITHIN_S)
+    wait_until(lambda: not gc.folder_of("mine").exists(), "the cleanup watchdog", ENDED_WITHIN_S)
     assert "rm --force --time 0 --volumes mine-control-plane" in (tmp_path / "calls").read_text()
 
 
 @pytest.mark.usefixtures("_own_cache")
-def test_a_dismissed_reaper_leaves_the_cluster_alone(tmp_path: Path) -> None:
+def test_a_dismissed_watchdog_leaves_the_cluster_alone(tmp_path: Path) -> None:
     record("kept").write()
     gc.CleanupWatchdog(engine_that(tmp_path, ""), "kept").dismiss()
     assert gc.record_of("kept") == record("kept")

@@ -143,7 +143,7 @@ time.sleep(600)
     wait_until(lambda: all(map(gone, everybody)), f"the end of {everybody}", 10)
 
 
-def test_a_killed_leash_takes_its_program_along(tmp_path: Path) -> None:
+def test_a_killed_supervisor_takes_its_program_along(tmp_path: Path) -> None:
     """SIGKILL of the supervisor itself ends the program too."""
     held = process.launch(["sh", "-c", "echo $$ > pid; exec sleep 600"], tmp_path / "log", tmp_path)
     pid = tmp_path / "pid"

@@ -70,20 +70,20 @@ def the_service_says_nothing(_told: str) -> str:
 @running("FLOW-003", "FLOW-024[without]")
 def no_image_is_named(served: Served) -> Served:
     """The pod waits for an image, but nothing says for which."""
-    return replace(served, stands_still=f"{INITIALIZER}: ErrImagePull")
+    return replace(served, stuck=f"{INITIALIZER}: ErrImagePull")
 
 
 @running("FLOW-003")
 def another_container_waits(served: Served) -> Served:
     """The image is named, but another container waits for it."""
-    return replace(served, stands_still=served.stands_still.replace(INITIALIZER, "kserve-container"))
+    return replace(served, stuck=served.stuck.replace(INITIALIZER, "kserve-container"))
 
 
 @later("FLOW-004[too-little]")
 def memory_is_not_blamed(served: Served) -> Served:
     """Too little memory shows as an error like any other."""
     ended = served.initializer and replace(served.initializer, reason="Error")
-    return replace(served, initializer=ended, stands_still=served.stands_still.replace("OOM", ""))
+    return replace(served, initializer=ended, stuck=served.stuck.replace("OOM", ""))
 
 
 @running("FLOW-004[enough]", "FLOW-018", "FLOW-023")
@@ -138,7 +138,7 @@ def the_claim_is_flattened(served: Served) -> Served:
 @running("FLOW-009")
 def an_empty_folder_is_served(served: Served) -> Served:
     """The pod serves although the path is not there."""
-    return replace(served, stands_still="", initializer=None, inspection=_NOTHING)
+    return replace(served, stuck="", initializer=None, inspection=_NOTHING)
 
 
 #: The view of a model server with an empty folder.
@@ -148,7 +148,7 @@ _NOTHING = Inspection(trees={DEST: {}}, errors={}, writes={DEST: {}}, uid=0, env
 @running("FLOW-010")
 def something_else_is_served(served: Served) -> Served:
     """The URI of a file shows as an empty folder."""
-    return replace(served, stands_still="", initializer=None, inspection=_NOTHING)
+    return replace(served, stuck="", initializer=None, inspection=_NOTHING)
 
 
 @replicas("FLOW-011")
@@ -184,7 +184,7 @@ def an_image_brings_a_model(served: Served) -> Served:
 @running("FLOW-020")
 def no_secret_is_named(served: Served) -> Served:
     """No pod is made, but the events do not say which Secret is missing."""
-    return replace(served, stands_still="no pod is made: Error creating: a Secret is missing")
+    return replace(served, stuck="no pod is made: Error creating: a Secret is missing")
 
 
 @successors("FLOW-021")

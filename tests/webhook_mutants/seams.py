@@ -134,7 +134,7 @@ def contents(*rules: str) -> Callable[[Callable[[Files], Files]], Callable[[File
 
 def later(*rules: str) -> Callable[[Callable[[Served], Served]], Callable[[Served], Served]]:
     """Replace a pod when the suite reads it again."""
-    return _declare(rules, [(InferenceServices, "look_again")], _as_it_is)
+    return _declare(rules, [(InferenceServices, "reread")], _as_it_is)
 
 
 def replicas(*rules: str) -> Callable[[Callable[[list[Inspection]], list[Inspection]]], Alteration]:
@@ -144,4 +144,4 @@ def replicas(*rules: str) -> Callable[[Callable[[list[Inspection]], list[Inspect
 
 def failures(*rules: str) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
     """Replace the message on a failed load in the status of a service."""
-    return _declare(rules, [(InferenceServices, "failure_told")], _as_it_is)
+    return _declare(rules, [(InferenceServices, "reported_failure")], _as_it_is)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from scenarios.network.view import BAD_CERTIFICATES, LOOPBACK, Gateway, interference_beside
+from scenarios.network.view import BAD_CERTIFICATES, LOOPBACK, Gateway, fault_plans_beside
 from scenarios.servers.base import Unavailable, require_packages
 from scenarios.servers.process import PORT_ATTEMPTS, ServerProcess, free_ports, is_free, launch, wait_until_ready
 
@@ -117,7 +117,7 @@ def _command(
         "confdir": str(home),
         "suite_routes": str(home / "routes.json"),
         "suite_log": str(requests),
-        "suite_interference": str(interference_beside(requests)),
+        "suite_fault_plans": str(fault_plans_beside(requests)),
         "suite_bad_certificates": json.dumps({port: wrong for wrong, port in bad_certificates.items()}),
         "suite_logins": json.dumps(logins),
     }

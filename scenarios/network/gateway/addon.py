@@ -64,9 +64,9 @@ class Addon:
     def load(self, loader: Loader) -> None:
         loader.add_option("suite_routes", str, "", "JSON file: a list of server, port, listener, hosts")
         loader.add_option("suite_log", str, "", "where to log requests, as JSON lines")
-        loader.add_option("suite_interference", str, "", "folder with a JSON file for each case that has plans")
+        loader.add_option("suite_fault_plans", str, "", "folder with a JSON file for each case that has plans")
         loader.add_option("suite_logins", str, "{}", "JSON: port of a listener -> the passwords that it accepts")
-        loader.add_option("suite_bad_certificates", str, "{}", "JSON: port of a listener -> what is wrong with its certificates")
+        loader.add_option("suite_bad_certificates", str, "{}", "JSON: port of a listener -> fault of its certificates")
 
     def running(self) -> None:
         self.routes: list[dict[str, Any]] = json.loads(Path(ctx.options.suite_routes).read_text())
@@ -77,8 +77,9 @@ class Addon:
         }
         self.callers: dict[str, str] = {}
         self.logins: dict[str, list[str]] = json.loads(ctx.options.suite_logins)
-        self.fault_plans = FaultPlans(Path(ctx.options.suite_interference))
-        self.bad_certificates = BadCertificates(Path(ctx.options.confdir), json.loads(ctx.options.suite_bad_certificates))
+        self.fault_plans = FaultPlans(Path(ctx.options.suite_fault_plans))
+        wrong: dict[str, str] = json.loads(ctx.options.suite_bad_certificates)
+        self.bad_certificates = BadCertificates(Path(ctx.options.confdir), wrong)
         self.log = Path(ctx.options.suite_log).open("ab", buffering=0)  # noqa: SIM115 -- open as long as the process
 
     def client_disconnected(self, client: connection.Client) -> None:

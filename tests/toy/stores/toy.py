@@ -25,7 +25,7 @@ class Toy(StandInStore):
 
     def access(self, kind: AccessKind = "valid") -> Access:
         if kind != "valid":
-            raise NotOffered("toy asks for no credentials")
+            raise NotOffered("toy needs no credentials")
         return Access({"TOY_ENDPOINT": self.server.url})
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
