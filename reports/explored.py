@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.model import Exploration, Finding, Report
+from reports.exploration import Exploration, Finding
+from reports.model import Report
 from reports.redact import printable
 from reports.terminal import HEADING, paint, wrapped
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from reports import junit, page
-from reports.model import KIND, Exploration, Report, Result, from_json, seal, to_json
+from reports.exploration import Exploration
+from reports.model import KIND, Report, Result, from_json, seal, to_json
 from reports.reader import CorruptReport, UnreadableReport, validate
 from reports.redact import Secrets, redact
 from reports.verdict import finish

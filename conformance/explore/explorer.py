@@ -23,7 +23,7 @@ from conformance.harness.outcome import case_in
 from conformance.harness.partition import partition
 from conformance.harness.record import CaseRecord
 from conformance.harness.run import Run
-from reports.model import Exploration, Finding
+from reports.exploration import Exploration, Finding
 from reports.writer import ReportUnwritable, save_evidence
 from scenarios.initializers.base import CallResult
 from scenarios.reasons import NotOffered

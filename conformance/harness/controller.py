@@ -20,8 +20,9 @@ from conformance.harness.run_options import Options
 from conformance.known_failures import CaseKey, KnownFailure
 from conformance.spec import Spec
 from reports import writer
+from reports.exploration import Exploration
 from reports.metrics import Metrics
-from reports.model import Exploration, LeftOut, Level, Outcome, Report, Result, from_json
+from reports.model import LeftOut, Level, Outcome, Report, Result, from_json
 from reports.redact import Secrets
 from reports.summary import summary
 from reports.verdict import EXECUTED, finish

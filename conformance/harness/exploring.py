@@ -18,7 +18,8 @@ from conformance.harness.record import CaseRecord, record_of
 from conformance.harness.run import RUN, Run
 from conformance.harness.run_options import Options, supported
 from conformance.harness.sending import send
-from reports.model import Exploration, to_json
+from reports.exploration import Exploration
+from reports.model import to_json
 from reports.redact import redact
 
 FOLDER = Path(__file__).parents[1] / "explore"

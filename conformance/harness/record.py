@@ -13,8 +13,9 @@ from conformance.api.fetch import Fetch
 from conformance.api.fetcher import Fetcher
 from conformance.harness.items import case_of, rule_of, store_of
 from conformance.spec import Rule
+from reports.exploration import Exploration
 from reports.measurement import Measurement
-from reports.model import Exploration, Outcome
+from reports.model import Outcome
 from scenarios.initializers.base import CallResult
 from scenarios.network.view import Request
 

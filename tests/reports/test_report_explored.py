@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from reports import reader, writer
-from reports.model import Exploration, Finding, Report, seal, to_json
+from reports.exploration import Exploration, Finding
+from reports.model import Report, seal, to_json
 from reports.page import page
 from reports.summary import summary
 from tests.sample_report import DRAFT, MIXED, report_of, result

@@ -11,12 +11,11 @@ import jsonschema
 import pytest
 
 from reports import reader, verdict
+from reports.exploration import Exploration, Finding
 from reports.metrics import Metrics
 from reports.model import (
     Cluster,
     Environment,
-    Exploration,
-    Finding,
     Footer,
     Initializer,
     KnownFailureList,
