@@ -10,6 +10,6 @@ from scenarios.initializers.command import Command
 
 OPTIONS = Options(
     initializer=Command("/bin/true"), described=(), kserve=newest(), mode="embedded", profiles=(), stores=(), rules=(),
-    smoke=False, known=(), known_from=None, report_dir=Path("report"), cluster="none", install="manifests", images="auto",
-    driver="suite", isolation="auto", keep_cluster=False, keep_failed=0, kubeconfig=None, context=None,
+    smoke=False, known=(), known_from=None, report_dir=Path("report"), cluster="none", install="manifests",
+    images="auto", driver="suite", isolation="auto", keep_cluster=False, keep_failed=0, kubeconfig=None, context=None,
 )  # fmt: skip

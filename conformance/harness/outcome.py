@@ -92,7 +92,8 @@ def apply_known_failures(finding: Finding, entry: KnownFailure | None) -> Findin
 def build_result(run: Run, record: CaseRecord, finding: Finding, duration_s: float) -> Result:
     """Build the case's result for the report, without secrets, and save the evidence of a failure."""
     rule = record.rule
-    message, reason = redact([finding.message, finding.reason], record.secrets)
+    texts = [finding.message, finding.reason]
+    message, reason = redact(texts, record.secrets) if any(texts) else texts
     evidence: tuple[str, ...] = ()
     if finding.outcome in _WITH_EVIDENCE and (record.fetcher or record.evidence):
         text = failure.evidence(record, finding.message)
