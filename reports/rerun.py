@@ -51,7 +51,7 @@ def rerun(report: Report, suite: Installed, asked: Repeat) -> list[Checked]:
     The commands come from the suite, never from the report.
     """
     chosen = _sample(report, suite, asked)
-    how = f"{len(chosen)} cases, seed {asked.seed}"
+    how = f"{len(chosen)} {'cases' if len(chosen) > 1 else 'case'}, seed {asked.seed}"
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
         again = _run(report, [case for case, _ in chosen], asked, Path(folder))
     before = replace(report, results=tuple(result for _, result in chosen))
