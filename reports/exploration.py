@@ -1,4 +1,4 @@
-"""The findings of `--explore`, as frozen dataclasses of the report."""
+"""What `--explore` found, as frozen dataclasses of the report."""
 
 from __future__ import annotations
 

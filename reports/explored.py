@@ -1,4 +1,4 @@
-"""The findings of `--explore` for the terminal: a section of its own, which no verdict counts."""
+"""What `--explore` found, for the terminal: a section of its own, which no verdict counts."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Measurement:
-    """The measured values of one case, with every sample.
+    """What one case measured, with every sample.
 
     samples      of the initializer, in `unit`.
     reference    samples of the reference, in `unit`; `reference_name` describes the reference.

@@ -15,12 +15,20 @@ from clusters.toolchain.cache import StepFailed, once, run
 
 
 def virtual_environment(
-    key: str, requirements: Sequence[str], exclude_newer: str | None = None, python: str | Path = "3.11"
+    key: str,
+    requirements: Sequence[str],
+    exclude_newer: str | None = None,
+    python: str | Path = "3.11",
+    *,
+    remedy: str = "check the package index that uv uses",
 ) -> Path:
     """A virtual environment with `requirements`, as of the day `exclude_newer` (YYYY-MM-DD, UTC).
 
-    `python` is the path of an interpreter, or a minor release. Where this machine has no interpreter of that release,
-    the running one is used. Raises ToolFailed.
+    python  the path of an interpreter, or a minor release. Where this machine has no interpreter of that release, the
+            running one is used.
+    remedy  what to do if a requirement cannot be installed.
+
+    Raises ToolFailed.
     """
     interpreter = str(python) if isinstance(python, Path) else _interpreter(python)
     chosen = sorted(requirements)
@@ -34,7 +42,6 @@ def virtual_environment(
             install += ["--exclude-newer", exclude_newer]
         run([*install, "--python", folder / "bin" / "python", "--", *chosen], _compiling_for(Path(interpreter)))
 
-    remedy = "check the package index that uv uses"
     if not isinstance(python, Path):
         remedy += f", or install Python {python} (`uv python install {python}`)"
     return once(f"venv/{key}", build, f"Python packages of {key}", remedy)

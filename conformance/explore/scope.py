@@ -1,4 +1,4 @@
-"""The features that an example for one store may have: all but those of the initializer's known failures."""
+"""What exploration may put into an example for one store: everything but what the initializer is known to break."""
 
 from __future__ import annotations
 

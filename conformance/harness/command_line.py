@@ -43,9 +43,10 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--initializer",
         metavar="SPEC",
-        help="The program under test. kserve:VERSION runs the published code of that release. command:ARGV calls any "
-        "executable with SRC DEST. image:REF runs an image with podman or docker. Default: the newest release that the "
-        "suite knows; with --cluster, the release of --kserve.",
+        help="The program under test. kserve:VERSION runs the published code of that release. kserve:PATH runs the "
+        "storage package of a checkout of KServe. command:ARGV calls any executable with SRC DEST. image:REF runs an "
+        "image with podman or docker. Default: the newest release that the suite knows; with --cluster, the release of "
+        "--kserve.",
     )
     group.addoption(
         "--initializer-name",
@@ -129,7 +130,7 @@ def add(parser: pytest.Parser) -> None:
         "--known-failures",
         metavar="FILE",
         help="Expect the failures that this list declares. none: expect no failure. Default: the suite's own list for "
-        "kserve:VERSION, none for any other initializer.",
+        "kserve:VERSION and kserve:PATH, none for any other initializer.",
     )
     cluster.addoption(
         "--cluster",
@@ -229,7 +230,7 @@ def read(config: pytest.Config, spec: Spec) -> Options:
         )
     except NoInitializer as error:
         raise pytest.UsageError(f"--initializer: {error}") from error
-    release = asked or (subject.version if subject.name == "kserve" else latest)
+    release = asked or subject.release or latest
     if cluster != "none":
         _fits_a_cluster(cluster, subject, release, mode, isolation)
     known_from = _list_file(option("--known-failures"), subject)
@@ -271,6 +272,11 @@ def refuse_unobservable(asked: Options, spec: Spec) -> None:
 
 
 def _fits_a_cluster(cluster: str, subject: Initializer, release: str, mode: str, isolation: str) -> None:
+    if subject.unreleased:
+        raise pytest.UsageError(
+            f"--cluster runs published releases of KServe, and {subject.spec} is a checkout; build its image, and use "
+            "--initializer image:REF, or remove --cluster"
+        )
     if cluster == "kind" and release not in installable():
         raise pytest.UsageError(
             f"the suite cannot install KServe {release}, because no Go module has its source; use --kserve with one of "

@@ -86,6 +86,7 @@ def initializer(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Ite
         release=run.exact_words,
         store=asked.name if asked else None,
         case=case_of(node),
+        unreleased=run.initializer.unreleased,
     )
     scratch = tmp_path / "calls"
     scratch.mkdir()

@@ -37,7 +37,7 @@ class Explored(Protocol):
     secrets: set[str]
 
     def result(self) -> Exploration:
-        """Return its findings so far."""
+        """What it has found so far."""
 
 
 @dataclass

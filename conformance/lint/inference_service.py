@@ -1,4 +1,4 @@
-"""Faults in the storage of an InferenceService that the API server accepts."""
+"""What an InferenceService that the API server accepts can still do wrong with its storage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults in a ClusterStorageContainer that the API server accepts."""
+"""What a ClusterStorageContainer that the API server accepts can still do wrong."""
 
 from __future__ import annotations
 

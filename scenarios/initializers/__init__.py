@@ -43,7 +43,9 @@ def _made(spec: str, wanted: Wanted, shown: Sequence[Path], user: str) -> Initia
         raise NoInitializer(f"--run-as-user works only with image:REF; {spec} runs as user 1000 of its sandbox")
     if scheme == "kserve":
         if colon and not rest:
-            raise NoInitializer("kserve: names no release; use kserve:VERSION, or kserve for the newest")
+            raise NoInitializer(
+                "kserve: names no release; use kserve:VERSION, kserve:PATH for a checkout, or kserve for the newest"
+            )
         return KServe(rest or newest(), wanted)
     if scheme == "command":
         return Command(rest, wanted, shown)
@@ -51,4 +53,4 @@ def _made(spec: str, wanted: Wanted, shown: Sequence[Path], user: str) -> Initia
         if wanted == "none":
             raise NoInitializer(f"{spec} always runs in a container; remove --isolation none")
         return ImageInitializer(rest, user)
-    raise NoInitializer(f"{spec!r} names no initializer; use kserve:VERSION, command:ARGV or image:REF")
+    raise NoInitializer(f"{spec!r} names no initializer; use kserve:VERSION, kserve:PATH, command:ARGV or image:REF")

@@ -194,6 +194,8 @@ class Initializer(ABC):
     name: str
     #: The release; "" if unknown.
     version: str
+    #: The release of KServe whose rules and known failures hold; "" for a program that is not KServe's.
+    release: str = ""
     #: SHA-256 of the code that runs: package files and entrypoint, the executable, or the image.
     digest: str
     route: Route
@@ -203,6 +205,11 @@ class Initializer(ABC):
     notes: Sequence[str] = ()
     #: Store -> why the local installation of the initializer does not support it.
     lacks: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def unreleased(self) -> bool:
+        """Whether it is KServe's own, but not one of its releases."""
+        return self.release not in {"", self.version}
 
     @abstractmethod
     def prepare(self) -> None:

@@ -20,6 +20,7 @@ _SINCE_PYTHON = Version("0.14")
 #: Minor release -> the first patch release whose tarfile has filters (PEP 706, June 2023). KServe unpacks archives with
 #: `filter="data"` since 0.16. All images are newer than that month, so their Python has the filters.
 OLDEST = {"3.9": "3.9.17", "3.11": "3.11.4"}
+_ARGUMENT = re.compile(r"^ARG PYTHON_VERSION=(3\.\d+)", re.MULTILINE)
 _NO_FILTERS = re.compile(r"TarFile\.extract(all)?\(\) got an unexpected keyword argument 'filter'")
 
 
@@ -40,14 +41,21 @@ def image_python(version: str) -> str:
     return "3.9" if Version(version) < _SINCE_PYTHON else PYTHON
 
 
-def chosen_python(version: str) -> Path | str:
-    """The Python for a KServe release, as `virtual_environment` takes it.
+def python_of_dockerfile(path: Path) -> str:
+    """The minor release of Python in the image that a Dockerfile of KServe makes. Without it, that of newer images."""
+    found = _ARGUMENT.search(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return found[1] if found else PYTHON
 
-    First choice: that of its image. Second: that of newer images, which supports every release. Else any available one.
+
+def chosen_python(intended: str) -> Path | str:
+    """The Python for a KServe initializer, as `virtual_environment` takes it.
+
+    First choice: `intended`, that of its image. Second: that of newer images, which supports every release. Else any
+    available one.
     """
-    for minor in dict.fromkeys((image_python(version), PYTHON)):
+    for minor in dict.fromkeys((intended, PYTHON)):
         try:
-            return interpreter(minor, OLDEST[minor])
+            return interpreter(minor, OLDEST.get(minor, minor))
         except ToolFailed as reason:
             log.info("%s", reason)
     return PYTHON

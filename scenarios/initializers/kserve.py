@@ -1,4 +1,4 @@
-"""KServe's own storage initializer: the published package of a release, started by the release's entrypoint."""
+"""KServe's own storage initializer: the package of a release or of a checkout, started by its own entrypoint."""
 
 from __future__ import annotations
 
@@ -23,27 +23,26 @@ from scenarios.initializers.base import (
     NoInitializer,
     Wanted,
 )
+from scenarios.initializers.checkout import Checkout
 from scenarios.initializers.image_paths import as_in_image, image_paths
-from scenarios.initializers.image_python import Shortfall, image_python, shortfall
-from scenarios.initializers.releases import known_releases, releases
+from scenarios.initializers.image_python import Shortfall, shortfall
+from scenarios.initializers.releases import Release, known_releases, releases
 from scenarios.initializers.rootfs import requisites
 from scenarios.reasons import NotOffered
 
 
 class KServe(Initializer):
-    """`kserve:VERSION`."""
+    """`kserve:VERSION`, and `kserve:PATH` for a checkout of KServe. Raises NoInitializer."""
 
     name = "kserve"
     route = "process"
 
-    def __init__(self, version: str, wanted: Wanted = "auto") -> None:
-        if version not in releases():
-            raise NoInitializer(f"kserve:{version} is not a known release; use one of {', '.join(known_releases())}")
+    def __init__(self, named: str, wanted: Wanted = "auto") -> None:
         self._wanted = wanted
-        self.spec = f"kserve:{version}"
-        self.version = version
+        self.spec = f"kserve:{named}"
+        self._source = _source(named)
+        self.version, self.release = self._source.version, self._source.release
         self.digest = ""
-        self._release = releases()[version]
         self._shortfall: Shortfall | None = None
         self._program: Sequence[str] = ()
         self._needs: Sequence[Path] = ()
@@ -55,17 +54,14 @@ class KServe(Initializer):
         return isolation.choose(self._wanted)
 
     def prepare(self) -> None:
-        """Install the package and download the entrypoint, once per machine. Then load a local model."""
-        source = self._release.entrypoint or self.version
-        notes = []
+        """Install the package and its entrypoint, once per machine. Then load a local model."""
+        notes = [*self._source.notes]
         try:
-            installed = self._release.install()
+            installed = self._source.install()
         except ToolFailed as failure:
             raise NoInitializer(f"{self.spec}: {failure}") from failure
         environment, entrypoint, self.lacks = installed.environment, installed.entrypoint, installed.lacks
-        if source != self.version:
-            notes.append(f"The source of {self.version} has no entrypoint, so the suite uses that of {source}.")
-        self.python, intended = release_of(environment), image_python(self.version)
+        self.python, intended = release_of(environment), self._source.python
         if self.python.rpartition(".")[0] != intended:
             notes.append(
                 f"It runs on Python {self.python}, but the image of {self.version} has Python {intended}. "
@@ -77,10 +73,9 @@ class KServe(Initializer):
         self.notes = (*notes, *self.lacks.values())
         self._program = (str(environment / "bin" / "python"), str(entrypoint))
         self._needs = (*requisites(environment / "bin" / "python"), entrypoint)
-        package = self._release.package.partition("[")[0].replace("-", "_")
-        self.digest = _digest(environment, package, entrypoint)
-        self._paths = image_paths(environment, entrypoint, package)
-        self._smoke()
+        self.digest = _digest(environment, self._source.code, entrypoint)
+        self._paths = image_paths(environment, entrypoint, self._source.code)
+        self._smoke(installed.repair or f"remove {environment} to reinstall it")
 
     def unsupported(self, call: Call) -> str:
         return sandbox.unsupported(call, self.isolation)
@@ -98,7 +93,7 @@ class KServe(Initializer):
         stdout, stderr = (as_in_image(text, self._paths) for text in (outcome.stdout, outcome.stderr))
         return replace(outcome, stdout=stdout, stderr=stderr)
 
-    def _smoke(self) -> None:
+    def _smoke(self, repair: str) -> None:
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
             claim, workdir = Path(folder, "claim"), Path(folder, "call")
             claim.mkdir()
@@ -110,14 +105,27 @@ class KServe(Initializer):
             said = (outcome.stderr or outcome.stdout).strip().splitlines()[-1:]
             raise NoInitializer(
                 f"{self.spec} cannot load a local model: {outcome.ended}, exit code {outcome.exit_code}, "
-                f"{said[0] if said else 'no output'}; remove {Path(self._program[0]).parents[1]} to reinstall it"
+                f"{said[0] if said else 'no output'}; {repair}"
             )
+
+
+def _source(named: str) -> Release | Checkout:
+    """The release of this version, or the checkout at this path. Raises NoInitializer."""
+    if named in releases():
+        return releases()[named]
+    if "/" in named or Path(named).is_dir():
+        return Checkout(named)
+    raise NoInitializer(
+        f"kserve:{named} is not a known release; use one of {', '.join(known_releases())}, or the path of a checkout"
+    )
 
 
 def _digest(environment: Path, package: str, entrypoint: Path) -> str:
     """SHA-256 of the package's own modules, in path order, and the entrypoint."""
     digest = hashlib.sha256(entrypoint.read_bytes())
-    (folder,) = environment.glob(f"lib/python3*/site-packages/{package}")
+    folder = next(environment.glob(f"lib/python3*/site-packages/{package}"), None)
+    if folder is None:
+        raise NoInitializer(f"the installed package has no module {package}; repair its pyproject.toml")
     for module in sorted(folder.rglob("*.py")):
         digest.update(str(module.relative_to(folder)).encode() + b"\0" + module.read_bytes())
     return f"sha256:{digest.hexdigest()}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,10 +15,11 @@ from packaging.version import Version
 from clusters.toolchain.cache import ToolFailed
 from clusters.toolchain.module_files import module_files
 from clusters.toolchain.venv import virtual_environment
-from scenarios.initializers.image_python import chosen_python
+from scenarios.initializers.image_python import chosen_python, image_python
 
 _MODULE = "github.com/kserve/kserve"
-_ENTRYPOINT = "python/storage-initializer/scripts/initializer-entrypoint"
+#: The script that the image starts, in KServe's repository.
+ENTRYPOINT = "python/storage-initializer/scripts/initializer-entrypoint"
 #: Packages for HDFS that the image adds (python/storage-initializer.Dockerfile).
 _KERBEROS = ("krbcontext==0.10", "hdfs~=2.6.0", "requests-kerberos==0.14.0")
 #: `python -m venv` installs this, in the images too. Releases before 0.16 need it for ray.
@@ -28,16 +29,18 @@ _KERBEROS_REMEDY = "apt-get install gcc libkrb5-dev"
 
 @dataclass(frozen=True)
 class Installed:
-    """A release's code on this machine.
+    """The code of a release or of a checkout on this machine.
 
     environment  a virtual environment with its packages.
     entrypoint   the script that the image starts.
     lacks        store -> why this installation does not support it.
+    repair       what to do if it does not start; "" for a release, which can only be installed anew.
     """
 
     environment: Path
     entrypoint: Path
     lacks: Mapping[str, str] = field(default_factory=dict)
+    repair: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,30 +53,56 @@ class Release:
     entrypoint: str = ""
 
     @property
+    def release(self) -> str:
+        """KServe's release whose rules and known failures hold."""
+        return self.version
+
+    @property
+    def python(self) -> str:
+        """The minor release of Python in its image."""
+        return image_python(self.version)
+
+    @property
+    def code(self) -> str:
+        """The import name of its own code."""
+        return self.package.partition("[")[0].replace("-", "_")
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Sentences for the report."""
+        if not self.entrypoint:
+            return ()
+        return (f"The source of {self.version} has no entrypoint, so the suite uses that of {self.entrypoint}.",)
+
+    @property
     def exclude_newer(self) -> str:
         """The first day whose packages the release cannot have used."""
         return (self.released + dt.timedelta(days=1)).isoformat()
 
     def install(self) -> Installed:
         """Install the packages and download the entrypoint, once per machine. Raises ToolFailed."""
-        lacks = {}
-        python = chosen_python(self.version)
-        try:
-            environment = self._with_kerberos(python)
-        except ToolFailed as reason:
-            environment = self._environment([], python)
-            lacks = {"webhdfs": f"The HDFS client needs `{_KERBEROS_REMEDY}` first: {reason}"}
+        python = chosen_python(self.python)
+        environment, lacks = with_hdfs_client(lambda more: self._environment(more, python))
         source = self.entrypoint or self.version
-        return Installed(environment, module_files(_MODULE, f"v{source}", [_ENTRYPOINT]) / _ENTRYPOINT, lacks)
-
-    def _with_kerberos(self, python: Path | str) -> Path:
-        if not (shutil.which("krb5-config") and (shutil.which("gcc") or shutil.which("cc"))):
-            raise ToolFailed("gcc or krb5-config was not found")
-        return self._environment(_KERBEROS, python)
+        return Installed(environment, module_files(_MODULE, f"v{source}", [ENTRYPOINT]) / ENTRYPOINT, lacks)
 
     def _environment(self, more: Sequence[str], python: Path | str) -> Path:
-        requirements = [f"{self.package}=={self.version}", *_SEEDED, *more]
+        requirements = [f"{self.package}=={self.version}", *more]
         return virtual_environment(f"kserve-{self.version}", requirements, self.exclude_newer, python)
+
+
+def with_hdfs_client(install: Callable[[Sequence[str]], Path]) -> tuple[Path, Mapping[str, str]]:
+    """Return an environment with the packages that the image adds to KServe's own, and `Installed.lacks`.
+
+    `install` gets these packages. Where the HDFS client cannot be compiled, it is left out. Raises ToolFailed.
+    """
+    try:
+        if not (shutil.which("krb5-config") and (shutil.which("gcc") or shutil.which("cc"))):
+            raise ToolFailed("gcc or krb5-config was not found")
+        return install([*_SEEDED, *_KERBEROS]), {}
+    except ToolFailed as reason:
+        lacks = {"webhdfs": f"The HDFS client needs `{_KERBEROS_REMEDY}` first: {reason}"}
+        return install(_SEEDED), lacks
 
 
 @cache

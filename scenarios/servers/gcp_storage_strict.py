@@ -1,7 +1,7 @@
-"""Refuse the ranges, generations and addresses that Google Cloud Storage refuses and gcp-storage-emulator serves.
+"""What Google Cloud Storage refuses and gcp-storage-emulator serves: ranges, generations and addresses.
 
 The emulator serves an empty range past the end of an object, any generation, and addresses that Google does not have.
-It answers 404 without a body. `install` changes these.
+It answers 404 without a body. `install` closes that.
 """
 
 from __future__ import annotations

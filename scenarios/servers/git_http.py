@@ -35,7 +35,7 @@ class GitHttp(Server):
 
     name = "git-http-backend"
     fidelity = "real"
-    #: A repository's `.lfsconfig` can name the second host.
+    #: The second host is what a repository's `.lfsconfig` can name.
     hosts = ("git.forge.example", "lfs.elsewhere.example")
 
     def prepare(self) -> None:

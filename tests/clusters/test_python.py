@@ -198,7 +198,8 @@ def test_a_release_runs_on_the_python_of_its_image(
         return Path("/python", minor)
 
     monkeypatch.setattr(image_python, "interpreter", of_this_machine)
-    assert chosen_python(release) == (Path("/python", chosen) if chosen else "3.11")
+    python_of_the_image = image_python.image_python(release)
+    assert chosen_python(python_of_the_image) == (Path("/python", chosen) if chosen else "3.11")
 
 
 @pytest.mark.parametrize("release", ["3.9.17", "3.9.25", "3.11.4", "3.11.18", "3.12.0", "3.13.1"])

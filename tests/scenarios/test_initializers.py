@@ -47,8 +47,8 @@ def test_kserve_without_a_version_is_the_newest() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("kserve:9.9.9", r"kserve:9\.9\.9 is not a known release; use one of 0\.11\.2, .*0\.21\.0"),
-        ("nothing", r"'nothing' names no initializer; use kserve:VERSION, command:ARGV or image:REF"),
+        ("kserve:9.9.9", r"kserve:9\.9\.9 is not a known release; use one of 0\.11\.2, .*0\.21\.0, or the path of a"),
+        ("nothing", r"'nothing' names no initializer; use kserve:VERSION, kserve:PATH, command:ARGV or image:REF"),
         ("", "'' names no initializer"),
         ("kserve:", "kserve: names no release; use kserve:VERSION"),
         ("command:", "names no program"),
