@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.test_plugin import Finished
+from tests.suite_runs import Finished
 
 
 def apart(namespaces: str, commands: list[str], folder: Path, *suite: str, **environment: str) -> Finished:

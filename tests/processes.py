@@ -36,3 +36,8 @@ def after(seconds: float) -> Callable[[], bool]:
 def ended(word: str) -> None:
     """Wait until no process has `word` in its arguments; fail after 5 seconds."""
     wait_until(lambda: not any(word in argv for argv in command_lines()), f"{word} to end", 5)
+
+
+def running(mark: str) -> bool:
+    """Return whether `mark` is part of the command line of a running process."""
+    return any(mark in " ".join(argv) for argv in command_lines())

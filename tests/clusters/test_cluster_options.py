@@ -10,7 +10,7 @@ from clusters.existing import Existing
 from conformance.harness.run_options import Options
 from conformance.spec import current
 from scenarios.servers.process import free_ports
-from tests.conformance.test_plugin import run
+from tests.suite_runs import run
 
 
 @pytest.mark.parametrize(

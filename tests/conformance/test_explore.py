@@ -23,8 +23,8 @@ from conformance.spec import current
 from reports import writer
 from reports.reader import load as load_report
 from scenarios.reasons import NotOffered
-from tests.conformance.test_plugin import HONEST, _command, _heed_interrupts
 from tests.processes import wait_until
+from tests.suite_runs import HONEST, command_of, heed_interrupts
 
 HOUSE = Path(__file__).parents[2]
 INITIALIZERS = HOUSE / "tests" / "initializers"
@@ -36,7 +36,7 @@ SEED = "--explore-seed=1"
 
 def _run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        _command(folder, *options), cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        command_of(folder, *options), cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
 
 
@@ -108,7 +108,7 @@ def test_an_initializer_that_does_not_work_is_not_explored(tmp_path: Path) -> No
 def test_without_the_option_nothing_is_collected_or_imported(tmp_path: Path) -> None:
     script = (
         "import sys, pytest\n"
-        f"assert pytest.main({_command(tmp_path, '--initializer', HONEST, *ONE)[3:]!r}) == 0\n"
+        f"assert pytest.main({command_of(tmp_path, '--initializer', HONEST, *ONE)[3:]!r}) == 0\n"
         "assert 'hypothesis' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -119,14 +119,14 @@ def test_without_the_option_nothing_is_collected_or_imported(tmp_path: Path) -> 
 
 def test_an_interrupt_keeps_what_was_explored(tmp_path: Path) -> None:
     """Of the items before it, and of the item that it interrupts."""
-    command = _command(tmp_path, "--initializer", HONEST, *ONE, "--explore=100000")
+    command = command_of(tmp_path, "--initializer", HONEST, *ONE, "--explore=100000")
     with subprocess.Popen(
         command,
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=_heed_interrupts,  # noqa: PLW1509 -- no threads here
+        preexec_fn=heed_interrupts,  # noqa: PLW1509 -- no threads here
     ) as process:
         journal = tmp_path / "reports" / writer.JOURNAL
         wait_until(lambda: journal.exists() and '"result"' in journal.read_text(), "the fixed case to end")

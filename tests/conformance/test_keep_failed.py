@@ -29,7 +29,7 @@ from scenarios.initializers.command import Command
 from scenarios.initializers.injected import Injected, PodSettings
 from scenarios.locks import SharedLock
 from scenarios.servers.fleet import Fleet
-from tests.conformance.test_plugin import run as run_suite
+from tests.suite_runs import run as run_suite
 
 
 class Server:

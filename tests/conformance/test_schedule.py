@@ -14,7 +14,7 @@ import pytest
 from conformance.harness import schedule
 from conformance.harness.schedule import Scheduling, ordered, processes
 from scenarios.initializers import proc
-from tests.conformance.test_plugin import HONEST, _command
+from tests.suite_runs import HONEST, command_of
 
 QUICK = [f"PLACE-{number:03}" for number in (1, 2, 3, 4, 5, 6, 7, 8)]
 
@@ -131,7 +131,7 @@ def test_two_runs_of_one_user(tmp_path: Path) -> None:
     runs = []
     for folder in folders:
         folder.mkdir()
-        command = _command(
+        command = command_of(
             folder, "--initializer", HONEST, "--store", "http,local", "--rule", "PLACE-001,ERR-00*", "-n", "2"
         )
         runs.append(subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))

@@ -9,8 +9,8 @@ import pytest
 
 from clusters.toolchain.cache import cache_root
 from scenarios.initializers import newest
-from tests.conformance.test_plugin import HONEST, _command, run
 from tests.namespaces import apart
+from tests.suite_runs import HONEST, command_of, run
 
 HOUSE = Path(__file__).parents[2]
 #: A release whose packages are in this machine's cache; to install them takes minutes.
@@ -28,7 +28,7 @@ def test_temporary_files_that_cannot_be_executed(tmp_path: Path, isolation: str)
     hard = tmp_path / "hard"
     hard.mkdir()
     mount = f"mount -t tmpfs -o noexec,nosuid,nodev none {hard}"
-    command = _command(tmp_path, *SMALL, "--isolation", isolation)
+    command = command_of(tmp_path, *SMALL, "--isolation", isolation)
     done = apart("--mount", [mount], tmp_path, *command, TMPDIR=str(hard))
     assert done.outcomes("PLACE-001") == {"passed"}, done.text
     assert done.outcomes("ERR-001") == {"passed"}
@@ -37,9 +37,9 @@ def test_temporary_files_that_cannot_be_executed(tmp_path: Path, isolation: str)
 def test_a_checkout_that_cannot_be_written(tmp_path: Path) -> None:
     """The report goes elsewhere, or the run ends with a line about it."""
     closed = [f"mount --bind {HOUSE} {HOUSE}", f"mount -o remount,bind,ro {HOUSE}", f"cd {HOUSE}"]
-    done = apart("--mount", closed, tmp_path, *_command(tmp_path, *SMALL))
+    done = apart("--mount", closed, tmp_path, *command_of(tmp_path, *SMALL))
     assert done.code == 0, done.text
-    there = [part for part in _command(tmp_path, *SMALL) if not part.startswith("--report-dir")]
+    there = [part for part in command_of(tmp_path, *SMALL) if not part.startswith("--report-dir")]
     refused = apart("--mount", closed, tmp_path, *there)
     assert refused.code == 4
     assert "--report-dir" in refused.text.strip().splitlines()[-1]
@@ -70,7 +70,7 @@ def test_no_way_out(tmp_path: Path, initializer: str, store: str, server: str) -
     chosen = ("--initializer", initializer, "--store", f"{store},local", "--rule", "PLACE-001,ERR-001", "--smoke")
     first = run(tmp_path, *chosen)
     assert first.code == 0, first.text
-    done = apart("--net", [LOOP_BACK], tmp_path, *_command(tmp_path, *chosen))
+    done = apart("--net", [LOOP_BACK], tmp_path, *command_of(tmp_path, *chosen))
     assert done.code == 0, done.text
     assert len(done.report["results"]) == len(first.report["results"]) > 2
     assert server in {one["name"] for one in done.report["environment"]["servers"]}

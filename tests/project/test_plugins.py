@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reports import reader
-from tests.conformance.test_plugin import run
+from tests.suite_runs import run
 
 HOUSE = Path(__file__).parents[2]
 TUTORIAL = (HOUSE / "docs" / "plugins.md").read_text()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import reference_image
-from tests.conformance.test_plugin import run
+from tests.suite_runs import run
 
 
 @pytest.mark.cluster

@@ -12,8 +12,8 @@ from reports.installed import Installed
 from reports.model import Outcome, Report
 from reports.reader import load
 from reports.rerun import CannotRepeat, Repeat, rerun
-from tests.conformance.test_plugin import HONEST, broken, run
 from tests.genuine_report import follow, genuine, save
+from tests.suite_runs import HONEST, broken, run
 
 RULES = ("--store=local", "--rule=PLACE-001", "--kserve=0.21.0")
 

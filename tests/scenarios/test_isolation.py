@@ -13,9 +13,9 @@ import pytest
 from scenarios.initializers import NoInitializer, initializer, isolation
 from scenarios.initializers.base import Isolation
 from scenarios.initializers.start import TOOLS
-from tests.conformance.test_plugin import HONEST, Finished, _command, run
 from tests.isolations import WORKING, in_a_sandbox
 from tests.namespaces import apart
+from tests.suite_runs import HONEST, Finished, command_of, run
 
 HOUSE = Path(__file__).parents[2]
 #: What `bwrap` may be on a machine where it isolates nothing.
@@ -159,5 +159,5 @@ print([bool(flaw(name)) for name in ("bubblewrap", "unshare")])
 
 def _without_namespaces(folder: Path, *options: str) -> Finished:
     """A small run where no further user namespaces are allowed: that can be set for a namespace and all below it."""
-    suite = _command(folder, "--initializer", HONEST, "--store", "pvc", "--rule", "ERR-001", *options)
+    suite = command_of(folder, "--initializer", HONEST, "--store", "pvc", "--rule", "ERR-001", *options)
     return apart("", ["echo 0 >/proc/sys/user/max_user_namespaces"], folder, *suite)
