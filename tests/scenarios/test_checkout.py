@@ -14,7 +14,7 @@ from reports.compare import Change, compare
 from scenarios.initializers import NoInitializer, initializer, newest
 from scenarios.initializers.base import DEST, PVC, Call
 from scenarios.initializers.image_python import PYTHON, python_of_dockerfile
-from tests.conformance.test_plugin import run
+from tests.suite_runs import run
 
 HONEST = Path(__file__).parents[1] / "initializers" / "honest.py"
 METADATA = """[project]
