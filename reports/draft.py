@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from reports.grouping import headline
+from reports.grouping import alike
 from reports.model import Outcome, Report, Result
 from reports.redact import printable
 
@@ -37,30 +37,14 @@ def draft(report: Report, today: date) -> str:
     failed = [result for result in report.results if result.outcome is Outcome.FAILED]
     head = _HEAD.format(initializer=printable(report.initializer.name))
     facts = _lines({"initializer": report.initializer.name, "expires": str(today + EXPIRES)})
-    entries = [part for (rule, cause), results in _causes(failed) for part in _entries(report, rule, cause, results)]
+    entries = [part for group in alike(failed) for part in _entries(report, group.cause, group.results)]
     empty = [] if any(line.startswith("  - ") for line in entries) else ["  []"]
     return head + "".join(f"{line}\n" for line in [*facts, "entries:", *entries, *empty])
 
 
-def _causes(failed: Iterable[Result]) -> Iterator[tuple[tuple[str, str], list[Result]]]:
-    """Group failures by rule and problem."""
-    found: dict[tuple[str, str], list[Result]] = {}
-    for result in failed:
-        found.setdefault((result.rule, problem(result)), []).append(result)
-    yield from sorted(found.items())
-
-
-def problem(result: Result) -> str:
-    """Return the problem that the message names, with its first detail."""
-    _, found, rest = result.message.partition("\nproblem: ")
-    lines = [line.strip() for line in rest.splitlines()]
-    if not found or not lines:
-        return headline(result)
-    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
-
-
-def _entries(report: Report, rule: str, cause: str, results: Sequence[Result]) -> Iterator[str]:
-    """Return the lines of an entry for each group of stores that fail in the same cases."""
+def _entries(report: Report, cause: str, results: Sequence[Result]) -> Iterator[str]:
+    """Return the lines of an entry for each group of stores that fail in the same cases of one rule."""
+    rule = results[0].rule
     cases_of: dict[str, set[_Case]] = {}
     for result in results:
         cases_of.setdefault(result.store, set()).add(_Case(result.test, result.case))

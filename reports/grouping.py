@@ -17,11 +17,14 @@ class Group:
     results: Sequence[Result]
 
     @property
-    def where(self) -> str:
-        """List the rules and stores, each once."""
-        rules = ", ".join(sorted({result.rule for result in self.results}))
-        stores = ", ".join(sorted({result.store for result in self.results if result.store}))
-        return f"{rules} on {stores}" if stores else rules
+    def rules(self) -> list[str]:
+        """Return the ids of the rules, each once."""
+        return sorted({result.rule for result in self.results})
+
+    @property
+    def stores(self) -> list[str]:
+        """Return the stores, each once."""
+        return sorted({result.store for result in self.results if result.store})
 
 
 def groups(results: Iterable[Result], outcome: Outcome, cause: Callable[[Result], str]) -> list[Group]:
@@ -31,6 +34,23 @@ def groups(results: Iterable[Result], outcome: Outcome, cause: Callable[[Result]
         if result.outcome is outcome:
             found.setdefault((cause(result), result.reference), []).append(result)
     return sorted((Group(*key, members) for key, members in found.items()), key=lambda group: -len(group.results))
+
+
+def alike(failed: Iterable[Result]) -> list[Group]:
+    """Group failures by rule and problem, sorted by both."""
+    found: dict[tuple[str, str], list[Result]] = {}
+    for result in failed:
+        found.setdefault((result.rule, problem(result)), []).append(result)
+    return [Group(cause, "", members) for (_, cause), members in sorted(found.items())]
+
+
+def problem(result: Result) -> str:
+    """Return the problem that the message names, with its first detail."""
+    _, found, rest = result.message.partition("\nproblem: ")
+    lines = [line.strip() for line in rest.splitlines()]
+    if not found or not lines:
+        return headline(result)
+    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
 
 
 def headline(result: Result) -> str:

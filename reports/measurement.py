@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
@@ -38,7 +39,8 @@ class Measurement:
 
     def mib_per_s(self, samples: Sequence[float]) -> float:
         """Return the median rate in MiB/s, for samples that are transfer times."""
-        return self.moved_bytes / (1 << 20) / median(samples)
+        middle = median(samples)
+        return self.moved_bytes / (1 << 20) / middle if middle else math.inf
 
 
 def spread(samples: Sequence[float]) -> str:

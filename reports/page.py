@@ -1,9 +1,9 @@
-"""Render the report as one HTML page. It is self-contained, runs no scripts, and supports light, dark and print."""
+"""Render the report as one HTML page. It is self-contained, complete without its script, and has a print style."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -12,10 +12,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports import explored
 from reports.attention import UNISOLATED, points, scope
-from reports.grouping import groups, headline
+from reports.filters import NO_STORE, SCRIPT, filters, policy
+from reports.grouping import alike, groups, headline, problem
 from reports.measurement import spread
 from reports.model import Outcome, Profile, Report, Result, Rule, Server, Verdict
 from reports.overview import overview
+from reports.plot import panels
 from reports.redact import printable
 from reports.verdict import members
 
@@ -52,7 +54,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Findings:
-    """A rule with all of its results, or with the results of one outcome."""
+    """A rule with some or all of its results."""
 
     rule: Rule
     results: Sequence[Result]
@@ -94,7 +96,17 @@ def page(report: Report, evidence_root: str = "") -> str:
     by_rule: dict[str, list[Result]] = {rule.id: [] for rule in report.rules}
     for result in report.results:
         by_rule.setdefault(result.rule, []).append(result)
-    rows = [_row(report, rule_id, results, stores) for rule_id, results in by_rule.items()]
+    rows = [
+        _row(report, rule_id, sorted(results, key=lambda result: result.store), stores)
+        for rule_id, results in by_rule.items()
+    ]
+    number = {result.key: place for place, result in enumerate(result for row in rows for result in row.results)}
+
+    def numbers(results: Iterable[Result]) -> str:
+        """Return the places of results in the list of every result, for the filters."""
+        return " ".join(str(number[result.key]) for result in results)
+
+    failed = [result for row in rows for result in row.results if result.outcome is Outcome.FAILED]
     table = overview(report)
     return (
         environment()
@@ -111,7 +123,8 @@ def page(report: Report, evidence_root: str = "") -> str:
             unisolated=UNISOLATED,
             details=[_detail(report, profile) for profile in report.profiles],
             missing={cell.profile: cell.gaps for cell in table.cells},
-            failures=[row_part for row in rows if (row_part := _only(row, Outcome.FAILED))],
+            failures=[Findings(report.rule(group.results[0].rule), group.results) for group in alike(failed)],
+            causes=groups(failed, Outcome.FAILED, problem),
             errors=groups(report.results, Outcome.ERROR, headline),
             fixed=groups(report.results, Outcome.FIXED, lambda result: result.reason or result.rule),
             known=groups(report.results, Outcome.KNOWN_FAILURE, lambda result: result.reason or headline(result)),
@@ -127,6 +140,12 @@ def page(report: Report, evidence_root: str = "") -> str:
             explored_title=explored.title,
             rule_of_finding=explored.rule_of,
             spread=spread,
+            panels=panels(report),
+            filters=filters(report),
+            no_store=NO_STORE,
+            numbers=numbers,
+            policy=policy(),
+            script=SCRIPT,
         )
     )
 
@@ -151,12 +170,6 @@ def _cell(rule_id: str, store: str, results: Sequence[Result]) -> Cell | None:
 def anchor(rule_id: str, store: str) -> str:
     """Return the HTML id of the place that lists a rule's results on a store."""
     return f"{rule_id}.{store}" if store else rule_id
-
-
-def _only(row: Row, outcome: Outcome) -> Findings | None:
-    """Return the results of one outcome; None if the rule has none."""
-    results = [result for result in row.results if result.outcome is outcome]
-    return Findings(row.rule, results) if results else None
 
 
 def _detail(report: Report, profile: Profile) -> Detail:

@@ -60,7 +60,7 @@ def parsed(path: Path) -> Any:  # noqa: ANN401 - JSON data
         raise UnreadableReport(f"{path} cannot be read: {error}") from error
     try:
         data = json.loads(text, object_pairs_hook=_fields)
-        json.dumps(data, ensure_ascii=False).encode()
+        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError as error:
         raise CorruptReport(f"{path} contains half of a character: {error.reason}") from error
     except ValueError as error:
