@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -20,10 +20,13 @@ import pytest
 from reports import reader, writer
 from reports.__main__ import main
 from reports.junit import document
+from reports.measurement import Measurement
 from reports.model import Verdict, to_json
 from reports.redact import REDACTED, Secrets, forms_of, printable, redact
 from reports.summary import summary
 from tests.sample_report import DRAFT, FAILED, MIXED, parsed, report_of, result
+
+MEASURED = Measurement("requests", "requests per file", (2.0,), (), "", "at most 8", (0.2, 0.3), "within")
 
 
 def test_written_and_read_back(tmp_path: Path) -> None:
@@ -47,6 +50,8 @@ def test_written_and_read_back(tmp_path: Path) -> None:
         (lambda data: data["results"][0].update(extra=1), "extra"),
         (lambda data: data["results"][0].update(evidence=["../../etc/passwd"]), "evidence"),
         (lambda data: data["environment"].update(started="yesterday"), "started"),
+        (lambda data: data["metrics"].update(wall_s=float("inf")), "not JSON"),
+        (lambda data: data["results"][0].update(measurements=[asdict(MEASURED) | {"samples": [10**16]}]), "maximum"),
     ],
 )
 def test_an_edited_report_is_told(
