@@ -1,4 +1,4 @@
-"""What `--explore` found, as frozen dataclasses of the report."""
+"""The findings of `--explore`, as frozen dataclasses of the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `--explore` found, for the terminal: a section of its own, which no verdict counts."""
+"""The findings of `--explore` for the terminal: a section of its own, which no verdict counts."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one case measured, with every sample.
+    """The measured values of one case, with every sample.
 
     samples      of the initializer, in `unit`.
     reference    samples of the reference, in `unit`; `reference_name` describes the reference.

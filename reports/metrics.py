@@ -1,4 +1,4 @@
-"""What a run cost, and the lowest cost that was possible."""
+"""The cost of a run, and the lowest possible cost."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metrics:
-    """What the run cost, in seconds and bytes. Reports of older versions lack CPU seconds; these are 0 then.
+    """The cost of the run, in seconds and bytes. Reports of older versions lack CPU seconds; these are 0 then.
 
     cpu_s           CPU seconds of the whole run: `setup_cpu_s` until the first case, then `initializer_cpu_s` for
                     all calls of the initializer, `reference_cpu_s` for the reference clients measured next to it,

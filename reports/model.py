@@ -158,7 +158,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Selection:
-    """What the operator selected; an empty list selects everything.
+    """The operator's selection; an empty list selects everything.
 
     pytest          pytest's own options and paths that select tests, as given on the command line.
     cases_left_out  the number of cases that a whole run adds; 0 if they were not counted.

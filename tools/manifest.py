@@ -63,7 +63,16 @@ def pytest_collection_finish() -> None:
 def _collected() -> Cases:
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
         target = Path(folder, "cases.json")
-        command = ["pytest", str(TESTS), "--collect-only", "-qq", "-p", __name__, "-p", "no:cacheprovider"]
+        # Without a cluster, pytest would leave out the tests of injection and flow.
+        command = [
+            "pytest",
+            str(TESTS),
+            "--collect-only",
+            "--cluster=kind",
+            "-qq",
+            f"-p{__name__}",
+            "-pno:cacheprovider",
+        ]
         done = subprocess.run(
             [sys.executable, "-m", *command],
             cwd=TESTS.parent, env={**os.environ, _TARGET: str(target)}, capture_output=True, text=True, check=False,

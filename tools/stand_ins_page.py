@@ -21,7 +21,7 @@ MODULES: Mapping[str, str] = {
     "google_accounts": "Accounts and tokens of Google",
     "google_identity": "Identity services of Google",
     "gcp_storage_app": "Google Cloud Storage, embedded",
-    "gcp_storage_strict": "What the embedded Cloud Storage refuses",
+    "gcp_storage_strict": "Refusals of the embedded Cloud Storage",
     "fake_gcs_server": "Google Cloud Storage, native and in a container",
     "hub": "Hugging Face Hub",
     "identity_services": "How identity services answer",

@@ -37,7 +37,7 @@ def user_layer(target: Path, base: Path, name: str, uid: int) -> Path:
 
 
 def environment_content(environment: Path, at: str, folder: Path) -> dict[str, Path]:
-    """What a layer needs so that the virtual environment of this machine stands at the path `at` of an image.
+    """Return the files of a layer that puts this machine's virtual environment at the path `at` of an image.
 
     folder  a folder for what differs there: the link to the interpreter, and the file that names it.
     Raises StepFailed for an environment of another Python than the image's.

@@ -1,4 +1,4 @@
-"""Examples of an exploration, as plain data: what is in the store, what is called, and what may come of it."""
+"""Examples of an exploration, as plain data: the content of the store, the call, and its acceptable outcomes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Files:
         return {path: content(path, size) for path, size in self.sizes}
 
     def features(self) -> Iterator[Feature]:
-        """Yield what is special about the files, wherever they are."""
+        """Yield the special features of the files, wherever they are."""
         paths = [path for path, _ in self.sizes]
         yield from names_in("/".join(paths))
         if any(path.endswith(ARCHIVES) for path in paths):
@@ -90,7 +90,7 @@ class Example(ABC):
         """Put the example into an empty part of a store. Raises NotOffered if the store cannot hold it."""
 
     def features(self) -> Sequence[Feature]:
-        """Return what is special about the example, the most specific first."""
+        """Return the special features of the example, the most specific first."""
         return ()
 
 

@@ -103,7 +103,7 @@ class Explorer:
         return f"{self._share.seed}/{self._record.test}/{self._record.store}"
 
     def _judge(self, example: Example) -> str:
-        """Put the example into a new part of the store, call the initializer, and return what is wrong."""
+        """Put the example into a new part of the store, call the initializer, and return the problem."""
         with tempfile.TemporaryDirectory(prefix="example-", dir=self._folder, ignore_cleanup_errors=True) as name:
             folder = Path(name)
             store = partition(self._run, self._record.store, folder / "store")
@@ -158,7 +158,7 @@ class Explorer:
 
 
 def problem(fetch: Fetch, play: Play) -> str:
-    """Return what is wrong about a finished call. "" if its outcome is acceptable."""
+    """Return the problem of a finished call. "" if its outcome is acceptable."""
     result = fetch.outcome
     if result.ended != "exit":
         return f"the call did not end by itself; the suite stopped it ({result.ended}) after {result.duration_s:.0f} s"

@@ -1,4 +1,4 @@
-"""What exploration may put into an example for one store: everything but what the initializer is known to break."""
+"""The features that an example for one store may have: all but those of the initializer's known failures."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Explored(Protocol):
     secrets: set[str]
 
     def result(self) -> Exploration:
-        """What it has found so far."""
+        """Return its findings so far."""
 
 
 @dataclass

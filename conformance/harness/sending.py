@@ -1,4 +1,4 @@
-"""Send what an item found, and what it cost, from the process that runs it to the controlling process."""
+"""Send the findings of an item and their cost from the process that runs it to the controlling process."""
 
 from __future__ import annotations
 

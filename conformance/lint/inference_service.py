@@ -1,4 +1,4 @@
-"""What an InferenceService that the API server accepts can still do wrong with its storage."""
+"""Faults in the storage of an InferenceService that the API server accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a ClusterStorageContainer that the API server accepts can still do wrong."""
+"""Faults in a ClusterStorageContainer that the API server accepts."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ _DEVICE_LINKS = {
     "ptmx": "pts/ptmx",
     **{name: f"/proc/self/fd/{number}" for number, name in enumerate(("stdin", "stdout", "stderr"))},
 }
-#: What a user who is root outside could write in /proc.
+#: Entries of /proc in which a user who is root outside could write.
 _CLOSED = ("sys", "sysrq-trigger", "irq", "bus")
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -171,7 +171,7 @@ def _become(inside: tuple[int, int], outside: tuple[int, int]) -> None:
 def _mount_rootfs(names: Namespaces) -> None:
     """Make the mounts and make the folder the root. None of the host's other mounts remain."""
     root = names["root"]
-    _mount("none", "/", flags=_REC | _SLAVE)  # what is mounted here is not seen outside
+    _mount("none", "/", flags=_REC | _SLAVE)  # mounts in here stay invisible outside
     _bind(root, root)
     for path in names["holes"] or ():
         _bind(root + path, root + path)

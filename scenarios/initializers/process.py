@@ -224,7 +224,7 @@ def _open(stream: IO[bytes] | None) -> IO[bytes]:
 
 
 def _drain(stream: int, output: BoundedOutput) -> bool:
-    """Read what is available. Returns False at the end of the stream."""
+    """Read the available data. Returns False at the end of the stream."""
     data = os.read(stream, 1 << 20)
     output.record(data)
     return bool(data)

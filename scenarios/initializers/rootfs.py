@@ -85,7 +85,7 @@ def destinations(call: Call) -> list[str]:
 
 
 def requisites(executable: Path) -> list[Path]:
-    """What an executable requires: its virtual environment and interpreter, or the folder that contains it."""
+    """Return the folders that an executable requires: its virtual environment and interpreter, or its own folder."""
     found: list[Path] = []
     for path in dict.fromkeys((executable.absolute(), executable.resolve())):
         prefix = path.parent.parent

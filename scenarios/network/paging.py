@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-#: What is unusual about the pages of a listing.
+#: The unusual trait of a listing's pages.
 #:   empty     every other page holds no entry but has a token, the first page too
 #:   same      each page has the same token, which leads to the second page, so the listing never ends
 #:   fresh     each page has another token, and all tokens lead to the second page

@@ -1,9 +1,9 @@
 """A stand-in for the Azure Files REST API: the reads of azure-storage-file-share 12.15 to 12.27, and of other clients.
 
-Answers: List Directories and Files, Get File, and the properties of files, directories and shares. It refuses what the
-service refuses: requests without a version, a date or a signature, SAS tokens of other times, services and resource
-types, other forms of ranges, pages of more than 5000 entries. Names of a share differ by more than case. All of this
-follows Microsoft's documentation and its client; it was compared with no account in Azure.
+It answers List Directories and Files, Get File, and requests for the properties of files, directories and shares. Like
+the service, it refuses requests without a version, a date or a signature, SAS tokens of other times, services and
+resource types, other forms of ranges, and pages of more than 5000 entries. It ignores the case of names. All of this
+follows Microsoft's documentation and its client; nobody has compared it with an account in Azure.
 
 Each case is a share. All shares belong to one storage account, but each has its own key, under `key` in the case's
 facts.
@@ -11,10 +11,10 @@ facts.
 The service also does the following; the stand-in does not, and that hides no defect:
 
 - Writes, snapshots, leases, ACLs, MD5 of ranges: a download needs none of them. Their requests fail here.
-- Tokens of Microsoft Entra: every one is refused, because no access of the store has one.
+- Tokens of Microsoft Entra: the stand-in refuses each, because no access of the store has one.
 - SAS tokens of one share, stored policies, `sip`: the suite gives out account tokens without them.
-- A missing share is reported without a look at the signature, because only a share's facts have a key. A request
-  without any credentials is refused first, as in the service.
+- The service checks the signature before it reports a missing share. Only a share's facts have a key, so the stand-in
+  reports the share first. Like the service, it first refuses a request without any credentials.
 """
 
 from __future__ import annotations

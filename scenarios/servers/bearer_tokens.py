@@ -16,7 +16,7 @@ _TOKEN = re.compile(r"[\w.-]{20,200}")
 
 @dataclass(frozen=True)
 class Bearer:
-    """What a token stands for.
+    """The meaning of a token.
 
     holder      the account that it was issued to.
     powerless   whether the token permits no request to the store, whatever the account may do.
@@ -45,7 +45,7 @@ class Bearers:
         self._first_used: dict[str, float] = {}
 
     def find(self, token: str) -> Bearer | None:
-        """What the token stands for; None if nobody issued it."""
+        """Return the meaning of the token; None if nobody issued it."""
         file = self._folder / token
         if not _TOKEN.fullmatch(token) or not file.is_file():
             return None

@@ -1,7 +1,7 @@
-"""What Google Cloud Storage refuses and gcp-storage-emulator serves: ranges, generations and addresses.
+"""Refuse the ranges, generations and addresses that Google Cloud Storage refuses and gcp-storage-emulator serves.
 
 The emulator serves an empty range past the end of an object, any generation, and addresses that Google does not have.
-It answers 404 without a body. `install` closes that.
+It answers 404 without a body. `install` changes these.
 """
 
 from __future__ import annotations

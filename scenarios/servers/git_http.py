@@ -35,7 +35,7 @@ class GitHttp(Server):
 
     name = "git-http-backend"
     fidelity = "real"
-    #: The second host is what a repository's `.lfsconfig` can name.
+    #: A repository's `.lfsconfig` can name the second host.
     hosts = ("git.forge.example", "lfs.elsewhere.example")
 
     def prepare(self) -> None:

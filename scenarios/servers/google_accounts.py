@@ -6,7 +6,7 @@
 It answers the token requests of google-auth and of Google's clients in Go and Java (RFC 7523), and judges the access
 tokens and self-signed tokens of requests to the JSON API. As Google does, it checks signature, audience, scope and
 times of a signed token, refuses an invalid token for public buckets too, and does not tell strangers which buckets
-exist. This follows Google's documentation and its clients; it was compared with no project of Google's.
+exist. This follows Google's documentation and its clients; nobody has compared it with a project at Google.
 
 Google also does the following; the stand-in does not, and that hides no defect:
 
@@ -162,7 +162,7 @@ class Authority:
         return str(claims["iss"]) if meant else None
 
     def _claims(self, assertion: str) -> dict[str, Any] | None:
-        """What a JSON Web Token claims that a known account has signed."""
+        """Return the claims of a JSON Web Token that a known account has signed."""
         try:
             signed, _, signature = assertion.rpartition(".")
             claims: dict[str, Any] = json.loads(_decode(signed.partition(".")[2]))

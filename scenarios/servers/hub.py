@@ -12,9 +12,10 @@ renamed      old name of a repository -> its name.
 disabled     the Hub has taken the repositories down.
 link_life_s  seconds for which a link to the CDN is valid.
 
-What the Hub does and this stand-in does not: limit the rate of requests, move owners, take abbreviated commits, take
-`refs/pr/1` in a path without encoding, answer the fields that `expand` asks for, and give tokens scopes. It keeps a
-symbolic link as a file with the link's text. A case that was never given an access knows every token.
+The Hub also does the following; the stand-in does not: it limits the rate of requests, renames owners, accepts
+abbreviated commits, accepts `refs/pr/1` in a path without encoding, returns the fields of `expand`, and gives tokens
+scopes. The stand-in keeps a symbolic link as a file with the link's text. It accepts every token for a case without
+`accounts`.
 """
 
 from __future__ import annotations

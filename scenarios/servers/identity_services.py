@@ -1,11 +1,12 @@
 """A stand-in for the services that give a pod an identity without static keys: metadata services and token services.
 
-It answers the requests of google-auth and azure-identity. The name of a case is in the path, in the query or in the
-body of each request. Metadata services have link-local addresses in a cloud. Here their paths begin with the case:
-`http://HOST:PORT/CASE/computeMetadata/v1/...`.
+It answers the requests of google-auth, azure-identity and the SDKs of AWS. The name of a case is in the path, in the
+query or in the body of each request. In a cloud, metadata services have link-local addresses. Here their paths begin
+with the case: `http://HOST:PORT/CASE/computeMetadata/v1/...`.
 
-What the services do and this stand-in does not: tokens are opaque and unsigned, assertions are compared with the one of
-the case instead of verified against an issuer's keys, and nothing limits the rate of requests.
+The services also do the following; the stand-in does not: they sign tokens, verify an assertion with the keys of its
+issuer, and limit the rate of requests. The stand-in's tokens are random, and it compares an assertion with that of the
+case.
 """
 
 from __future__ import annotations

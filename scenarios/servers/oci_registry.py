@@ -108,7 +108,7 @@ class Distribution(OciRegistry):
 
 @dataclass(frozen=True)
 class Grant:
-    """What a token opens: images at a service, for a time."""
+    """The images at a service that a token opens, for a time."""
 
     service: str
     images: frozenset[str]
@@ -202,7 +202,7 @@ class Front:
 
 
 def _addressed(path: str) -> tuple[str, str]:
-    """The image of a path of the API, and what is asked of it; ("", "") for the registry itself."""
+    """Return the image of a path of the API, and the requested part of it; ("", "") for the registry itself."""
     parts = path.removeprefix("/v2/").split("/")
     return ("/".join(parts[:-2]), parts[-2]) if len(parts) > 2 else ("", "")
 

@@ -2,8 +2,8 @@
 
 See https://hadoop.apache.org/docs/stable/hadoop-project-dist/hadoop-hdfs/WebHDFS.html. It is name node and data node in
 one, and answers GETFILESTATUS, LISTSTATUS, LISTSTATUS_BATCH, GETCONTENTSUMMARY, GETHOMEDIRECTORY and OPEN. The first
-segment of a path is the case. Its successful reads were compared with Hadoop 3.4.1. The refusals of offsets, lengths,
-paths and data node URLs, `noredirect` and LISTSTATUS_BATCH follow the documentation, and were compared with no cluster.
+segment of a path is the case. Its successful reads match Hadoop 3.4.1. The refusals of offsets, lengths, paths and data
+node URLs, `noredirect` and LISTSTATUS_BATCH follow the documentation; nobody has compared them with a cluster.
 
 A restricted case needs a bearer token at the name node, as behind a gateway such as Knox. The name node passes it to
 the data node as a delegation token. The data node serves only the URLs that the name node gave out.
@@ -36,7 +36,7 @@ PREFIX = ("webhdfs", "v1")
 BLOCK = 128 * 2**20
 #: Entries in a batch of a listing (dfs.ls.limit).
 BATCH = 1000
-#: What the name node adds to the URL of a data node.
+#: The address of the name node in the URL of a data node.
 RPC_ADDRESS = f"{NAME_NODE}:8020"
 CLASSES = {
     "AccessControlException": "org.apache.hadoop.security.AccessControlException",

@@ -4,9 +4,9 @@ A client gets a token and the address of the *CAS* from the Hub. The CAS describ
 *xorbs*, and refers to the block store for these. Here each file is one xorb with chunks of 64 KiB, not compressed. The
 token names the case, as the service's own token names the repository.
 
-What the service does and this stand-in does not: cut files at boundaries that depend on the content, compress chunks,
-share xorbs between files, and derive a file's hash from its chunks by BLAKE3. No client of these versions computes the
-hash of what it receives. Batches of files and uploads are missing.
+The service also does the following; the stand-in does not: it cuts files at boundaries that depend on the content,
+compresses chunks, shares xorbs between files, and derives a file's hash from its chunks by BLAKE3. No client of these
+versions computes the hash of the bytes that it receives. The stand-in has no batches of files, and no uploads.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class AzureFiles(StandInStore):
         return f"https://{ACCOUNT}.{HOST}/{self.case}-that-is-not-there/model"
 
     def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
-        # Only Azure host names lead to this store, so the proxy is what refuses the connection.
+        # Only Azure host names lead to this store, so the proxy refuses the connection.
         return self.uri("model"), self.access().by_proxy(f"http://{address}")
 
     def _at(self, host: str, path: str) -> str:

@@ -108,7 +108,7 @@ def _end(flow: http.HTTPFlow, fault: Fault) -> None:
 
 
 async def _once_sent(writer: asyncio.StreamWriter, end: Callable[[], None]) -> None:
-    """End a connection after the client's kernel has received all data, because a reset discards what is in flight."""
+    """End a connection after the client's kernel has received all data, because a reset discards data in flight."""
     await asyncio.sleep(0)  # the last part is written after the calling hook has returned
     writer.write = lambda data: None  # type: ignore[method-assign]  # noqa: ARG005 -- a body in chunks has an end
     transport = writer.transport
