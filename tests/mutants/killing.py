@@ -92,7 +92,7 @@ def tasks(mutants: Sequence[Mutant], items: Sequence[pytest.Item], *, whole: boo
     found = [
         *(Task(f"r{number}", None, [item]) for number, item in enumerate(wanted)),
         *(
-            Task(f"m{number}-{first}", mutant, some[first : first + TOGETHER])
+            Task(f"m{number}x{first}", mutant, some[first : first + TOGETHER])
             for number, (mutant, some) in enumerate(zip(mutants, asked, strict=True))
             for first in range(0, max(1, len(some)), TOGETHER)
         ),

@@ -8,13 +8,16 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conformance.spec import current
 from reports.model import Level, Outcome, Result
 from scenarios.initializers import newest
-from tests.mutants import matrix, pool, registry
+from scenarios.network.gateway import fault_plan
+from scenarios.servers import identity_services
+from tests.mutants import killing, matrix, pool, registry
 from tests.mutants.registry import Mutant, Registry, RegistryError
 from tests.mutants.verdict import disgraced, judge
 
@@ -53,6 +56,17 @@ def declared(*rules: str, stores: tuple[str, ...] = (), cases: tuple[str, ...] =
 def only(known: Registry) -> Mutant:
     (one,) = known
     return one
+
+
+def test_the_servers_find_the_case_of_every_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway's faults and the identities of pods belong to a case, whose name has that of the task."""
+    monkeypatch.setattr(killing, "concerns", lambda *_: True)
+    monkeypatch.setattr(killing, "rule_of", lambda _: SPEC["PLACE-001"])
+    items: Any = range(2 * killing.TOGETHER)
+    for task in killing.tasks([only(declared("PLACE-001"))], items, whole=True):
+        case = f"case-{task.id}-17"
+        assert fault_plan.CASE.findall(f"/{case}/model") == [case]
+        assert identity_services.CASE.findall(f"/{case}/model") == [case]
 
 
 def test_a_mutant_that_a_rule_noticed_is_killed() -> None:
