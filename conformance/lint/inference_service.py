@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from conformance.lint.formats import Format, matches
 from conformance.lint.problem import Path, Problem
-from conformance.lint.storage_container import matches
-from conformance.lint.upstream import Format
 
 #: Schemes that KServe serves without a storage container.
 OWN = ("pvc://", "oci://", "file://")

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from conformance.lint.formats import Format, alike, flaw_of
 from conformance.lint.problem import Problem
-from conformance.lint.upstream import Format
 
 NAME = "storage-initializer"
 FORMATS = ("spec", "supportedUriFormats")
@@ -48,7 +48,7 @@ def _formats(data: dict[str, Any]) -> Iterator[Problem]:
             yield Problem((*place, "prefix"), f"KServe compares a prefix literally: write {prefix.partition('*')[0]}")
         elif prefix and "://" not in prefix:
             yield Problem((*place, "prefix"), f"no scheme: write {prefix}://", severe=False)
-        if regex and (flaw := _flaw(regex)):
+        if regex and (flaw := flaw_of(regex)):
             yield Problem((*place, "regex"), f"does not compile ({flaw}): KServe refuses every pod", "CSC-013")
 
 
@@ -64,41 +64,11 @@ def overlaps(data: dict[str, Any], others: Mapping[str, Sequence[Format]]) -> It
                 yield Problem((*FORMATS, number), text, "CSC-012", severe=False)
 
 
-def alike(one: Format, other: Format) -> bool:
-    """Return whether some URI probably matches both formats: tries an example of each on the other."""
-    return any(matches(form, example(peer)) for form, peer in ((one, other), (other, one)))
-
-
-def matches(form: Format, uri: str) -> bool:
-    """Return whether KServe takes `uri` for one of this format."""
-    if prefix := form.get("prefix"):
-        return uri.startswith(prefix)
-    regex = form.get("regex", "")
-    return bool(regex) and not _flaw(regex) and re.match(regex, uri) is not None
-
-
-def example(form: Format) -> str:
-    """Return a URI of this format: a regular expression with each group replaced by a name."""
-    if prefix := form.get("prefix"):
-        return f"{prefix}bucket/model"
-    text = re.sub(r"\([^)]*\)", "name", form.get("regex", ""))
-    return re.sub(r"\\(.)", r"\1", text.replace("s?:", "s:")).strip("^$")
-
-
 def formats_of(data: dict[str, Any]) -> list[Format]:
     """Return the formats of a ClusterStorageContainer that have the right type."""
     formats = _mapping(data, "spec").get("supportedUriFormats")
     found = formats if isinstance(formats, list) else []
     return [one for one in found if isinstance(one, dict) and all(isinstance(value, str) for value in one.values())]
-
-
-def _flaw(regex: str) -> str:
-    """Return why the expression does not compile, by Python's rules, which differ little from Go's. "" if it does."""
-    try:
-        re.compile(regex)
-    except re.error as error:
-        return str(error)
-    return ""
 
 
 def _mapping(data: Any, name: str) -> dict[str, Any]:  # noqa: ANN401 -- YAML

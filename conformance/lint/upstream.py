@@ -8,10 +8,9 @@ from typing import Any
 
 from clusters.kserve.manifests import rendered
 from clusters.kserve.releases import find
+from conformance.lint.formats import Format
 
 GROUP = "serving.kserve.io"
-#: A prefix or regular expression for URIs, as in `supportedUriFormats`.
-Format = Mapping[str, str]
 
 
 @dataclass(frozen=True)
