@@ -1,4 +1,4 @@
-"""`python -m conformance lint FILE ...` checks manifests without a cluster. `pytest conformance/` runs the suite."""
+"""Commands beside `pytest conformance/`, which runs the suite: `init` writes claims, and `lint` checks manifests."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 from clusters.kserve.releases import NoKServe, installable, newest_installable
 from clusters.toolchain.cache import ToolFailed
-from conformance.lint import lint
+from conformance.claims import init
 from conformance.lint.documents import UnreadableManifest
+from conformance.lint.manifests import lint
 from conformance.lint.upstream import Upstream
 
 
@@ -21,6 +22,11 @@ def main(argv: list[str] | None = None) -> int:
     2  a file or an argument cannot be used
     """
     arguments = _parser().parse_args(argv)
+    status: int = arguments.run(arguments)
+    return status
+
+
+def _lint(arguments: argparse.Namespace) -> int:
     try:
         findings = list(lint(arguments.files, Upstream.load(arguments.kserve)))
     except (UnreadableManifest, NoKServe, ToolFailed) as reason:
@@ -48,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
         default=newest_installable(),
         help=f"the release: {', '.join(installable())}; default: %(default)s",
     )
+    command.set_defaults(run=_lint)
+    init.add(commands)
     return parser
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reports.gaps import Lack, command_line, restrictions
 from reports.model import Outcome, Report, Result, Verdict
 from reports.overview import Overview
-from reports.verdict import breaks_core, narrowed
+from reports.verdict import breaks_core, members, narrowed, unexercised
 
 #: Up to this many names are listed; beyond it, only their number.
 NAMED = 4
@@ -33,7 +33,8 @@ class Point:
 
 def points(report: Report, table: Overview) -> list[Point]:
     """Return the points that need attention, the most urgent first; never an empty list."""
-    found = [*_of_the_run(report), *_of_results(report), *_of_the_selection(report), *_of_verdicts(report, table)]
+    found = [*_of_the_run(report), *_of_results(report), *_of_features(report)]
+    found += [*_of_the_selection(report), *_of_verdicts(report, table)]
     if not report.results and report.footer.complete:
         found.append(Point(Outcome.NOT_RUN, "No result", "the run judged no case."))
     calm = "every case that ran passed, or is a listed known failure."
@@ -79,6 +80,18 @@ def _of_results(report: Report) -> Iterator[Point]:
     if report.stale:
         text = f"no case of this run matches {', '.join(report.stale)}; remove these from the list of known failures."
         yield Point(Outcome.FIXED, "Stale known failures", text)
+
+
+def _of_features(report: Report) -> Iterator[Point]:
+    missing = [unexercised(report.features, members(report, one.name), one.name) for one in report.profiles]
+    idle = [
+        feature.name
+        for feature in report.features
+        if feature.claimed and any(feature.name in names for names in missing)
+    ]
+    if idle:
+        text = f"{_listed(idle, 'features')}; a claim counts only when a case of the profile exercises it."
+        yield Point(Outcome.NOT_RUN, "Claimed, never exercised", text, "features")
 
 
 def _of_the_selection(report: Report) -> Iterator[Point]:

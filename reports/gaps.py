@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reports.model import Level, Outcome, Report, Selection
-from reports.verdict import EXECUTED, counts_in, members, narrowed
+from reports.verdict import EXECUTED, counts_in, members, narrowed, unexercised
 
 #: Longest command line to repeat, in characters; a command line can name a hundred tests.
 LONGEST_COMMAND = 160
@@ -21,6 +21,7 @@ class Lack(StrEnum):
     NOT_RUN = "not run"
     ERROR = "error"
     NOTHING = "nothing required"
+    UNEXERCISED = "claimed, never exercised"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Gap:
 def gaps(report: Report, profile: str) -> list[Gap]:
     """Return the gaps of an incomplete profile, the largest first, because its remedy helps most."""
     found: list[Gap] = []
-    results = [result for result in members(report, profile) if result.level is Level.MUST]
+    own = members(report, profile)
+    results = [result for result in own if result.level is Level.MUST]
     for lack, outcome in ((Lack.NOT_RUN, Outcome.NOT_RUN), (Lack.ERROR, Outcome.ERROR)):
         causes: dict[str, set[tuple[str, ...]]] = {}
         for result in results:
@@ -70,6 +72,8 @@ def gaps(report: Report, profile: str) -> list[Gap]:
     found.sort(key=lambda gap: -len(gap.missing))
     if not report.footer.complete:
         found.insert(0, Gap(Lack.CUT_OFF, "the run was cut off; run it again"))
+    if names := unexercised(report.features, own, profile):
+        found.append(Gap(Lack.UNEXERCISED, _unexercised(names)))
     if not found and not any(result.outcome in EXECUTED for result in results):
         found.append(Gap(Lack.NOTHING, "no MUST rule applies to this initializer"))
     return found
@@ -91,6 +95,12 @@ def command_line(options: Sequence[str]) -> str:
 def _whole(selection: Selection) -> str:
     options = command_line(restrictions(selection))
     return f"run without {options}" if options else "run the whole suite again"
+
+
+def _unexercised(names: Sequence[str]) -> str:
+    return (
+        f"no case exercised {', '.join(names)}, which the claims list; see why its cases did not run, or drop the claim"
+    )
 
 
 def _cause(reason: str, message: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,11 @@ class Case:
 
 @dataclass(frozen=True)
 class InstalledRule:
-    """A rule of the installed spec, with its cases. `kserve` is the range of releases that it is in force for."""
+    """A rule of the installed spec, with its cases.
+
+    kserve    the range of releases that it is in force for.
+    features  optional feature -> patterns of the cases that need it.
+    """
 
     level: str
     core: bool
@@ -58,9 +63,15 @@ class InstalledRule:
     stores: tuple[str, ...]
     kserve: SpecifierSet
     cases: tuple[Case, ...]
+    features: Mapping[str, Sequence[str]]
 
     def in_force(self, release: str) -> bool:
         return self.kserve.contains(release, prereleases=True)
+
+    def feature_of(self, case: str) -> str:
+        """Return the optional feature that a case needs; "" for none."""
+        names = self.features.items()
+        return next((name for name, cases in names if any(fnmatchcase(case, one) for one in cases)), "")
 
     def profile_on(self, store: str) -> str:
         """Return the profile in which a case on the store counts."""
@@ -97,6 +108,12 @@ class Installed:
     @cached_property
     def rules(self) -> dict[str, InstalledRule]:
         return {name: _rule(raw) for name, raw in self._manifest["rules"].items()}
+
+    @cached_property
+    def features(self) -> dict[str, str]:
+        """Optional feature -> one sentence about it."""
+        found: dict[str, str] = self._manifest["features"]
+        return found
 
     @cached_property
     def stores(self) -> dict[str, InstalledStore]:
@@ -158,6 +175,7 @@ def _rule(raw: Mapping[str, Any]) -> InstalledRule:
         stores=tuple(raw["stores"]),
         kserve=SpecifierSet(raw["kserve"]),
         cases=tuple(_cases(raw["tests"].items())),
+        features=raw["features"],
     )
 
 

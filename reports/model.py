@@ -10,6 +10,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
+from reports.claims import Claims, Feature
 from reports.exploration import Exploration
 from reports.measurement import Measurement
 from reports.metrics import Metrics
@@ -203,6 +204,8 @@ class Result:
     evidence   paths of files, relative to the report's directory.
     measurements  what the case measured, for a rule with a budget.
     core       whether the rule is a core rule.
+    needs      the optional feature that the case needs; "" for none.
+    if_claimed the outcome that an `unsupported` case would have if its feature were claimed; "" for all other cases.
     """
 
     rule: str
@@ -222,6 +225,8 @@ class Result:
     evidence: tuple[str, ...] = ()
     measurements: tuple[Measurement, ...] = ()
     core: bool = False
+    needs: str = ""
+    if_claimed: str = ""
 
     @property
     def name(self) -> str:
@@ -267,6 +272,7 @@ class Report:
     stale     entries of the list of known failures that match no case; only set if the run left nothing out.
     explored  what `--explore` found. The JSON has the field only if the run explored.
     known_failures  the list that the run applied; its fields are "" if there was none.
+    features  the optional features of the spec; empty in a report of an older suite.
     """
 
     suite: Suite
@@ -281,6 +287,8 @@ class Report:
     stale: tuple[str, ...] = ()
     explored: tuple[Exploration, ...] = ()
     known_failures: KnownFailureList = field(default_factory=KnownFailureList)
+    claims: Claims = field(default_factory=Claims)
+    features: tuple[Feature, ...] = ()
     metrics: Metrics = field(default_factory=Metrics)
     footer: Footer = field(default_factory=Footer)
     apiVersion: str = API_VERSION  # noqa: N815 - its name in the JSON, after the habit of Kubernetes

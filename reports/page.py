@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports import explored
+from reports import explored, features
 from reports.attention import UNISOLATED, points, scope
 from reports.filters import NO_STORE, SCRIPT, filters, policy
 from reports.grouping import alike, groups, headline, problem
@@ -138,6 +138,10 @@ def page(report: Report, evidence_root: str = "") -> str:
             headline=headline,
             explored_total=explored.headline(report),
             explored_title=explored.title,
+            features=features.concerned(report),
+            claim=features.claim,
+            shown=features.shown,
+            note=features.note,
             rule_of_finding=explored.rule_of,
             spread=spread,
             panels=panels(report),

@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from statistics import median
 
-from reports import explored
+from reports import explored, features
 from reports.attention import UNISOLATED, points, scope, where
 from reports.grouping import groups, headline
 from reports.measurement import Measurement
@@ -37,6 +37,7 @@ def summary(report: Report, *, path: Path, colour: bool, width: int, alarms: Seq
     lines += _listed(report, Outcome.NOT_RUN, "NOT RUN", colour, width)
     lines += _measured(report, colour, width)
     lines += explored.lines(report, colour, width)
+    lines += features.lines(report, colour, width)
     table = overview(report)
     lines += ["", *_title(report, colour, width), *table_lines(table, colour, width), ""]
     lines += [*_attention(table, report, alarms, colour, width), *_known(report, width), *_cost(report, width)]

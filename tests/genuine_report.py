@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reports import verdict, writer
+from reports.claims import Feature
 from reports.installed import Case, Installed, InstalledRule
 from reports.model import (
     Environment,
@@ -65,7 +66,21 @@ def _draft(stores: tuple[str, ...]) -> Report:
             Rule(name, one.title, one.statement, Level(one.level), name.rpartition("-")[0], one.core)
             for name, one in SUITE.rules.items()
         ),
+        features=tuple(
+            Feature(name, sentence, profiles=tuple(sorted(_profiles(name))))
+            for name, sentence in SUITE.features.items()
+        ),
     )
+
+
+def _profiles(feature: str) -> set[str]:
+    rules = [rule for rule in SUITE.rules.values() if feature in rule.features and rule.in_force(RELEASE)]
+    return {
+        rule.profile_on(store)
+        for rule in rules
+        for store in rule.stores
+        if "process" in rule.routes and SUITE.stores[store].supported("kit", RELEASE)
+    }
 
 
 def _result(name: str, rule: InstalledRule, case: Case, broken: str) -> Result:
@@ -73,7 +88,7 @@ def _result(name: str, rule: InstalledRule, case: Case, broken: str) -> Result:
     outcome, message = (Outcome.FAILED, MESSAGE) if name == broken else (Outcome.PASSED, "")
     return Result(
         name, Level(rule.level), rule.profile_on(case.store), case.name, case.case, case.store, server, "process",
-        outcome, 0.5, message, core=rule.core,
+        outcome, 0.5, message, core=rule.core, needs=rule.feature_of(case.case),
     )  # fmt: skip
 
 
@@ -85,8 +100,10 @@ def forge(report: Report, edit: Callable[[dict[str, Any]], object]) -> Report:
 
 
 def follow(report: Report) -> Report:
-    """Return the report with the verdicts that follow from its results."""
-    return replace(report, profiles=verdict.profiles(report.results, report.selection, complete=True))
+    """Return the report with the features and verdicts that follow from its results."""
+    features = tuple(verdict.observed(feature, report.results) for feature in report.features)
+    report = replace(report, features=features)
+    return replace(report, profiles=verdict.profiles(report.results, report.selection, report.features, complete=True))
 
 
 def save(report: Report, folder: Path) -> Path:

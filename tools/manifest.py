@@ -37,6 +37,7 @@ def text(spec: Spec) -> str:
     """Return the manifest, with a line for each store and each rule."""
     cases = _collected()
     parts: dict[str, Mapping[str, Any]] = {
+        "features": spec.features,
         "stores": {name: _store(kind) for name, kind in sorted(STORES.items())},
         "rules": {rule.id: _rule(rule, cases.get(rule.id, {})) for rule in sorted(spec, key=lambda rule: rule.id)},
     }
@@ -98,6 +99,7 @@ def _rule(rule: Rule, tests: Mapping[str, Any]) -> dict[str, Any]:
         "routes": rule.routes,
         "stores": rule.stores,
         "kserve": str(rule.kserve),
+        "features": rule.features,
         "tests": tests,
     }
 

@@ -48,6 +48,7 @@ class SpecPages:
         yield "used again."
         yield from self._areas()
         yield from self._levels()
+        yield from self._features()
         yield from self._groups()
         yield from self._causes()
         yield ""
@@ -68,6 +69,16 @@ class SpecPages:
         yield ""
         yield f"The words are those of RFC 2119. {len(core)} rules are *core rules*: no list of"
         yield f"[known failures](../known-failures.md) excuses them. They are {', '.join(core)}."
+
+    def _features(self) -> Iterator[str]:
+        yield from ("", "## Features", "")
+        yield "A rule that requires an ability which an initializer may lack names the *feature* that it needs. A"
+        yield "container [claims](../claims.md) its features; the rules of the others do not count. A rule that forbids"
+        yield "something needs no feature, and neither does a core rule."
+        yield from ("", "| feature | meaning | rules |", "|---|---|---|")
+        for name, sentence in self.spec.features.items():
+            rules = [links.rule(rule.id, "") for rule in self.spec if name in rule.features]
+            yield f"| `{name}` | {links.cell(sentence)} | {', '.join(rules)} |"
 
     def _groups(self) -> Iterator[str]:
         yield from ("", "## Groups of stores", "")
@@ -108,6 +119,9 @@ class SpecPages:
         yield f"- KServe: {f'`{rule.kserve}`' if str(rule.kserve) else 'all releases'}"
         if rule.core:
             yield "- [Core rule](index.md#levels): no list of known failures excuses it"
+        for name, cases in rule.features.items():
+            some = "" if cases == ("*",) else f", in the cases {', '.join(f'`{case}`' for case in cases)}"
+            yield f"- Needs the [feature](index.md#features) `{name}`{some}"
         if rule.budget:
             yield f"- [Budget](../throughput.md): {rule.budget.quantity}, {rule.budget.text()}"
         if rule.cause:

@@ -12,7 +12,7 @@ import pytest
 from clusters.base import Source
 from clusters.kserve.releases import WAYS, How, installable, newest_installable
 from conformance import known_failures
-from conformance.harness import exploring
+from conformance.harness import claimed, exploring
 from conformance.harness.run_options import Clusters, Driver, Options, on_each_store
 from conformance.known_failures import KnownFailure, KnownFailuresError
 from conformance.spec import Spec
@@ -26,7 +26,7 @@ _WITH_VALUE = (
     *("--initializer", "--kserve", "--servers", "--profile", "--store", "--rule", "--known-failures", "--cluster"),
     *("--install", "--images", "--kind-driver", "--kubeconfig", "--context", "--report-dir", "--explain"),
     *("--isolation", "--initializer-name", "--initializer-version", "--show", "--run-as-user", "--plugin"),
-    *("--explore", "--explore-seed"),
+    *("--explore", "--explore-seed", "--claims"),
 )
 
 
@@ -48,6 +48,7 @@ def add(parser: pytest.Parser) -> None:
         "image with podman or docker. Default: the newest release that the suite knows; with --cluster, the release of "
         "--kserve.",
     )
+    claimed.add(group)
     group.addoption(
         "--initializer-name",
         metavar="NAME",
@@ -230,13 +231,18 @@ def read(config: pytest.Config, spec: Spec) -> Options:
         )
     except NoInitializer as error:
         raise pytest.UsageError(f"--initializer: {error}") from error
+    claims = claimed.checked(config, spec)
+    if claims:
+        subject.environment, subject.resources = claims.environment, claims.resources
     release = asked or subject.release or latest
+    known_from = _list_file(option("--known-failures"), subject)
+    known = _list(known_from, subject, spec, release)
+    claimed.refuse_unclaimed(known, claims, spec)
     if cluster != "none":
         _fits_a_cluster(cluster, subject, release, mode, isolation)
-    known_from = _list_file(option("--known-failures"), subject)
-    return Options(
+    made = Options(
         initializer=subject,
-        described=tuple(_described(config)),
+        described=tuple(claimed.described(config, _described(config))),
         kserve=release,
         mode=cast("Mode", mode),
         profiles=tuple(named),
@@ -244,7 +250,7 @@ def read(config: pytest.Config, spec: Spec) -> Options:
         rules=tuple(rules),
         smoke=option("--smoke"),
         isolation=isolation,
-        known=tuple(_list(known_from, subject, spec, release)),
+        known=tuple(known),
         known_from=known_from,
         report_dir=Path(option("--report-dir")),
         cluster=cast("Clusters", cluster),
@@ -257,7 +263,9 @@ def read(config: pytest.Config, spec: Spec) -> Options:
         context=option("--context"),
         explore=explore,
         explore_seed=seed,
+        claims=claims,
     )
+    return claimed.narrowed(made, spec)
 
 
 def refuse_unobservable(asked: Options, spec: Spec) -> None:

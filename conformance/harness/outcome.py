@@ -35,12 +35,14 @@ class Finding:
     message    the text of a failure or an error.
     reason     why the case did not run, or why it is a known failure. For an error, its first line.
     reference  the reference of the known failure.
+    if_claimed the outcome that the case would have if its feature were claimed; "" for a case of no such feature.
     """
 
     outcome: Outcome
     message: str = ""
     reason: str = ""
     reference: str = ""
+    if_claimed: str = ""
 
 
 def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
@@ -49,6 +51,7 @@ def judge(run: Run, item: pytest.Item, call: pytest.CallInfo[None], report: pyte
     finding = classify(run, record, call, report)
     if finding is None:
         return
+    finding = apply_claims(finding, run.options.unclaimed(record.rule, record.case))
     finding = apply_known_failures(finding, known_failures.find(run.options.known, case_in(run, record)))
     record.failed = record.failed or finding.outcome in {Outcome.FAILED, Outcome.ERROR}
     result = build_result(run, record, finding, call.duration)
@@ -74,6 +77,14 @@ def classify(run: Run, record: CaseRecord, call: pytest.CallInfo[None], report: 
         assert call.excinfo is not None  # noqa: S101 - a failed phase has one
         return Finding(outcome, message=failure.describe(run, record, call.excinfo.value))
     return Finding(outcome, reason=reason)
+
+
+def apply_claims(finding: Finding, unclaimed: str) -> Finding:
+    """Turn each outcome of a case that needs an unclaimed feature into `unsupported`, except an error of the suite."""
+    if not unclaimed or finding.outcome is Outcome.ERROR:
+        return finding
+    reason = f"feature {unclaimed} is not claimed"
+    return Finding(Outcome.UNSUPPORTED, reason=reason, if_claimed=finding.outcome.value)
 
 
 def apply_known_failures(finding: Finding, entry: KnownFailure | None) -> Finding:
@@ -117,6 +128,8 @@ def build_result(run: Run, record: CaseRecord, finding: Finding, duration_s: flo
         reproduce=failure.reproduce(run, record),
         evidence=evidence,
         measurements=tuple(record.measurements),
+        needs=rule.feature_of(record.case),
+        if_claimed=finding.if_claimed,
     )
 
 
@@ -126,6 +139,9 @@ def attach(report: pytest.TestReport, record: CaseRecord, result: Result, *, of_
         report.longrepr = f"{result.message}\n\nrun it alone: {result.reproduce}"
     if result.outcome is Outcome.KNOWN_FAILURE:
         report.outcome, report.wasxfail = "skipped", result.reason
+    elif result.if_claimed:
+        path, line, _ = report.location
+        report.outcome, report.longrepr = "skipped", (path, line or 0, f"Skipped: {result.reason}")
     elif result.outcome is Outcome.FIXED or (result.outcome is Outcome.ERROR and not report.failed):
         report.outcome, report.longrepr = "failed", result.message
     fetcher = record.fetcher if of_the_call else None

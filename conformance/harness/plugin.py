@@ -16,7 +16,7 @@ from clusters.base import NoCluster
 from clusters.kserve.releases import NoKServe
 from clusters.toolchain.cache import ToolFailed
 from conformance.api.exceptions import NotApplicable, Unproven
-from conformance.harness import command_line, exploring, failure, outcome, schedule, selection
+from conformance.harness import claimed, command_line, exploring, failure, outcome, schedule, selection
 from conformance.harness.controller import CONTROLLER, Controller
 from conformance.harness.eligibility import why_not
 from conformance.harness.items import rule_of, store_of
@@ -93,7 +93,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _load_plugins(config: pytest.Config) -> None:
-    """Add the stores of plugins, before anything reads the spec or the list of stores."""
+    """Add the stores of plugins, also of those in the claims, before anything reads the spec or the list of stores."""
+    claimed.apply(config)
     try:
         plugins.load(config.getoption("--plugin"))
     except PluginError as error:

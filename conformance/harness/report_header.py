@@ -7,8 +7,10 @@ import os
 import platform
 from pathlib import Path
 
+from conformance.harness import claimed
 from conformance.harness.run import SUITE, ClusterRun, Run
 from reports import installed, model
+from reports.claims import Claims
 from scenarios.stores import STORES, plugins
 
 
@@ -45,6 +47,8 @@ def report_header(run: Run) -> model.Report:
             plugins=tuple(model.Plugin(one.name, one.digest, tuple(one.stores)) for one in plugins.loaded()),
         ),
         selection=model.Selection(options.profiles, options.stores, options.rules, options.smoke),
+        claims=Claims.of(options.claims.path.name, options.claims.content) if options.claims else Claims(),
+        features=tuple(claimed.features(options, run.spec)),
         rules=tuple(
             model.Rule(rule.id, rule.title, rule.statement, model.Level(rule.level), rule.area, rule.core)
             for rule in run.spec

@@ -27,6 +27,8 @@ def explain(spec: Spec, rule: Rule) -> list[str]:
     lines += textwrap.wrap(rule.statement, 100)
     lines += ["", f"profile     {rule.profile}", f"stores      {', '.join(rule.stores) or 'no store needed'}"]
     lines += [f"releases    {rule.kserve or 'all'}", f"references  {', '.join(rule.references)}"]
+    if rule.features:
+        lines += [f"feature     {', '.join(rule.features)}"]
     if rule.budget:
         lines += [f"budget      {rule.budget.quantity}, {rule.budget.text()}"]
     if rule.cause:

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from clusters.base import Source
 from clusters.kserve.releases import How
+from conformance.claims import Claims
 from conformance.harness.schedule import processes, waits
 from conformance.known_failures import KnownFailure
 from conformance.spec import Rule, Spec
@@ -49,6 +50,12 @@ class Options:
     context: str | None
     explore: int = 0
     explore_seed: int | None = None
+    claims: Claims | None = None
+
+    def unclaimed(self, rule: Rule, case: str) -> str:
+        """Return the feature that a case needs and the claims of this run leave out; "" for none."""
+        feature = rule.feature_of(case)
+        return feature if self.claims and feature not in self.claims.features else ""
 
     def route_of(self, rule: Rule, cluster: Clusters | None = None) -> str | None:
         """Return the route on which this run, or one with another `cluster`, observes the rule. None if it cannot."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
 from conformance.harness.exploring import explores
-from conformance.harness.items import rule_id, rule_of, store_of
+from conformance.harness.items import case_of, rule_id, rule_of, store_of
 from conformance.harness.run_options import Options, on_each_store
 from conformance.harness.schedule import waits
 from conformance.spec import Spec
@@ -26,7 +27,8 @@ def folders_left_out(asked: Options) -> Collection[Path]:
 def check(items: Collection[pytest.Item], spec: Spec, *, whole: bool, without: Collection[Path] = ()) -> None:
     """Refuse a test without a known rule and, if pytest collected the `whole` suite, a MUST without a test on a store.
 
-    Every run would leave such a pair out, and its profile could never be complete.
+    Every run would leave such a pair out, and its profile could never be complete. Refuse also a case that needs a
+    feature by the spec, and that no test has.
 
     without  the CLUSTER_FOLDERS that this run did not collect.
     """
@@ -43,6 +45,18 @@ def check(items: Collection[pytest.Item], spec: Spec, *, whole: bool, without: C
     if whole and untested:
         names = ", ".join(f"{rule} on {store}" if store else rule for rule, store in untested)
         raise pytest.UsageError(f"no test checks {names}")
+    if whole and (missing := sorted(_without_case(cases, spec))):
+        rule, pattern = missing[0]
+        raise pytest.UsageError(f"no test of {rule} has a case {pattern}, which needs a feature by the spec")
+
+
+def _without_case(items: Collection[pytest.Item], spec: Spec) -> set[tuple[str, str]]:
+    """Return (rule, pattern) of cases that need a feature by the spec and that no item has."""
+    some = {(rule.id, pattern) for rule in spec for patterns in rule.features.values() for pattern in patterns}
+    some = {pair for pair in some if pair[1] != "*"}
+    rules = {rule for rule, _ in some}
+    seen = {(rule_id(item), case_of(item)) for item in items if rule_id(item) in rules}
+    return {pair for pair in some if not any(rule == pair[0] and fnmatchcase(case, pair[1]) for rule, case in seen)}
 
 
 def is_partial(config: pytest.Config) -> bool:

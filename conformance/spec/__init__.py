@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -122,6 +123,7 @@ class Rule:
     budget      the limit, if the rule limits a measured quantity.
     needs       names of stores that its test uses without judging them.
     identities  whether its test uses the services that give a pod its identity.
+    features    optional feature -> patterns of the cases that need it.
     core        whether no known-failures list may declare it: the tree arrives, a failure ends with a non-zero exit
                 code, nothing leaves the destination, no secret is printed, TLS is verified.
     """
@@ -140,6 +142,7 @@ class Rule:
     budget: Budget | None = None
     needs: tuple[str, ...] = ()
     identities: bool = False
+    features: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     core: bool = False
 
     @property
@@ -149,6 +152,13 @@ class Rule:
     def in_force(self, release: str) -> bool:
         """Return whether the rule is in force for KServe `release`."""
         return self.kserve.contains(release, prereleases=True)
+
+    def feature_of(self, case: str) -> str:
+        """Return the optional feature that a case of the rule needs; "" for none."""
+        found = (
+            name for name, patterns in self.features.items() if any(fnmatchcase(case, pattern) for pattern in patterns)
+        )
+        return next(found, "")
 
     def message(self, release: str, store: str | None, case: str) -> str | None:
         """Return the exact message for this release, store and case. None if the rule prescribes only the meaning."""
@@ -168,6 +178,7 @@ class Spec:
 
     causes     cause -> words that a clear message must match.
     exclusive  mutually exclusive cause -> words of a message that names it.
+    features   optional feature -> one sentence about it.
     """
 
     version: str
@@ -178,6 +189,7 @@ class Spec:
     causes: Mapping[str, Words]
     exclusive: Mapping[str, Words]
     rules: Mapping[str, Rule] = field(default_factory=dict)
+    features: Mapping[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self.rules.values())
@@ -219,6 +231,7 @@ def _groups(head: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 def _rule(raw: Mapping[str, Any], area: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> Rule:
     profile = raw.get("profile") or area.get("profile", "download")
+    feature = raw.get("feature", {})
     return Rule(
         id=raw["id"],
         title=raw["title"],
@@ -242,6 +255,7 @@ def _rule(raw: Mapping[str, Any], area: Mapping[str, Any], groups: Mapping[str, 
         budget=_budget(raw["budget"]) if "budget" in raw else None,
         needs=tuple(raw.get("needs", ())),
         identities=raw.get("identities") or area.get("identities", False),
+        features={feature: ("*",)} if isinstance(feature, str) else {name: tuple(feature[name]) for name in feature},
         core=raw.get("core", False),
     )
 
@@ -278,17 +292,31 @@ def load(folder: Path = FOLDER, more: Mapping[str, Sequence[str]] | None = None)
             rule = _rule(raw, area, groups)
             if rule.id in rules:
                 raise SpecError(f"{path.name}: {rule.id} is used twice; an id is never reused")
-            if rule.area != area["area"]:
-                raise SpecError(f"{path.name}: {rule.id} does not belong to area {area['area']}")
-            if unknown := {*rule.stores, *rule.needs} - set(head["stores"]):
-                raise SpecError(f"{path.name}: {rule.id} names an unknown store: {', '.join(sorted(unknown))}")
-            if rule.cause is not None and rule.cause not in head["causes"]:
-                raise SpecError(f"{path.name}: {rule.id} names an unknown cause: {rule.cause}")
+            if flaw := _flaw(rule, area, head):
+                raise SpecError(f"{path.name}: {rule.id} {flaw}")
             rules[rule.id] = rule
     causes, exclusive = (
         {name: Words(tuple(words)) for name, words in head[key].items()} for key in ("causes", "exclusive")
     )
-    return Spec(head["version"], spec_digest(folder), groups, titles, causes, exclusive, rules)
+    features = {name: " ".join(sentence.split()) for name, sentence in head.get("features", {}).items()}
+    if unused := sorted(features.keys() - {name for rule in rules.values() for name in rule.features}):
+        raise SpecError(f"spec.yaml: no rule needs the feature {unused[0]}")
+    return Spec(head["version"], spec_digest(folder), groups, titles, causes, exclusive, rules, features)
+
+
+def _flaw(rule: Rule, area: Mapping[str, Any], head: Mapping[str, Any]) -> str:
+    """Describe how a rule contradicts its area or the head of the spec; "" if it does not."""
+    if rule.area != area["area"]:
+        return f"does not belong to area {area['area']}"
+    if unknown := {*rule.stores, *rule.needs} - set(head["stores"]):
+        return f"names an unknown store: {', '.join(sorted(unknown))}"
+    if rule.cause is not None and rule.cause not in head["causes"]:
+        return f"names an unknown cause: {rule.cause}"
+    if absent := rule.features.keys() - head.get("features", {}).keys():
+        return f"names an unknown feature: {', '.join(sorted(absent))}"
+    if rule.features and rule.core:
+        return "is a core rule, and needs a feature: a core rule holds for every initializer"
+    return ""
 
 
 @cache

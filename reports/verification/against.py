@@ -9,6 +9,7 @@ from packaging.version import InvalidVersion, Version
 from reports.installed import Case, Installed, InstalledRule
 from reports.model import Outcome, Report, Result, Rule
 from reports.verdict import counts_in
+from reports.verification import claims
 from reports.verification.alone import HARNESS
 from reports.verification.checked import Checked, failed, listed, ok, shown, unknown
 
@@ -22,7 +23,7 @@ def checks(report: Report, suite: Installed) -> Iterator[Checked]:
     if report.spec.digest != suite.spec:
         text = f"the report is of another spec, {shown(report.spec.version)} ({report.spec.digest[:19]}...)"
         yield failed("spec", text, f"{_OWN}, or run this suite again")
-        for name in ("rules", "completeness", "servers"):
+        for name in ("rules", "features", "completeness", "servers"):
             yield unknown(name, "this suite has another spec", _OWN)
         return
     yield ok("spec", f"{shown(report.spec.version)}, the spec of this suite")
@@ -30,6 +31,7 @@ def checks(report: Report, suite: Installed) -> Iterator[Checked]:
         yield failed("kserve", f"{shown(report.kserve)} is no release of KServe", _OWN)
         return
     yield _rules(report, suite)
+    yield claims.against(report, suite, _added(report))
     yield _completeness(report, suite)
     yield _servers(report, suite)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from reports.model import Level, Outcome, Report, Result, Verdict
 from reports.verdict import profiles
+from reports.verification import claims
 from reports.verification.checked import Checked, failed, listed, ok
 
 #: The rule of a result that stands for a crash of the suite itself.
@@ -31,6 +32,7 @@ def checks(report: Report) -> Iterator[Checked]:
     yield _cases(report)
     yield _outcomes(report)
     yield _levels(report)
+    yield claims.alone(report)
     yield _verdicts(report)
 
 
@@ -77,7 +79,8 @@ def _levels(report: Report) -> Checked:
 
 
 def _verdicts(report: Report) -> Checked:
-    expected = {profile.name: profile for profile in profiles(report.results, report.selection, complete=True)}
+    follow = profiles(report.results, report.selection, report.features, complete=True)
+    expected = {profile.name: profile for profile in follow}
     given = {profile.name: profile for profile in report.profiles}
     for name in sorted(expected.keys() | given.keys()):
         said, follows = given.get(name), expected.get(name)

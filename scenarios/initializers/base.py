@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -205,6 +205,10 @@ class Initializer(ABC):
     notes: Sequence[str] = ()
     #: Store -> why the local installation of the initializer does not support it.
     lacks: Mapping[str, str] = MappingProxyType({})
+    #: Variables of its own container. Those of a call replace them.
+    environment: Mapping[str, str] = MappingProxyType({})
+    #: Requests and limits of its own container, as in a pod; only pods get them. Empty for the suite's.
+    resources: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
     @property
     def unreleased(self) -> bool:
@@ -220,6 +224,7 @@ class Initializer(ABC):
 
         Raises NotOffered for a call that the route does not support.
         """
+        call = replace(call, environment={**self.environment, **call.environment})
         if reason := self.unsupported(call):
             raise NotOffered(reason)
         return self.run(call)

@@ -40,6 +40,7 @@ RUNTIME = "conformance-inspector"
 POD_WITHIN_S = 90.0
 #: The factor for the initializer's time limit in a pod, because it shares the node with the cluster and other pods.
 SHARE = 2
+RESOURCES = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "2", "memory": "2Gi"}}
 #: The release that added `storageUris` (#4702). Only this field allows destinations other than /mnt/models.
 _SEVERAL = Version("0.16")
 #: The release that added `storageContainerName`. Before it, KServe may choose any that matches the URI.
@@ -83,6 +84,7 @@ class Injected(Initializer):
     def __init__(self, subject: Initializer, image: str, place: PodSettings) -> None:
         self.spec, self.name, self.version, self.digest = subject.spec, subject.name, subject.version, subject.digest
         self.notes = subject.notes
+        self.environment, self.resources = subject.environment, subject.resources
         self.image, self.place = image, place
         self._left: list[Object] = []
 
@@ -162,7 +164,7 @@ class Injected(Initializer):
             "volumeMounts": [
                 {"name": f"file-{n}", "mountPath": path, "readOnly": True} for n, path in enumerate(ways.files)
             ],
-            "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "2", "memory": "2Gi"}},
+            "resources": self.resources or RESOURCES,
         }
         several = {} if _plain(call) else {"supportsMultiModelDownload": True}
         formats = [{"regex": f"^{re.escape(call.pairs[0][0])}$"}]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from conformance.harness.outcome import Finding, apply_known_failures, attach, classify
+from conformance.harness.outcome import Finding, apply_claims, apply_known_failures, attach, classify
 from conformance.harness.record import CaseRecord
 from conformance.known_failures import KnownFailure
 from conformance.spec import current
@@ -84,6 +84,29 @@ def test_a_listed_case(found: Outcome, becomes: Outcome) -> None:
     """An entry excuses a failure, and fails the run where the case passes."""
     assert apply_known_failures(Finding(found), ENTRY).outcome is becomes
     assert apply_known_failures(Finding(found), None).outcome is found
+
+
+@pytest.mark.parametrize("found", [Outcome.FAILED, Outcome.PASSED, Outcome.NOT_RUN])
+def test_a_case_of_an_unclaimed_feature(found: Outcome) -> None:
+    """It counts for nothing, and its outcome is kept. pytest skips it."""
+    finding = apply_claims(Finding(found, message="the tree differs"), "archives")
+    reason = "feature archives is not claimed"
+    assert finding == Finding(Outcome.UNSUPPORTED, reason=reason, if_claimed=found)
+    report = _report("failed")
+    result = Result(
+        rule="ARCH-001", level=Level.MUST, profile="download/http", test="test_x", case="", store="http", server="",
+        route="process", outcome=finding.outcome, duration_s=1.0, reason=reason, if_claimed=finding.if_claimed,
+    )  # fmt: skip
+    attach(report, _record(), result, of_the_call=True)
+    assert (report.outcome, report.longrepr) == ("skipped", ("x", 0, f"Skipped: {reason}"))
+
+
+@pytest.mark.parametrize(
+    ("finding", "unclaimed"), [(Finding(Outcome.ERROR), "archives"), (Finding(Outcome.FAILED), "")]
+)
+def test_claims_change_no_other_case(finding: Finding, unclaimed: str) -> None:
+    """An error is the suite's, whatever the container claims."""
+    assert apply_claims(finding, unclaimed) is finding
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ HEAD = {
     "causes": {"not-found": ["not found", "missing"]},
     "exclusive": {},
 }
+FEATURES = {"archives": "The initializer unpacks archives."}
 RULE = {
     "id": "ERR-001",
     "title": "A title",
@@ -105,14 +106,34 @@ def test_the_digest_follows_the_rules(tmp_path: Path) -> None:
         (RULE | {"id": "PLACE-001"}, "does not belong to area ERR"),
         (RULE | {"stores": ["ftp"]}, "unknown store: ftp"),
         (RULE | {"cause": "weather"}, "unknown cause: weather"),
+        (RULE | {"feature": "wings"}, "unknown feature: wings"),
+        (RULE | {"feature": {"archives": []}}, "feature"),
+        (RULE | {"feature": "archives", "core": True}, "a core rule holds for every initializer"),
         (RULE | {"colour": "blue"}, "colour"),
         ({key: value for key, value in RULE.items() if key != "statement"}, "statement"),
     ],
-    ids=["level", "id", "area", "store", "cause", "extra", "missing"],
+    ids=["level", "id", "area", "store", "cause", "feature", "cases", "core", "extra", "missing"],
 )
-def test_a_broken_rule_is_refused(tmp_path: Path, rule: Mapping[str, object], complaint: str) -> None:
+def test_a_broken_rule_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: Mapping[str, object], complaint: str
+) -> None:
+    if "feature" in rule:
+        monkeypatch.setitem(HEAD, "features", FEATURES)
     with pytest.raises(SpecError, match=complaint):
         spec.load(_write(tmp_path, rule))
+
+
+def test_a_feature_that_no_rule_needs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(HEAD, "features", FEATURES)
+    with pytest.raises(SpecError, match="no rule needs the feature archives"):
+        spec.load(_write(tmp_path, RULE))
+
+
+def test_some_cases_need_a_feature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others hold for every initializer."""
+    monkeypatch.setitem(HEAD, "features", FEATURES)
+    rule = spec.load(_write(tmp_path, RULE | {"feature": {"archives": ["zip-*"]}}))["ERR-001"]
+    assert [rule.feature_of(case) for case in ("zip-small", "tar", "")] == ["archives", "", ""]
 
 
 def test_a_cause_with_a_broken_alternative_is_refused(tmp_path: Path) -> None:
@@ -160,3 +181,11 @@ def test_a_run_without_a_cluster_needs_no_test_of_injection() -> None:
         selection.check([], spec.current(), whole=True, without=selection.CLUSTER_FOLDERS)
     assert "PLACE-001 on s3" in str(refused.value)
     assert "INJECT-001" not in str(refused.value)
+
+
+def test_a_case_of_a_feature_that_no_test_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A renamed case would need no feature any more, without anybody's decision."""
+    monkeypatch.setitem(HEAD, "features", FEATURES)
+    rules = spec.load(_write(tmp_path, RULE | {"level": "SHOULD", "feature": {"archives": ["zip"]}}))
+    with pytest.raises(pytest.UsageError, match="no test of ERR-001 has a case zip, which needs a feature"):
+        selection.check([], rules, whole=True)

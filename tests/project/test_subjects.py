@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
+from conformance import claims
 from conformance.spec import current
 from reports.model import Level, Outcome, Result
+from scenarios.initializers import known_releases
 from tests.anti_subjects.__main__ import verdict
 from tests.anti_subjects.registry import Cheat
 from tests.subjects.audit import Audit, AuditError, Expected, load
@@ -127,3 +130,22 @@ def test_a_cheat_that_is_known_to_be_unnoticed() -> None:
     """As with known failures: it is wrong as soon as a rule notices."""
     assert verdict(cheat("no rule looks"), [PASSED], SPEC).wrong == []
     assert verdict(cheat("no rule looks"), [FAILED], SPEC).wrong == ["ERR-001 notices it now: take `unnoticed` away"]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_claims_the_features_that_work(name: str) -> None:
+    """`examples/NAME/conformance.yaml` claims a feature if people found that all of its cases pass, and only then."""
+    found = claims.read(EXAMPLES / name / "conformance.yaml")
+    claims.check(found, SPEC, known_releases())
+    profiles = load(EXAMPLES / name / "expected.yaml", SPEC).profiles
+    judged = [(rule, f"{rule.profile}/{store}") for rule in SPEC for store in rule.stores]
+    judged = [(rule, profile) for rule, profile in judged if profile in profiles]
+    lacks = {
+        feature
+        for rule, profile in judged
+        for feature in rule.features
+        if any(fnmatchcase(rule.id, entry.rule) for entry in profiles[profile])
+    }
+    assert found.features == {feature for rule, _ in judged for feature in rule.features} - lacks
+    assert found.name == name
+    assert set(found.profiles) == {profile.partition("/")[0] for profile in profiles}

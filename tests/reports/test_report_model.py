@@ -63,7 +63,7 @@ def test_verdict(outcomes: list[Outcome], level: Level, partial: bool, expected:
 @pytest.mark.parametrize(("level", "outcome"), list(product([Level.SHOULD, Level.MAY], Outcome)))
 def test_only_must_rules_decide(level: Level, outcome: Outcome) -> None:
     """Whatever becomes of a SHOULD or a MAY is counted, and changes nothing."""
-    (profile,) = verdict.profiles([result(), result(outcome, level=level)], Selection(), complete=True)
+    (profile,) = verdict.profiles([result(), result(outcome, level=level)], Selection(), (), complete=True)
     assert profile.verdict is Verdict.CONFORMANT
     assert profile.counts[outcome] == (2 if outcome is PASSED else 1)
 
@@ -79,7 +79,7 @@ def test_only_must_rules_decide(level: Level, outcome: Outcome) -> None:
     ids=["smoke", "left out", "left out of every store", "cut off"],
 )
 def test_what_was_not_asked_is_never_conformant(selection: Selection, complete: bool) -> None:
-    (profile,) = verdict.profiles([result()], selection, complete=complete)
+    (profile,) = verdict.profiles([result()], selection, (), complete=complete)
     assert profile.verdict is Verdict.INCOMPLETE
 
 
@@ -92,19 +92,19 @@ def test_a_listed_failure_of_a_core_rule_is_nonconformant() -> None:
 
 def test_another_store_left_out_changes_nothing() -> None:
     selection = Selection(stores=("s3",), left_out=(LeftOut("download/gcs", "PLACE-002", "gcs"),))
-    assert verdict.profiles([result()], selection, complete=True)[0].verdict is Verdict.CONFORMANT
+    assert verdict.profiles([result()], selection, (), complete=True)[0].verdict is Verdict.CONFORMANT
 
 
 def test_a_profile_of_unsupported_results_gets_no_verdict() -> None:
-    assert verdict.profiles([result(UNSUPPORTED)], Selection(), complete=True) == ()
+    assert verdict.profiles([result(UNSUPPORTED)], Selection(), (), complete=True) == ()
 
 
 def test_a_result_without_store_counts_in_every_store() -> None:
     """A vendor who breaks the contract breaks it for each store that is claimed."""
     results = [result(), result(store="azure-files"), result(FAILED, store="")]
-    found = {p.name: p.verdict for p in verdict.profiles(results, Selection(), complete=True)}
+    found = {p.name: p.verdict for p in verdict.profiles(results, Selection(), (), complete=True)}
     assert found == {"download/s3": Verdict.NONCONFORMANT, "download/azure-files": Verdict.NONCONFORMANT}
-    assert [p.name for p in verdict.profiles([result(store="")], Selection(), complete=True)] == ["download"]
+    assert [p.name for p in verdict.profiles([result(store="")], Selection(), (), complete=True)] == ["download"]
 
 
 def test_utilisation_and_bound() -> None:
@@ -128,7 +128,7 @@ def test_the_schema_is_one_and_closed() -> None:
     """It is valid itself, allows nothing beyond what it names, and names exactly what the model has."""
     jsonschema.Draft202012Validator.check_schema(reader.SCHEMA)
     objects = list(_objects(reader.SCHEMA))
-    optional = {"build", "explored", "known_failures", "plugins"}
+    optional = {"build", "claims", "explored", "features", "if_claimed", "known_failures", "needs", "plugins"}
     assert all(
         o["additionalProperties"] is False and o["required"] == [one for one in o["properties"] if one not in optional]
         for o in objects

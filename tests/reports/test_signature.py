@@ -19,7 +19,7 @@ from reports import signature
 from reports.__main__ import main
 from reports.reader import check
 from reports.signature import PAYLOAD, PREDICATE, STATEMENT
-from tests.genuine_report import BROKEN, follow, genuine, save
+from tests.genuine_report import BROKEN, genuine, save
 from tests.sample_report import FAILED, KNOWN, report_of, result
 
 Keys = tuple[Path, Path]
@@ -113,8 +113,9 @@ def _edit(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
 
 
 def _other_report(path: Path) -> None:
-    """A consistent report of the same program, with better results than the signed one."""
-    save(follow(replace(genuine("pvc"), kserve="0.20.0")), path.parent)
+    """A consistent report of the same program, of another run."""
+    report = genuine("pvc")
+    save(replace(report, environment=replace(report.environment, cpus=8)), path.parent)
 
 
 def _other_program(path: Path) -> None:

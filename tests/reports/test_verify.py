@@ -39,6 +39,13 @@ def test_a_genuine_report_is_consistent_and_unsigned(tmp_path: Path, capsys: pyt
     assert "Only a repeated run proves the result" in output
 
 
+def test_a_genuine_report_with_claims(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Cases of features that are not claimed are unsupported."""
+    status, output = _verify(capsys, save(follow(forge(genuine("http"), _claim)), tmp_path))
+    assert (status, _failed(output)) == (0, [])
+    assert "ok      claims          c.yaml with the digest" in output
+
+
 def test_a_forged_but_consistent_report_is_called_unsigned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All failures turned to passes, with verdicts and digest made anew: nothing but a repeated run can show it."""
     honest = genuine("http", broken=BROKEN)
@@ -98,6 +105,47 @@ def _excuse(data: Data) -> None:
     excused.update(outcome="known-failure", message="broken", reason="known", reference="https://example.com/1")
 
 
+def _claim(data: Data, *, claimed: bool = True) -> None:
+    """Claims of a container that unpacks archives; the table of features agrees if `claimed`."""
+    content = "features: [archives]\n"
+    data["claims"] = {"file": "c.yaml", "sha256": hashlib.sha256(content.encode()).hexdigest(), "content": content}
+    for one in data["features"]:
+        one["claimed"] = claimed and one["name"] == "archives"
+    for one in data["results"]:
+        if one["needs"] not in {"", "archives"} and one["outcome"] != "unsupported":
+            one.update(if_claimed=one["outcome"], outcome="unsupported", message="", reason="it is not claimed")
+
+
+def _unclaim(data: Data) -> None:
+    """A failure that is passed off as one of a feature that is not claimed."""
+    _claim(data)
+    for one in _results_of(data):
+        one.update(outcome="unsupported", message="", reason="it is not claimed", needs="tuning", if_claimed="failed")
+
+
+def _forget_claims(data: Data) -> None:
+    _claim(data)
+    del data["claims"]
+
+
+def _edit_claims(data: Data) -> None:
+    _claim(data)
+    data["claims"]["content"] = "features: []\n"
+
+
+def _uncount(data: Data) -> None:
+    """A case of a claimed feature that counts for nothing."""
+    _claim(data)
+    one = next(one for one in data["results"] if one["needs"] == "archives")
+    one.update(outcome="unsupported", reason="it is not claimed", if_claimed="failed")
+
+
+def _spare(data: Data) -> None:
+    """A claimed feature without cases, so that nothing has to exercise it."""
+    _claim(data)
+    next(one for one in data["features"] if one["name"] == "archives")["profiles"] = []
+
+
 #: What somebody did to the report of a failed run, the check that fails, and its reason. The footer was made anew.
 FORGERIES: list[tuple[str, Edit, str, str]] = [
     ("failures turned to passes", _pass, "outcomes", "is passed with a message"),
@@ -118,6 +166,12 @@ FORGERIES: list[tuple[str, Edit, str, str]] = [
     ("no digest of the program", lambda d: d["initializer"].update(digest=""), "initializer", "no digest"),
     ("an impossible release", lambda d: d.update(kserve="newest"), "kserve", "newest is no release"),
     ("a plugin for a built-in store", lambda d: _plugin(d, "http"), "rules", "redefine http"),
+    ("failures passed off as unclaimed", _unclaim, "features", "names other features for CONTRACT-003"),
+    ("unclaimed cases without claims", _forget_claims, "claims", "differ in what is claimed"),
+    ("a feature claimed in the file alone", lambda d: _claim(d, claimed=False), "claims", "differ in what is claimed"),
+    ("a claimed feature that passed uncounted", _uncount, "claims", "do not follow from"),
+    ("edited claims", _edit_claims, "claims", "differ from their digest"),
+    ("a claimed feature without cases", _spare, "features", "the profiles of the feature archives"),
     ("known failures without a list", _excuse, "known failures", "names none"),
 ]
 
