@@ -17,9 +17,9 @@ from reports.model import Report, Verdict
 from reports.redact import printable
 
 REPORT, README, SVG, ENDPOINT = "report.json", "README.md", "badge.svg", "badge.json"
-SIGNATURE, KEY, LIST = "report.dsse.json", "key.pem", "known-failures.yaml"
+SIGNATURE, KEY, LIST, CLAIMS = "report.dsse.json", "key.pem", "known-failures.yaml", "conformance.yaml"
 _REQUIRED = {REPORT, README, SVG, ENDPOINT}
-_ALLOWED = {*_REQUIRED, SIGNATURE, KEY, LIST}
+_ALLOWED = {*_REQUIRED, SIGNATURE, KEY, LIST, CLAIMS}
 #: Bytes of a folder.
 LARGEST = 4 << 20
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -83,6 +83,8 @@ def publish(path: Path, root: Path, extras: Extras) -> Path:
         SVG: badge.svg(report).encode(),
         ENDPOINT: badge.endpoint(report).encode(),
     }
+    if report.claims.sha256:
+        contents[CLAIMS] = report.claims.content.encode()
     signed = signature.beside(path) if signature.beside(path).exists() else None
     for name, source in ((SIGNATURE, signed), (KEY, extras.key), (LIST, extras.known_failures)):
         if source is not None:
@@ -157,8 +159,15 @@ def _content(folder: Path, root: Path) -> Iterator[str]:
             yield f"{name} is not the badge of the report; make it with `python -m reports publish`"
     if "\n".join(reproduce(report)) not in (folder / README).read_text(encoding="utf-8"):
         yield f"{README} lacks the section Reproduce of the report; make it with `python -m reports publish`"
+    if report.claims.content != _text(folder / CLAIMS):
+        yield f"{CLAIMS} is not the claims in the report; make it with `python -m reports publish`"
     yield from _signature(folder, report)
     yield from _list(folder, report)
+
+
+def _text(path: Path) -> str:
+    """Return the content of a file; "" if there is none."""
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
 
 def _signature(folder: Path, report: Report) -> Iterator[str]:
@@ -184,7 +193,9 @@ def _list(folder: Path, report: Report) -> Iterator[str]:
 def reproduce(report: Report) -> list[str]:
     """Return the section of README.md with which others repeat the run."""
     options = [f"--initializer={report.initializer.spec}"]
-    if report.initializer.name != "kserve":
+    if report.claims.sha256:
+        options += [f"--claims={CLAIMS}"]
+    elif report.initializer.name != "kserve":
         options += [f"--initializer-name={report.initializer.name}"]
         options += [f"--initializer-version={report.initializer.version}"]
     options += [f"--kserve={report.kserve}", f"--servers={report.environment.servers_mode}"]
@@ -192,8 +203,9 @@ def reproduce(report: Report) -> list[str]:
     chosen = (("profile", selection.profiles), ("store", selection.stores), ("rule", selection.rules))
     options += [f"--{name}={','.join(values)}" for name, values in chosen if values]
     options += [f"--plugin={plugin.name}" for plugin in report.environment.plugins]
-    if own := report.known_failures.name:
-        options += [] if own in Installed().known_failures else [f"--known-failures={LIST}"]
+    own = report.known_failures.name
+    if own and own not in Installed().known_failures and not report.claims.sha256:
+        options += [f"--known-failures={LIST}"]
     cluster = report.environment.cluster.provider
     environment = "cluster" if cluster else "conformance"
     command = " ".join(_quoted(option) for option in options)

@@ -35,13 +35,16 @@ class Repeat:
 
     number       how many cases.
     seed         of the random choice.
-    initializer  the value for --initializer; "" for the program of the report, if the suite installs it itself.
+    initializer  the value for --initializer; "" for the program of the claims, or that of the report if the suite
+                 installs it itself.
+    claims       the file for --claims; None for a report without claims.
     options      more options of the run.
     """
 
     number: int
     seed: int
     initializer: str = ""
+    claims: Path | None = None
     options: tuple[str, ...] = ()
 
 
@@ -99,18 +102,34 @@ def _run(report: Report, cases: list[Case], asked: Repeat, folder: Path) -> Repo
 
 def _options(report: Report, asked: Repeat) -> list[str]:
     """The options of the run. Values of the report are used only where they cannot name a program or a file."""
-    initializer = asked.initializer or report.initializer.spec
     if report.environment.cluster.provider:
         raise CannotRepeat("the report is of a run on a cluster; run the whole suite there")
-    if not asked.initializer and not _RELEASE.fullmatch(initializer):
+    if bool(report.claims.sha256) != bool(asked.claims):
         raise CannotRepeat(
-            f"--rerun starts no program that only a report names: give --initializer; it is {shown(initializer)}"
+            f"the run was held to claims: give {shown(report.claims.file)} with --claims"
+            if report.claims.sha256
+            else "the run was held to no claims: remove --claims"
         )
+    program = _initializer(report, asked)
     values = (report.kserve, report.environment.servers_mode)
     if not all(map(_VALUE.fullmatch, values)):
         raise CannotRepeat(f"the report names an impossible release or mode of servers: {shown(' '.join(values))}")
-    fixed = [f"--initializer={initializer}", f"--kserve={values[0]}", f"--servers={values[1]}"]
-    return [*fixed, "--known-failures=none", "-n", "2", *asked.options]
+    fixed = [f"--kserve={values[0]}", f"--servers={values[1]}", "-n", "2", *asked.options]
+    # The claims name a list of known failures too, which changes no conduct.
+    fixed.append(f"--claims={asked.claims}" if asked.claims else "--known-failures=none")
+    return [*fixed, *program]
+
+
+def _initializer(report: Report, asked: Repeat) -> list[str]:
+    """The program as an option. A report alone names none that runs here, but for those that the suite installs."""
+    initializer = asked.initializer or report.initializer.spec
+    if asked.initializer or (not asked.claims and _RELEASE.fullmatch(initializer)):
+        return [f"--initializer={initializer}"]
+    if asked.claims:
+        return []
+    raise CannotRepeat(
+        f"--rerun starts no program that only a report names: give --initializer; it is {shown(initializer)}"
+    )
 
 
 def _program(report: Report, again: Report) -> Checked:

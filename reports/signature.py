@@ -48,10 +48,11 @@ def statement(report: Report, content: bytes) -> dict[str, Any]:
     content  the bytes of report.json.
 
     The subject is the program under test, by its digest: for an image, that of its manifest. The configuration is the
-    suite, the spec, and report.json itself, which has all options, servers and results.
+    suite, the spec, claims, known failures, and report.json itself, which has all options, servers and results.
     """
     subject = report.initializer
-    files = {"suite": report.suite.build, "spec": report.spec.digest, "known-failures": report.known_failures.digest}
+    files = {"suite": report.suite.build, "spec": report.spec.digest, "claims": report.claims.sha256}
+    files["known-failures"] = report.known_failures.digest
     files["report.json"] = f"sha256:{hashlib.sha256(content).hexdigest()}"
     return {
         "_type": STATEMENT,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reports import verdict, writer
-from reports.claims import Feature
+from reports.claims import Claims, Feature
 from reports.installed import Case, Installed, InstalledRule
 from reports.model import (
     Environment,
@@ -90,6 +90,13 @@ def _result(name: str, rule: InstalledRule, case: Case, broken: str) -> Result:
         name, Level(rule.level), rule.profile_on(case.store), case.name, case.case, case.store, server, "process",
         outcome, 0.5, message, core=rule.core, needs=rule.feature_of(case.case),
     )  # fmt: skip
+
+
+def claiming(report: Report) -> Report:
+    """Return the report of a run that was held to claims of all features."""
+    content = f"name: kit\nfeatures: [{', '.join(SUITE.features)}]\n"
+    features = tuple(replace(feature, claimed=True) for feature in report.features)
+    return follow(replace(report, claims=Claims.of("kit.yaml", content), features=features))
 
 
 def forge(report: Report, edit: Callable[[dict[str, Any]], object]) -> Report:

@@ -23,6 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments to its parser."""
     parser.add_argument("report", metavar="REPORT.json", type=Path)
     parser.add_argument("--key", metavar="PUB.pem", type=Path, help="the public key of whoever signed the report")
+    parser.add_argument("--claims", metavar="FILE", type=_file, help="the claims that the report should be about")
     parser.add_argument(
         "--known-failures", metavar="FILE", type=_file, help="the list of the run, if it is not the suite's own"
     )
@@ -34,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--initializer",
         metavar="SPEC",
         default="",
-        help="the program for --rerun; default: that of the report if it is kserve:VERSION",
+        help="the program for --rerun; default: that of --claims, or that of the report if it is kserve:VERSION",
     )
     parser.add_argument(
         "options", metavar="OPTION", nargs="*", help="after `--`: more options of the run for --rerun, such as --show"
@@ -44,8 +45,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print each check and the conclusion. Raises UnreadableReport, Unsigned or CannotRepeat."""
     seed = secrets.randbelow(1 << 32) if arguments.seed is None else arguments.seed
-    repeat = Repeat(arguments.rerun, seed, arguments.initializer, tuple(arguments.options)) if arguments.rerun else None
-    found = verify(arguments.report, Given(arguments.key, arguments.known_failures, repeat))
+    options = (seed, arguments.initializer, arguments.claims, tuple(arguments.options))
+    repeat = Repeat(arguments.rerun, *options) if arguments.rerun else None
+    found = verify(arguments.report, Given(arguments.key, arguments.claims, arguments.known_failures, repeat))
     sys.stdout.writelines(f"{checked}\n" for checked in found)
     sys.stdout.writelines(f"{line}\n" for line in ("", *conclusion(found)))
     return 1 if any(checked.status is Status.FAILED for checked in found) else 0

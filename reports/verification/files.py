@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from reports.claims import Claims
 from reports.installed import Installed, file_digest
 from reports.model import Outcome, Report
 from reports.verification.checked import Checked, failed, listed, ok, shown, unknown
@@ -16,13 +17,18 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LARGEST = 8 << 20
 
 
-def checks(report: Report, home: Path, suite: Installed, known_failures: Path | None) -> Iterator[Checked]:
+def checks(
+    report: Report, home: Path, suite: Installed, claims: Path | None, known_failures: Path | None
+) -> Iterator[Checked]:
     """Yield the results of all checks.
 
     home            the folder of the report, with its evidence.
-    known_failures  the list that the run is said to have applied.
+    claims          the claims that the run is said to have been held to.
+    known_failures  the list that it is said to have applied.
     """
     yield _initializer(report)
+    if claims is not None:
+        yield _claims(report, claims)
     yield _known_failures(report, suite, known_failures)
     yield _evidence(report, home)
 
@@ -35,6 +41,14 @@ def _initializer(report: Report) -> Checked:
         return failed("initializer", text, "run the suite again with a program that it can read")
     text = f"the report is about {name}, {subject.digest}"
     return unknown("initializer", text, "compare the digest with that of your image; --rerun compares the program here")
+
+
+def _claims(report: Report, given: Path) -> Checked:
+    own = report.claims
+    if Claims.of(own.file, given.read_text(encoding="utf-8", errors="replace")) != own:
+        text = f"{given} is not the file that the run was held to ({shown(own.file) or 'none'})"
+        return failed("claims file", text, "give the claims that belong to the report")
+    return ok("claims file", f"{given} is the file that the run was held to")
 
 
 def _known_failures(report: Report, suite: Installed, given: Path | None) -> Checked:

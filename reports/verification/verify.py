@@ -18,11 +18,13 @@ class Given:
     """What the reader of a report has beside it.
 
     key             the public key of the party that should have signed it.
+    claims          the claims that it should be about.
     known_failures  the list of known failures that belongs to it.
     repeat          which cases to repeat.
     """
 
     key: Path | None = None
+    claims: Path | None = None
     known_failures: Path | None = None
     repeat: rerun.Repeat | None = None
 
@@ -40,7 +42,7 @@ def verify(path: Path, given: Given) -> list[Checked]:
     found = [
         *alone.checks(report),
         *against.checks(report, suite),
-        *files.checks(report, path.parent, suite, given.known_failures),
+        *files.checks(report, path.parent, suite, given.claims, given.known_failures),
         _signature(report, path, given.key),
     ]
     if given.repeat:

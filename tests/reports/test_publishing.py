@@ -14,7 +14,7 @@ from reports import badge, publishing
 from reports.__main__ import main
 from reports.model import KnownFailureList, Report
 from reports.publishing import LARGEST, problems
-from tests.genuine_report import BROKEN, genuine, save
+from tests.genuine_report import BROKEN, claiming, genuine, save
 from tests.sample_report import FAILED, KNOWN, NOT_RUN, parsed, report_of, result
 from tools import published_page
 
@@ -118,6 +118,18 @@ def test_known_failures_and_a_report_without_verdict(tmp_path: Path, capsys: pyt
     assert _publish(tmp_path, smoke)[0] == 1
 
 
+def test_claims_are_in_the_folder(tmp_path: Path) -> None:
+    """They describe the program, so the command needs no other description."""
+    report = claiming(genuine("pvc"))
+    status, root = _publish(tmp_path, report)
+    assert status == 0
+    assert (root / FOLDER / "conformance.yaml").read_text() == report.claims.content
+    readme = (root / FOLDER / "README.md").read_text()
+    assert "--initializer=image:example/kit --claims=conformance.yaml --kserve=0.21.0" in readme
+    (root / FOLDER / "conformance.yaml").unlink()
+    assert any("conformance.yaml is not the claims in the report" in line for line in problems(root))
+
+
 def test_a_hostile_name_is_text(tmp_path: Path) -> None:
     """The README and the index show it without markup, and no code block ends early."""
     report = genuine("pvc")
@@ -175,5 +187,8 @@ def test_the_rules_of_a_folder_are_those_of_the_readme() -> None:
     """reports/published/README.md names every file that a folder can have, and the limit."""
     text = (published_page.PUBLISHED / "README.md").read_text()
     names = (publishing.REPORT, publishing.README, publishing.SVG, publishing.ENDPOINT)
-    assert all(f"`{name}`" in text for name in (*names, publishing.SIGNATURE, publishing.KEY, publishing.LIST))
+    assert all(
+        f"`{name}`" in text
+        for name in (*names, publishing.SIGNATURE, publishing.KEY, publishing.LIST, publishing.CLAIMS)
+    )
     assert f"at most {LARGEST >> 20} MiB" in text

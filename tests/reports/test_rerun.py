@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reports.__main__ import main
+from reports.claims import Claims
 from reports.installed import Installed
 from reports.model import Outcome, Report
 from reports.reader import load
@@ -72,6 +73,7 @@ def test_what_cannot_be_repeated() -> None:
     for changed, initializer, reason in (
         (replace(report, environment=cluster), HONEST, "run on a cluster"),
         (report, "", "starts no program that only a report names"),
+        (replace(report, claims=Claims.of("kit.yaml", "name: kit")), HONEST, "give kit.yaml with --claims"),
         (replace(report, results=()), HONEST, "no case of this suite that judged"),
         (report, "command:/absent/program", "the cases cannot run here: .*absent"),
     ):

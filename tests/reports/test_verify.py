@@ -17,7 +17,7 @@ import pytest
 
 from reports.__main__ import main
 from reports.model import KnownFailureList, Level, Outcome, Report, Verdict, digest
-from tests.genuine_report import BROKEN, MODE, SUITE, follow, forge, genuine, save
+from tests.genuine_report import BROKEN, MODE, SUITE, claiming, follow, forge, genuine, save
 
 Edit = Callable[[dict[str, Any]], object]
 Data = dict[str, Any]
@@ -308,6 +308,25 @@ def test_the_list_of_known_failures(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert (status, _failed(output)) == (1, ["known failures"])
     own = KnownFailureList("kserve.yaml", SUITE.known_failures["kserve.yaml"])
     assert "kserve.yaml is the list" in _verify(capsys, save(replace(genuine("pvc"), known_failures=own), tmp_path))[1]
+
+
+def test_the_file_of_claims(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The report has the content; whoever has the file compares it."""
+    given = tmp_path / "kit.yaml"
+    given.write_text("name: kit\nfeatures: []\n")
+    path = save(genuine("pvc"), tmp_path)
+    status, output = _verify(capsys, path, "--claims", str(given))
+    assert (status, _failed(output)) == (1, ["claims file"])
+    assert "is not the file that the run was held to (none)" in output
+    with_claims = claiming(genuine("pvc"))
+    given.write_text(with_claims.claims.content)
+    path = save(with_claims, tmp_path)
+    status, output = _verify(capsys, path, "--claims", str(given))
+    assert (status, "kit.yaml is the file that the run was held to" in output) == (0, True)
+    edited = replace(with_claims, claims=replace(with_claims.claims, content="name: other"))
+    status, output = _verify(capsys, save(edited, tmp_path))
+    assert "claims" in _failed(output)
+    assert "differ from their digest" in output
 
 
 def test_what_a_selection_left_out_is_not_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
