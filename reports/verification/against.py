@@ -104,13 +104,17 @@ def _completeness(report: Report, suite: Installed) -> Checked:
     left_out = {(one.rule, one.store) for one in report.selection.left_out}
     names = [profile.name for profile in report.profiles]
     missing: dict[str, list[str]] = {}
-    total = 0
+    total = unselected = 0
     for rule, case in _required(report, suite):
         profile = suite.rules[rule].profile_on(case.store)
         if not (where := [name for name in names if counts_in(profile, name)]):
             continue
         total += 1
-        if (rule, case.name, case.store, case.case) not in judged and (rule, case.store) not in left_out:
+        if (rule, case.name, case.store, case.case) in judged:
+            continue
+        if (rule, case.store) in left_out:
+            unselected += 1
+        else:
             missing.setdefault(where[0], []).append(f"{rule} {case.node.rpartition('::')[2]}")
     if missing:
         cases = [case for found in missing.values() for case in found]
@@ -119,7 +123,8 @@ def _completeness(report: Report, suite: Installed) -> Checked:
     if added := sorted(_added(report)):
         text = f"the suite cannot know which cases the stores of plugins need: {listed(added)}"
         return unknown("completeness", text, "run the suite with the plugin, and compare the reports")
-    return ok("completeness", f"{total} cases belong to the profiles with a verdict; none is absent")
+    but = f"but for {unselected} that the selection left out" if unselected else "and all are in it"
+    return ok("completeness", f"the profiles of the report need {total} cases, {but}")
 
 
 def _required(report: Report, suite: Installed) -> Iterator[tuple[str, Case]]:
