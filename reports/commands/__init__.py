@@ -6,6 +6,7 @@ import argparse
 from typing import Protocol
 
 from reports.commands import (
+    annotate,
     check,
     compare,
     keygen,
@@ -50,4 +51,5 @@ COMMANDS: dict[str, Command] = {
     "recover": recover,
     "matrix": matrix,
     "known-failures": known_failures,
+    "annotate": annotate,
 }
