@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from reports import matrix
+from reports.matrix import Column
 from reports.measurement import Measurement
 from reports.model import Initializer, Report, Result, Rule, Server
 from reports.page import page
@@ -77,6 +79,25 @@ def test_no_fault_of_accessibility(browser: Browser, sample: Path, width: int, s
     opened_page.get_by_role("combobox", name="Store").select_option("s3")
     assert faults(opened_page, script) == []
     assert opened_page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_fault_in_the_table_of_releases(browser: Browser, tmp_path: Path, scheme: str) -> None:
+    path = tmp_path / "matrix.html"
+    columns = [Column(report_of(*SAMPLE[:5])), Column(report_of(*SAMPLE), "new/report.html")]
+    path.write_text(matrix.page(matrix.matrix(columns)), encoding="utf-8")
+    assert faults(opened(browser, path, color_scheme=scheme), axe()) == []
+
+
+def test_a_screen_reader_finds_its_way(browser: Browser, sample: Path) -> None:
+    """Landmarks, a count that is announced, and cells that name their rule, store and outcome."""
+    opened_page = opened(browser, sample)
+    for role in ("banner", "search", "main", "contentinfo"):
+        expect(opened_page.locator("body")).to_match_aria_snapshot(f"- {role}")
+    expect(opened_page.get_by_role("status")).to_have_text(f"all {len(SAMPLE)} results")
+    expect(opened_page.get_by_role("group", name="Outcome")).to_be_visible()
+    expect(opened_page.get_by_role("link", name="PLACE-002 on s3: 2 failed")).to_be_visible()
+    expect(opened_page.get_by_role("rowheader", name="PLACE-002 A prefix is a path segment")).to_be_visible()
 
 
 def test_axe_notices(browser: Browser, tmp_path: Path) -> None:
