@@ -206,8 +206,11 @@ def reproduce(report: Report) -> list[str]:
     own = report.known_failures.name
     if own and own not in Installed().known_failures and not report.claims.sha256:
         options += [f"--known-failures={LIST}"]
-    cluster = report.environment.cluster.provider
-    environment = "cluster" if cluster else "conformance"
+    # The environments of tox.ini, and the folders of their reports.
+    on_cluster = bool(report.environment.cluster.provider)
+    environment, folder = (
+        ("cluster", "conformance-report/cluster") if on_cluster else ("conformance", "conformance-report")
+    )
     command = " ".join(_quoted(option) for option in options)
     return [
         "## Reproduce",
@@ -217,7 +220,7 @@ def reproduce(report: Report) -> list[str]:
         "",
         "```console",
         f"$ tox -e {environment} -- {command}",
-        f"$ python -m reports compare {REPORT} conformance-report/report.json",
+        f"$ python -m reports compare {REPORT} {folder}/report.json",
         "```",
     ]
 

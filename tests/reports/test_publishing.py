@@ -46,6 +46,14 @@ def test_a_folder_for_a_pull_request(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert problems(root) == []
 
 
+def test_a_run_on_a_cluster_is_repeated_on_one() -> None:
+    report = genuine("pvc")
+    environment = replace(report.environment, cluster=replace(report.environment.cluster, provider="kind"))
+    text = "\n".join(publishing.reproduce(replace(report, environment=environment)))
+    assert "$ tox -e cluster -- " in text
+    assert "compare report.json conformance-report/cluster/report.json" in text
+
+
 def test_a_signed_folder(tmp_path: Path) -> None:
     """It has the public key, so that everybody verifies it; an update without signature leaves none behind."""
     path = save(genuine("pvc"), tmp_path / "run")
