@@ -13,6 +13,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from reports import matrix
+from reports.claims import Claims, Feature, Observed
+from reports.exploration import Exploration, Finding
 from reports.matrix import Column
 from reports.measurement import Measurement
 from reports.model import Initializer, Report, Result, Rule, Server
@@ -33,6 +35,12 @@ SAMPLE = (
     result(store=""),
 )
 CASES = "#results tbody tr:visible"
+CLAIMS = Claims.of("conformance.yaml", "image: kit:1\n")
+FEATURES = (Feature("archives", "It unpacks archives.", claimed=True, observed=Observed.WORKS, passed=2, judged=2),)
+FINDING = Finding(
+    "PLACE-001", "space", "exit code 1", "the folder 'a b'", "call: s3://case/model", True, "pytest --seed 7"
+)
+EXPLORED = (Exploration("folders", "PLACE-001", "s3", "moto", seed=7, cases=40, calls=44, findings=(FINDING,)),)
 HOSTILE = (
     "<script>window.hacked = 1</script>",
     "<img src=x onerror='window.hacked = 1'>",
@@ -57,7 +65,7 @@ def _written(report: Report, directory: Path) -> Path:
 
 @pytest.fixture
 def sample(tmp_path: Path) -> Path:
-    return _written(report_of(*SAMPLE), tmp_path)
+    return _written(report_of(*SAMPLE, claims=CLAIMS, features=FEATURES, explored=EXPLORED), tmp_path)
 
 
 def _shown(opened_page: Page) -> int:
@@ -202,6 +210,8 @@ def test_a_hostile_report_runs_nothing(browser: Browser, tmp_path: Path, evil: s
         rules=(Rule(evil, evil, evil, bad.level, evil),),
         initializer=Initializer(evil, evil, evil, evil, evil, evil, (evil,), evil),
         environment=replace(DRAFT.environment, platform=evil, servers=(Server(evil, evil, "stand-in", evil),)),
+        claims=Claims.of(evil, evil), features=(Feature(evil, evil, claimed=True),),
+        explored=(Exploration(evil, evil, evil, evil, 1, reason=evil, findings=(_found(evil),)),), stale=(evil,),
     )  # fmt: skip
     asked: list[str] = []
     opened_page = opened(browser, _written(report, tmp_path), f"#?text={evil}&store={evil}")
@@ -221,6 +231,18 @@ def _hostile(evil: str) -> Result:
         evil, RULES[0].level, evil, evil, evil, evil, evil, evil, FAILED, 0.1, f"{evil}\nproblem: {evil}", evil, evil,
         evil, (), (measured,),
     )  # fmt: skip
+
+
+def _found(evil: str) -> Finding:
+    return Finding(evil, evil, evil, evil, evil, False, evil)
+
+
+def test_names_in_a_report_do_not_replace_those_of_the_page(browser: Browser, tmp_path: Path) -> None:
+    """A rule, a profile and a store with the names of the page's own elements leave the filters as they are."""
+    rule = replace(RULES[0], id="filters", area="results")
+    odd = [replace(result(store=store), rule=rule.id, profile=f"matching/{store}") for store in ("reset", "rules")]
+    opened_page = opened(browser, _written(report_of(*odd, rules=(rule,)), tmp_path), "#?store=reset")
+    expect(opened_page.locator("output")).to_have_text("1 of 2 results")
 
 
 def _hacked(opened_page: Page) -> bool:
