@@ -87,6 +87,8 @@ def test_no_fault_of_accessibility(browser: Browser, sample: Path, width: int, s
     opened_page.get_by_role("combobox", name="Store").select_option("s3")
     assert faults(opened_page, script) == []
     assert opened_page.evaluate("document.documentElement.scrollWidth") <= width
+    rows = opened_page.locator("#results tbody tr").evaluate_all("all => all.map((row) => row.offsetHeight)")
+    assert max(rows) < 300, "a column is too narrow for its words"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
