@@ -83,6 +83,9 @@ def _of_results(report: Report) -> Iterator[Point]:
 
 
 def _of_features(report: Report) -> Iterator[Point]:
+    """Yield a point on claims without evidence, unless the selection of a partial run explains them."""
+    if _partial(report):
+        return
     missing = [unexercised(report.features, members(report, one.name), one.name) for one in report.profiles]
     idle = [
         feature.name

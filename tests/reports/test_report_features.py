@@ -12,7 +12,7 @@ import pytest
 
 from reports import reader, writer
 from reports.claims import Claims, Feature, Observed
-from reports.model import Outcome, digest
+from reports.model import LeftOut, Outcome, Selection, digest
 from reports.summary import summary
 from tests.sample_report import FAILED, PASSED, report_of, result
 
@@ -26,6 +26,9 @@ def test_a_claim_that_nothing_exercised_prevents_a_clean_verdict(tmp_path: Path)
     page = (tmp_path / writer.PAGE).read_text()
     assert "Claimed, never exercised" in page
     assert "no case exercised archives, which the claims list" in page
+    partial = Selection(rules=("PLACE-001",), left_out=(LeftOut("download/s3", "PLACE-002", "s3"),))
+    writer.write(report_of(result(), features=(ARCHIVES,), selection=partial), tmp_path)
+    assert "Claimed, never exercised" not in (tmp_path / writer.PAGE).read_text()
 
 
 def test_a_claim_counts_where_the_feature_has_cases() -> None:
