@@ -43,7 +43,7 @@ def image_python(version: str) -> str:
 
 def python_of_dockerfile(path: Path) -> str:
     """The minor release of Python in the image that a Dockerfile of KServe makes. Without it, that of newer images."""
-    found = _ARGUMENT.search(path.read_text(encoding="utf-8")) if path.is_file() else None
+    found = _ARGUMENT.search(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else None
     return found[1] if found else PYTHON
 
 

@@ -58,7 +58,7 @@ class KServe(Initializer):
         notes = [*self._source.notes]
         try:
             installed = self._source.install()
-        except ToolFailed as failure:
+        except (ToolFailed, OSError) as failure:  # OSError: a file of a checkout that cannot be read
             raise NoInitializer(f"{self.spec}: {failure}") from failure
         environment, entrypoint, self.lacks = installed.environment, installed.entrypoint, installed.lacks
         self.python, intended = release_of(environment), self._source.python

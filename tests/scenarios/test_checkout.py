@@ -208,6 +208,21 @@ def test_a_checkout_that_does_not_build(checkout: Path, path: str, content: str,
     assert "\n" not in str(refusal.value)
 
 
+def test_a_file_that_cannot_be_read(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line with its path."""
+    code = checkout / "python/storage/kserve_storage/__init__.py"
+    read = Path.read_bytes
+
+    def refused(path: Path) -> bytes:
+        if path == code:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    with pytest.raises(NoInitializer, match=rf"^kserve:{checkout}: .*Permission denied: '{code}'$"):
+        initializer(f"kserve:{checkout}").prepare()
+
+
 def test_the_python_of_a_dockerfile(tmp_path: Path) -> None:
     dockerfile = tmp_path / "Dockerfile"
     assert python_of_dockerfile(dockerfile) == PYTHON

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -75,6 +76,15 @@ def test_every_step_gets_every_input_that_it_reads() -> None:
     }
     assert given == {"run": names, "show": names, "sign": names - {"BASELINE"} | {"SIGNING_KEY"}}
     assert set(given) == set(action.STEPS)
+
+
+def test_the_steps_need_the_standard_library_alone(inputs: dict[str, str]) -> None:
+    """The first step runs before anything is installed."""
+    command = [sys.executable, "-S", "-m", "tools.action", "run"]
+    done = subprocess.run(
+        command, cwd=HOUSE, env={**inputs, "INITIALIZER": ""}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.startswith("::error title=Wrong input::")) == (2, True), done.stderr
 
 
 def test_a_run_with_every_input(inputs: dict[str, str], capfd: pytest.CaptureFixture[str]) -> None:
