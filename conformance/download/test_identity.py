@@ -105,7 +105,7 @@ def test_a_federated_identity_without_a_project(store: GCS, initializer: Fetcher
 
 
 @rule("IDENT-011")
-@pytest.mark.parametrize("answers", ["right", "powerless", "refused"])
+@pytest.mark.parametrize("answers", ["right", "powerless", "refused", "truncated"])
 def test_no_token_is_printed(
     store: Store, initializer: Fetcher, sample: Sample, identity: str, answers: Answers
 ) -> None:
