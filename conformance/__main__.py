@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clusters.kserve.releases import NoKServe, installable, newest_installable
 from clusters.toolchain.cache import ToolFailed
-from conformance.claims import init
+from conformance.claims import ClaimsError, init, read
 from conformance.lint.documents import UnreadableManifest
 from conformance.lint.manifests import lint
 from conformance.lint.upstream import Upstream
@@ -28,8 +28,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _lint(arguments: argparse.Namespace) -> int:
     try:
-        findings = list(lint(arguments.files, Upstream.load(arguments.kserve)))
-    except (UnreadableManifest, NoKServe, ToolFailed) as reason:
+        claims = read(arguments.claims) if arguments.claims else None
+        findings = list(lint(arguments.files, Upstream.load(arguments.kserve), claims))
+    except (UnreadableManifest, ClaimsError, NoKServe, ToolFailed) as reason:
         sys.stderr.write(f"{reason}\n")
         return 2
     sys.stdout.writelines(f"{finding}\n" for finding in findings)
@@ -53,6 +54,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="VERSION",
         default=newest_installable(),
         help=f"the release: {', '.join(installable())}; default: %(default)s",
+    )
+    command.add_argument(
+        "--claims",
+        metavar="CLAIMS",
+        type=Path,
+        help="also compare the storage containers with this file of claims: image, prefixes, several pairs",
     )
     command.set_defaults(run=_lint)
     init.add(commands)

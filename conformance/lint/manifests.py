@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from conformance.claims import Claims
+from conformance.lint.claimed import claimed
 from conformance.lint.documents import Document, documents
 from conformance.lint.inference_service import inference_service
 from conformance.lint.problem import Problem
@@ -31,10 +33,12 @@ class Finding:
         return f"{document.file}:{document.line(problem.path)}: {level}: {document.name}: {place}{problem.text}{rule}"
 
 
-def lint(files: Sequence[Path], upstream: Upstream) -> Iterator[Finding]:
+def lint(files: Sequence[Path], upstream: Upstream, claims: Claims | None = None) -> Iterator[Finding]:
     """Check every object of KServe in `files`, as KServe's release `upstream` would take it.
 
     Other objects, such as Secrets, are left out. Raises UnreadableManifest.
+
+    claims  the claims about the image of every storage container in `files`.
     """
     found = [document for file in files for document in documents(file)]
     ours = [one for one in found if one.group == GROUP]
@@ -48,3 +52,5 @@ def lint(files: Sequence[Path], upstream: Upstream) -> Iterator[Finding]:
         known = {"default": upstream.formats} | {c.data_name: formats_of(c.data) for c in containers[:number]}
         known.pop(one.data_name, None)  # the manifest replaces it
         yield from (Finding(one, problem) for problem in overlaps(one.data, known))
+        if claims and not any(flaws(one, upstream)):
+            yield from (Finding(one, problem) for problem in claimed(one.data, claims))

@@ -66,10 +66,13 @@ def _changed(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 -- YAML
     return {**CONTAINER, "spec": spec}
 
 
-def _lint(tmp_path: Path, capsys: pytest.CaptureFixture[str], *objects: object, release: str = "") -> tuple[int, str]:
+def _lint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *objects: object, release: str = "", claims: str = ""
+) -> tuple[int, str]:
     file = tmp_path / "manifest.yaml"
     file.write_text(objects[0] if isinstance(objects[0], str) else yaml.safe_dump_all(objects))
-    status = main(["lint", str(file), "--kserve", release or newest_installable()])
+    held_to = ["--claims", claims] if claims else []
+    status = main(["lint", str(file), "--kserve", release or newest_installable(), *held_to])
     return status, capsys.readouterr().out.replace(f"{file}:", "")
 
 
@@ -123,6 +126,50 @@ def test_a_storage_container_that_does_not_work(
     """Each flaw has its own line."""
     _, text = _lint(tmp_path, capsys, _changed(**changes))
     assert expected in text
+
+
+CLAIMS = """\
+name: kit
+version: "1.0"
+image: example/kit:1.0
+uris: [{prefix: "kit://", store: s3}]
+features: []
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "claims", "expected"),
+    [
+        ({}, CLAIMS, "0 errors, 0 warnings"),
+        ({"container__image": "example/kit:1.1"}, CLAIMS, "is about example/kit:1.0; name the same image"),
+        ({"supportsMultiModelDownload": True}, CLAIMS, "claim the feature several-pairs in"),
+        ({}, CLAIMS.replace("[]", "[several-pairs]"), "warning: ClusterStorageContainer/kit: spec.supportsMultiModel"),
+        (
+            {"supportsMultiModelDownload": True},
+            CLAIMS.replace("[]", "[several-pairs]"),
+            "0 errors, 0 warnings",
+        ),
+        ({"supportedUriFormats": [{"prefix": "kat://"}]}, CLAIMS, "has no URI with this prefix"),
+        ({"supportedUriFormats": [{"prefix": "kat://"}]}, CLAIMS, "no format has the prefix kit:// of"),
+        ({"supportedUriFormats": [{"regex": "kit://.*"}]}, CLAIMS, "0 errors, 0 warnings"),
+        ({"container__resources": "much"}, CLAIMS, "1 errors"),
+    ],
+    ids=str,
+)
+def test_a_storage_container_that_differs_from_its_claims(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], claims: str, expected: str
+) -> None:
+    """The claims are about one image; a report about them proves nothing about another."""
+    (tmp_path / "conformance.yaml").write_text(claims)
+    _, text = _lint(tmp_path, capsys, _changed(**changes), claims=str(tmp_path / "conformance.yaml"))
+    assert expected in text
+
+
+def test_claims_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file is named in one line."""
+    (tmp_path / "manifest.yaml").write_text(yaml.safe_dump(CONTAINER))
+    assert main(["lint", str(tmp_path / "manifest.yaml"), "--claims", str(tmp_path / "none.yaml")]) == 2
+    assert "none.yaml: cannot be read" in capsys.readouterr().err
 
 
 def test_two_storage_containers_for_one_uri(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
