@@ -24,9 +24,7 @@ def claimed(data: dict[str, Any], claims: Claims) -> Iterator[Problem]:
         text = f"KServe gives several pairs to one call; claim the feature {SEVERAL} in {claims.path}, or write false"
         yield Problem(_SUPPORTS, text, "CONTRACT-002")
     elif spec.get("supportsMultiModelDownload") is not True and SEVERAL in claims.features:
-        text = (
-            f"{claims.path} claims {SEVERAL}, but KServe refuses storageUris for this container; write true"
-        )
+        text = f"{claims.path} claims {SEVERAL}, but KServe refuses storageUris for this container; write true"
         yield Problem(_SUPPORTS, text, "URIS-007", severe=False)
     prefixes = [form["prefix"] for form in formats_of(data) if "prefix" in form]
     for number, form in enumerate(formats_of(data)):
