@@ -32,4 +32,4 @@ def run_copy(suite: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run `pytest conformance/` of the copy in a new process."""
     # Python imports from the working directory before the installed suite.
     command = [sys.executable, "-m", "pytest", "conformance/", "-p", "no:cacheprovider", *options]
-    return subprocess.run(command, cwd=suite, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=suite, capture_output=True, text=True, timeout=400, check=False)
