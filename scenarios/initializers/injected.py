@@ -84,7 +84,7 @@ class Injected(Initializer):
     def __init__(self, subject: Initializer, image: str, place: PodSettings) -> None:
         self.spec, self.name, self.version, self.digest = subject.spec, subject.name, subject.version, subject.digest
         self.notes = subject.notes
-        self.environment, self.resources = subject.environment, subject.resources
+        self.environment, self.resources = dict(subject.environment), dict(subject.resources)
         self.image, self.place = image, place
         self._left: list[Object] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -41,3 +42,13 @@ def test_what_no_pod_can_do_is_not_offered(
     place = PodSettings(**{**settings, "release": release})
     with pytest.raises(NotOffered, match=reason):
         Injected(Command("/bin/true"), "image", place).call(Call([(uri, DEST)], tmp_path, **more))
+
+
+def test_workers_get_it_as_bytes() -> None:
+    """With what claims give its container."""
+    settings: dict[str, Any] = dict.fromkeys((field.name for field in fields(PodSettings)), "unused")
+    subject = Command("/bin/true")
+    assert pickle.loads(pickle.dumps(Injected(subject, "image", PodSettings(**settings)))).resources == {}
+    subject.resources = {"limits": {"memory": "1Gi"}}
+    sent = pickle.loads(pickle.dumps(Injected(subject, "image", PodSettings(**settings))))
+    assert sent.resources == subject.resources
