@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ POLL_S = 0.02
 #: The number of attempts to start a server. Each uses a new port, in case another process took the last one.
 PORT_ATTEMPTS = 5
 LAST_LINES = 12
+#: The ports that `free_ports` has returned.
+_ports_given: set[int] = set()
+_ports_lock = threading.Lock()
 #: The folders from which server programs import: that of the suite, and those of plugins.
 _IMPORTS = [Path(__file__).parents[2]]
 
@@ -120,12 +124,21 @@ def start(server: Server, folder: Path) -> Started:
 
 
 def free_ports(count: int) -> list[int]:
-    """Distinct ports of 127.0.0.1 that were free a moment ago."""
+    """Ports of 127.0.0.1 that were free a moment ago. This process gets no port twice.
+
+    The kernel may give out a port again before the first server listens. Another server would then answer for it.
+    """
+    found: list[int] = []
     with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
+        while len(found) < count:
+            probe = held.enter_context(socket.socket())
             probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+            port = probe.getsockname()[1]
+            with _ports_lock:
+                if port not in _ports_given:
+                    _ports_given.add(port)
+                    found.append(port)
+    return found
 
 
 def is_free(port: int) -> bool:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,10 @@ def test_a_fleet_without_servers_has_no_gateway(tmp_path: Path) -> None:
     assert (fleet.folder, fleet.endpoints, fleet.pids()) == (tmp_path, {}, [])
     with pytest.raises(AssertionError, match="no gateway"):
         _ = fleet.gateway
+
+
+def test_no_port_is_given_twice() -> None:
+    """Servers start side by side, and a slow one listens long after another has asked for a port."""
+    with ThreadPoolExecutor(4) as threads:
+        given = [port for ports in threads.map(lambda _: process.free_ports(5), range(400)) for port in ports]
+    assert len(given) == len(set(given)) == 2000
