@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [release for release in asked.release if release not in known_releases()]:
         sys.stderr.write(f"--release {unknown[0]}: unknown release; use one of {', '.join(known_releases())}\n")
         return USAGE
-    worst, releases = 0, asked.release or known_releases()
+    worst, suite, releases = 0, build(), asked.release or known_releases()
     for release in releases:
         folder = asked.output / release
-        inputs = {"suite": build(), "release": release, "options": asked.options}
+        inputs = {"suite": suite, "release": release, "options": asked.options}
         status = _kept(folder, inputs)
         if status is None:
             status = _run(folder, release, asked.options)

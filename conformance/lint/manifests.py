@@ -45,12 +45,13 @@ def lint(files: Sequence[Path], upstream: Upstream, claims: Claims | None = None
     containers = [one for one in ours if one.kind == "ClusterStorageContainer"]
     formats = [*upstream.formats, *(form for one in containers for form in formats_of(one.data))]
     for document in ours:
-        yield from (Finding(document, problem) for problem in flaws(document, upstream))
+        flawed = list(flaws(document, upstream))
+        yield from (Finding(document, problem) for problem in flawed)
         if check := _CHECKS.get(document.kind):
             yield from (Finding(document, problem) for problem in check(document.data, formats))
+        if claims and document in containers and not flawed:
+            yield from (Finding(document, problem) for problem in claimed(document.data, claims))
     for number, one in enumerate(containers):
         known = {"default": upstream.formats} | {c.data_name: formats_of(c.data) for c in containers[:number]}
         known.pop(one.data_name, None)  # the manifest replaces it
         yield from (Finding(one, problem) for problem in overlaps(one.data, known))
-        if claims and not any(flaws(one, upstream)):
-            yield from (Finding(one, problem) for problem in claimed(one.data, claims))
