@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _prepare(releases: Sequence[str]) -> None:
-    """Build or pull kind, the node's image, KServe's managers, and the images of the stores and of the suite."""
+    """Build or pull kind, the node's image, KServe's controllers, and the images of the stores and of the suite."""
     for release in releases:
         find(release)  # refuse an unknown release before the first build
     source = kind.prepare()

@@ -1,4 +1,4 @@
-"""Build the image of KServe's controller manager from the Go module of the release."""
+"""Build the images of KServe's controllers from the Go module of the release."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from clusters.toolchain.cache import once
 from clusters.toolchain.go import go_programs
 
 MODULE = "github.com/kserve/kserve"
-#: A numeric id, because the manager's pod sets runAsNonRoot.
+#: A numeric id, because the pods set runAsNonRoot.
 USER = 1000
 
 
-def manager_image(release: str, reference: str, source: Source) -> Image:
-    """The manager of KServe `release` under the `reference` that its manifests name. Raises ToolFailed."""
+def controller_image(program: str, release: str, reference: str, source: Source) -> Image:
+    """The `program` of KServe `release` (`cmd/PROGRAM`) under the `reference` in its manifests. Raises ToolFailed."""
     if source == "published":
         return Image(reference)
 
     def build(folder: Path) -> None:
-        program = go_programs(MODULE, f"v{release}", ["cmd/manager"]) / "manager"
-        one = layer(folder / "layer.tar", {"/manager": program})
+        built = go_programs(MODULE, f"v{release}", [f"cmd/{program}"]) / program
+        one = layer(folder / "layer.tar", {"/manager": built})
         write(folder / "image.tar", reference, [one], {"Entrypoint": ["/manager"], "User": f"{USER}:{USER}"})
         one.unlink()
 
-    folder = once(f"images/manager-{release}", build, f"image of KServe's manager {release}")
+    folder = once(f"images/{program}-{release}", build, f"image of KServe's {program} {release}")
     return Image(reference, folder / "image.tar")

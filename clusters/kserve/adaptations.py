@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from clusters.kserve.certificate import SECRET, Certificate
+from clusters.kserve.certificate import Certificate, secret_of
+from clusters.kserve.controllers import CONTROLLERS, WEBHOOKS, Controller, owner
 from clusters.kserve.releases import Release
 
 #: A Kubernetes object as JSON data.
@@ -20,10 +20,10 @@ MANAGER = "kserve-controller-manager"
 #: Label of every object that the suite installs; its value is the release.
 LABEL = "conformance.kserve.io/kserve"
 HOW_LABEL = "conformance.kserve.io/install"
-WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+#: The kinds of the objects that run KServe's programs, in containers called `manager`.
+WORKLOADS = ("Deployment", "DaemonSet")
 
 _INJECTED = "cert-manager.io/inject-ca-from"
-_OTHER_CONTROLLERS = re.compile("llmisvc|localmodel")
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,18 @@ def _certificates(one: Object, _: Release) -> Object | None:
     return {**one, "metadata": {**one["metadata"], "annotations": rest}}
 
 
-def _other_controllers(one: Object, _: Release) -> Object | None:
-    name = one["metadata"]["name"]
-    if one["kind"] == "CustomResourceDefinition":
-        return one if one["spec"]["group"] == "serving.kserve.io" and not name.startswith("llminference") else None
-    if one["kind"] in WEBHOOKS:
-        served = [hook["clientConfig"]["service"]["name"] for hook in one["webhooks"]]
-        return None if any(map(_OTHER_CONTROLLERS.search, served)) else one
-    return None if one["kind"] == "LLMInferenceServiceConfig" or _OTHER_CONTROLLERS.search(name) else one
+def _without_others(objects: Collection[Object], kept: Collection[Controller]) -> Adaptation:
+    def change(one: Object, _: Release) -> Object | None:
+        if controller := owner(one):
+            return one if controller in kept else None
+        foreign = one["kind"] == "CustomResourceDefinition" and one["spec"]["group"] != "serving.kserve.io"
+        return None if foreign else one
+
+    owners = [owner(one) for one in objects]
+    others = ", ".join(one.name for one in CONTROLLERS if one in owners and one not in kept)
+    return Adaptation(
+        f"controllers left out with what only they need, because no selected rule observes them: {others}", change
+    )
 
 
 def _conversion(one: Object, _: Release) -> Object:
@@ -73,22 +77,22 @@ def _no_ingress(one: Object, _: Release) -> Object:
 
 
 def _metrics_container(one: Object, _: Release) -> Object:
-    changed = copy.deepcopy(one) if _is_manager(one) else one
-    for pod in _manager_pods(changed):
+    changed = copy.deepcopy(one) if _runs(one) else one
+    for pod in _pods(changed):
         pod["containers"] = [container for container in pod["containers"] if container["name"] == "manager"]
     return changed
 
 
 def _pull_policy(one: Object, _: Release) -> Object:
-    changed = copy.deepcopy(one) if _is_manager(one) else one
-    for container in _manager_containers(changed):
+    changed = copy.deepcopy(one) if _runs(one) else one
+    for container in _containers(changed):
         container["imagePullPolicy"] = "IfNotPresent"
     return changed
 
 
 def _quick_start(one: Object, _: Release) -> Object:
-    changed = copy.deepcopy(one) if _is_manager(one) else one
-    for container in _manager_containers(changed):
+    changed = copy.deepcopy(one) if _runs(one) else one
+    for container in _containers(changed):
         container.get("resources", {}).get("limits", {}).pop("cpu", None)
         if probe := container.get("readinessProbe"):
             probe.update(initialDelaySeconds=0, periodSeconds=1)
@@ -100,24 +104,25 @@ ADAPTATIONS = (
         "cert-manager's Certificate and Issuer left out: the webhook's certificate is of the suite's own making",
         _certificates,
     ),
-    Adaptation(
-        "the controllers of LLMInferenceServices and of the local model cache left out with what only they serve: "
-        "no storage initializer is injected by them",
-        _other_controllers,
-    ),
     Adaptation("conversion webhooks of CRDs left out: one version of each is in use", _conversion),
     Adaptation("default deployment mode without Knative, which is not installed", _deployment_mode),
     Adaptation("no Ingress is created (0.11 does not know the switch): nothing is reached from outside", _no_ingress),
     Adaptation("the side container kube-rbac-proxy left out: no metrics are read", _metrics_container),
-    Adaptation("the manager's image is not pulled again where the node has it", _pull_policy),
-    Adaptation("the manager's limit of a tenth of a CPU lifted and its readiness asked each second", _quick_start),
+    Adaptation("images of KServe's programs are not pulled again where the node has them", _pull_policy),
+    Adaptation("limits of a tenth of a CPU lifted, and readiness asked each second", _quick_start),
 )
 
 
-def adapt(objects: Iterable[Object], release: Release) -> tuple[list[Object], list[str]]:
-    """Return the objects to apply, and the reasons of the changes that applied. The input objects remain unchanged."""
-    adapted, notes = list(objects), []
-    for adaptation in ADAPTATIONS:
+def adapt(
+    objects: Iterable[Object], release: Release, controllers: Collection[Controller] = ()
+) -> tuple[list[Object], list[str]]:
+    """Return the objects to apply, and the reasons of the changes that applied. The input objects remain unchanged.
+
+    controllers  the optional controllers that remain.
+    """
+    adapted: list[Object] = list(objects)
+    notes = []
+    for adaptation in (_without_others(adapted, controllers), *ADAPTATIONS):
         changed = [adaptation.change(one, release) for one in adapted]
         if changed != adapted:
             notes.append(adaptation.reason)
@@ -125,12 +130,26 @@ def adapt(objects: Iterable[Object], release: Release) -> tuple[list[Object], li
     return adapted, notes
 
 
-def certified(objects: Iterable[Object], certificate: Certificate) -> list[Object]:
-    """Return the objects with the certificate's Secret added, and with its CA in each webhook."""
+def webhook_services(objects: Iterable[Object]) -> list[str]:
+    """Return the names of the Services that the webhooks call."""
+    hooks = [hook for one in objects if one["kind"] in WEBHOOKS for hook in one["webhooks"]]
+    return sorted({hook["clientConfig"]["service"]["name"] for hook in hooks})
+
+
+def certified(objects: Collection[Object], certificate: Certificate) -> list[Object]:
+    """Return the objects with its CA in each webhook, and with a Secret for the server of each webhook."""
     data = {"tls.crt": certificate.certificate, "tls.key": certificate.key}
-    metadata = {"name": SECRET, "namespace": NAMESPACE}
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/tls", "data": data}
-    return [*(_trusting(one, certificate.authority) for one in objects), secret]
+    secrets = [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": secret_of(service), "namespace": NAMESPACE},
+            "type": "kubernetes.io/tls",
+            "data": data,
+        }
+        for service in webhook_services(objects)
+    ]
+    return [*(_trusting(one, certificate.authority) for one in objects), *secrets]
 
 
 def _trusting(one: Object, authority: str) -> Object:
@@ -140,21 +159,21 @@ def _trusting(one: Object, authority: str) -> Object:
     return {**one, "webhooks": hooks}
 
 
-def manager_reference(objects: Iterable[Object]) -> str:
-    """Return the image in the manager's Deployment."""
-    return str(next(container["image"] for one in objects for container in _manager_containers(one)))
+def references(objects: Iterable[Object]) -> dict[str, str]:
+    """Return the image of each Deployment and DaemonSet, by its name."""
+    return {one["metadata"]["name"]: str(_containers(one)[0]["image"]) for one in objects if _runs(one)}
 
 
-def _is_manager(one: Object) -> bool:
-    return (one["kind"], one["metadata"]["name"]) == ("Deployment", MANAGER)
+def _runs(one: Object) -> bool:
+    return one["kind"] in WORKLOADS
 
 
-def _manager_pods(one: Object) -> list[Object]:
-    return [one["spec"]["template"]["spec"]] if _is_manager(one) else []
+def _pods(one: Object) -> list[Object]:
+    return [one["spec"]["template"]["spec"]] if _runs(one) else []
 
 
-def _manager_containers(one: Object) -> list[Object]:
-    return [each for pod in _manager_pods(one) for each in pod["containers"] if each["name"] == "manager"]
+def _containers(one: Object) -> list[Object]:
+    return [each for pod in _pods(one) for each in pod["containers"] if each["name"] == "manager"]
 
 
 def _configured(one: Object, section: str, fields: Object) -> Object:

@@ -28,7 +28,9 @@ _KINDS = {
     "ClusterStorageContainer": ("serving.kserve.io", "v1alpha1", "clusterstoragecontainers", False),
     "ConfigMap": ("", "v1", "configmaps", True),
     "CustomResourceDefinition": ("apiextensions.k8s.io", "v1", "customresourcedefinitions", False),
+    "DaemonSet": ("apps", "v1", "daemonsets", True),
     "Deployment": ("apps", "v1", "deployments", True),
+    "LLMInferenceServiceConfig": ("serving.kserve.io", "v1alpha1", "llminferenceserviceconfigs", True),
     "MutatingWebhookConfiguration": ("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", False),
     "Namespace": ("", "v1", "namespaces", False),
     "Pod": ("", "v1", "pods", True),
@@ -56,16 +58,20 @@ def of_kind(kind: str) -> Kind:
     return resource(kind=kind, **dict(zip(("group", "version", "plural", "namespaced"), _KINDS[kind], strict=True)))
 
 
+def kind_of(definition: Object) -> Kind:
+    """Return the kind that a CustomResourceDefinition defines, in the version that is stored."""
+    spec = definition["spec"]
+    version = next(one["name"] for one in spec["versions"] if one["storage"])
+    names = spec["names"]
+    return resource(spec["group"], version, names["kind"], names["plural"], spec["scope"] == "Namespaced")
+
+
 def objects_of(client: Client, definition: Object) -> tuple[Kind, list[Object]]:
     """Return the kind that a CustomResourceDefinition defines, and its objects.
 
     Raises HTTPStatusError if the API server does not serve the kind.
     """
-    spec = definition["spec"]
-    version = next(one["name"] for one in spec["versions"] if one["storage"])
-    kind = resource(
-        spec["group"], version, spec["names"]["kind"], spec["names"]["plural"], spec["scope"] == "Namespaced"
-    )
+    spec, kind = definition["spec"], kind_of(definition)
     found: list[Object] = []
 
     def state() -> str:
@@ -86,8 +92,10 @@ def apply(client: Client, objects: Iterable[Object]) -> None:
     """Apply the objects in parallel, on the server: the largest CRDs exceed the annotation of client-side apply."""
 
     def one(wanted: Object) -> None:
-        kind = of_kind(wanted["kind"])
-        namespace = wanted["metadata"].get("namespace", NAMESPACE) if _KINDS[wanted["kind"]][3] else None
+        group, _, plural, namespaced = _KINDS[wanted["kind"]]
+        version = wanted["apiVersion"].rpartition("/")[2]
+        kind = resource(group, version, wanted["kind"], plural, namespaced)
+        namespace = wanted["metadata"].get("namespace", NAMESPACE) if namespaced else None
         name = wanted["metadata"]["name"]
         client.patch(kind, name, wanted, namespace=namespace, patch_type=PatchType.APPLY, force=True)
 

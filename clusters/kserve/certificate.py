@@ -1,15 +1,12 @@
-"""The certificate of KServe's webhook. In other installations, cert-manager creates it."""
+"""The certificate of KServe's webhooks. In other installations, cert-manager creates one for each Service."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import trustme
-
-#: The Secret that the manager mounts, in every release.
-SECRET = "kserve-webhook-server-cert"  # noqa: S105 - the name of a Secret
-SERVICE = "kserve-webhook-server-service"
 
 
 @dataclass(frozen=True)
@@ -21,13 +18,18 @@ class Certificate:
     authority: str
 
 
-def webhook_certificate(namespace: str) -> Certificate:
-    """Create a certificate for the webhook's Service in `namespace`."""
+def webhook_certificate(namespace: str, services: Collection[str]) -> Certificate:
+    """Create one certificate for the webhooks' `services` in `namespace`."""
     authority = trustme.CA(organization_name="KServe conformance")
-    name = f"{SERVICE}.{namespace}"
-    issued = authority.issue_cert(f"{name}.svc", f"{name}.svc.cluster.local")
+    hosts = [f"{service}.{namespace}.svc{end}" for service in services for end in ("", ".cluster.local")]
+    issued = authority.issue_cert(*hosts)
     chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
     return Certificate(_base64(chain), _base64(issued.private_key_pem.bytes()), _base64(authority.cert_pem.bytes()))
+
+
+def secret_of(service: str) -> str:
+    """Return the name of the Secret that the server of a webhook's Service mounts, in every release."""
+    return f"{service.removesuffix('-service')}-cert"
 
 
 def _base64(content: bytes) -> str:

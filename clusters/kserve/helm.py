@@ -37,7 +37,7 @@ def render(release: Release, chart: str, namespace: str, values: Mapping[str, An
 
     Raises ToolFailed for what this machine lacks, and NoKServe for values that the chart refuses.
     """
-    folder = module_files(MODULE, release.tag, [f"charts/{CRDS}/", f"charts/{RESOURCES}/"])
+    folder = module_files(MODULE, release.tag, [f"charts/{chart}/"])
     given = [f"--set-json={name}={json.dumps(value)}" for name, value in values.items()]
     argv: list[str | Path] = [helm(), "template", chart, folder / "charts" / chart, "--namespace", namespace, *given]
     try:

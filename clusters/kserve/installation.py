@@ -9,11 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from lightkube import Client
+from lightkube import ApiError, Client
 
 from clusters.base import Cluster
-from clusters.kserve.adaptations import HOW_LABEL, LABEL, MANAGER, Object
+from clusters.kserve.adaptations import HOW_LABEL, LABEL, MANAGER, WORKLOADS, Object
 from clusters.kserve.api import absent_is_fine, explained, of_kind
+from clusters.kserve.controllers import CONTROLLERS, owner_of
 
 _POD_WEBHOOK = "inferenceservice.kserve-webhook-server.pod-mutator"
 
@@ -28,6 +29,7 @@ class Installation:
     pod_webhook_has_selector  whether its pod webhook skips labelled namespaces; charts before 0.17 lack this.
     deployment_mode           the default deployment mode, in the words of the release.
     by_suite                  whether the suite installed it, and may remove it.
+    controllers               names of the optional controllers that run beside its manager.
     notes                     changes to the published manifests, each with its reason.
     """
 
@@ -38,6 +40,7 @@ class Installation:
     pod_webhook_has_selector: bool
     deployment_mode: str
     by_suite: bool
+    controllers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -59,6 +62,7 @@ def installed(cluster: Cluster) -> Installation | None:
             pod_webhook_has_selector=_pod_webhook_has_selector(client),
             deployment_mode=_deployment_mode(client, namespace),
             by_suite=LABEL in labels,
+            controllers=_controllers(client, namespace),
         )
 
 
@@ -74,6 +78,16 @@ def _release(manager: Object) -> str:
         labels.get("helm.sh/chart", ""),
     ]
     return next((version[1] for text in said if (version := re.search(r"(?:^|[:-])v?(\d+\.\d+\.\d+[^@]*)", text))), "")
+
+
+def _controllers(client: Client, namespace: str) -> tuple[str, ...]:
+    """Return the optional controllers of an installation. Without the right to look for one, it counts as absent."""
+    present: set[str] = set()
+    for kind in WORKLOADS:
+        with suppress(ApiError):
+            present |= {one["metadata"]["name"] for one in client.list(of_kind(kind), namespace=namespace)}
+    owners = [owner_of(name) for name in present]
+    return tuple(one.name for one in CONTROLLERS if one in owners)
 
 
 def _labels(client: Client, namespace: str) -> Mapping[str, str]:

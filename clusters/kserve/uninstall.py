@@ -12,8 +12,9 @@ from lightkube import Client
 from lightkube.operators import exists
 
 from clusters.base import Cluster
-from clusters.kserve.adaptations import LABEL, WEBHOOKS, Object
+from clusters.kserve.adaptations import LABEL, WORKLOADS, Object
 from clusters.kserve.api import absent_is_fine, conditions, explained, objects_of, of_kind, remove, until
+from clusters.kserve.controllers import WEBHOOKS
 
 log = logging.getLogger("conformance.setup")
 
@@ -22,11 +23,12 @@ _DEFINITION = "CustomResourceDefinition"
 _REST = ("Namespace", "ClusterRoleBinding", "ClusterRole")
 
 
-def uninstall(cluster: Cluster, kept: Collection[str] = ()) -> None:
+def uninstall(cluster: Cluster, replaced_by: Collection[Object] = ()) -> None:
     """Remove every object that the suite installed, and every object of KServe's kinds. Raises NoKServe.
 
-    kept  names of CustomResourceDefinitions that the next release also has. They remain, without objects, and the next
-          release replaces their content. The API server takes seconds to delete the largest, and as long to create it.
+    replaced_by  the CustomResourceDefinitions of the next release. Those that have the same versions remain, without
+                 objects, and the next release replaces their content. The API server takes seconds to delete the
+                 largest, and as long to create it.
     """
     client, started = cluster.client(), time.monotonic()
     with explained("cannot remove KServe"):
@@ -35,17 +37,27 @@ def uninstall(cluster: Cluster, kept: Collection[str] = ()) -> None:
             remove(client, of_kind(kind), _ours(client, kind))
         definitions = _ours(client, _DEFINITION)
         _remove_custom_objects(client, definitions)
-        going = [one for one in definitions if one["metadata"]["name"] not in kept]
+        kept = {one["metadata"]["name"]: _versions(one) for one in replaced_by}
+        going = [one for one in definitions if not _stored(one) <= kept.get(one["metadata"]["name"], set())]
         remove(client, of_kind(_DEFINITION), going)
         # Before its namespace, because deleting a namespace takes twice as long while it contains pods.
-        managers = client.list(of_kind("Deployment"), namespace="*", labels={LABEL: exists()})
-        remove(client, of_kind("Deployment"), managers)
+        for kind in WORKLOADS:
+            remove(client, of_kind(kind), client.list(of_kind(kind), namespace="*", labels={LABEL: exists()}))
         for kind in _REST:
             remove(client, of_kind(kind), _ours(client, kind))
         until(lambda: _left(client, going), REMOVED_WITHIN_S, "KServe is removed")
     if definitions:
         release, seconds = definitions[0]["metadata"]["labels"][LABEL], time.monotonic() - started
         log.info("KServe %s: removed in %.1f s", release, seconds)
+
+
+def _versions(definition: Object) -> set[str]:
+    return {one["name"] for one in definition["spec"]["versions"]}
+
+
+def _stored(definition: Object) -> set[str]:
+    """Return the versions that objects may be stored in: the API server refuses a definition that lacks one of them."""
+    return set(definition.get("status", {}).get("storedVersions") or _versions(definition))
 
 
 def _ours(client: Client, kind: str) -> list[Any]:
@@ -63,8 +75,14 @@ def _emptied(client: Client, definition: Object) -> str:
         kind, found = objects_of(client, definition)
         remove(client, kind, found)
         # Repeat until none is left: the controller can add a finalizer after the objects were listed.
-        return f"{kind.__name__} {found[0]['metadata']['name']} is still there" if found else ""
+        return _held(kind.__name__, found[0]) if found else ""
     return ""
+
+
+def _held(kind: str, one: Object) -> str:
+    finalizers = ", ".join(one["metadata"].get("finalizers") or ())
+    still = f"{kind} {one['metadata']['name']} is still there"
+    return f"{still}, held by {finalizers}" if finalizers else still
 
 
 def _left(client: Client, definitions: list[Any]) -> str:

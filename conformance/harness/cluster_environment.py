@@ -47,13 +47,21 @@ class ClusterEnvironment:
 
     @classmethod
     def start(
-        cls, options: Options, servers: Collection[type[Server]], folder: Path, run_id: str, *, pods: bool
+        cls,
+        options: Options,
+        servers: Collection[type[Server]],
+        folder: Path,
+        run_id: str,
+        *,
+        pods: bool,
+        controllers: Collection[str],
     ) -> ClusterEnvironment:
         """Start everything, in parallel where the parts are independent.
 
-        servers  the servers of the stores that pods will use.
-        run_id   the value of RUN_LABEL on every object that the run creates.
-        pods     whether any pod will run. If not, the suite builds no image.
+        servers      the servers of the stores that pods will use.
+        run_id       the value of RUN_LABEL on every object that the run creates.
+        pods         whether any pod will run. If not, the suite builds no image of an initializer or a store.
+        controllers  names of KServe's optional controllers that the selected rules need.
         Raises NoCluster, NoKServe, NoInitializer, ToolFailed or Unavailable. Each message is one line with the remedy.
         """
         provider = _provider(options)
@@ -65,7 +73,7 @@ class ClusterEnvironment:
                 sweep(cluster)  # remove what killed runs left in a kept cluster
             undo.callback(sweep, cluster, run_id)
             images = threads.submit(_images, options.initializer, cluster) if pods else None
-            installing = threads.submit(_installation, options, provider, cluster)
+            installing = threads.submit(_installation, options, provider, cluster, controllers)
             fleet, initializer = Fleet.without_servers(folder), options.initializer
             if stores and images:
                 home = folder
@@ -120,10 +128,12 @@ def _provider(options: Options) -> Provider:
     return provider(keep=options.keep_cluster, images=options.images)
 
 
-def _installation(options: Options, provider: Provider, cluster: Cluster) -> Installation:
+def _installation(
+    options: Options, provider: Provider, cluster: Cluster, controllers: Collection[str] = ()
+) -> Installation:
     """Install KServe as the options ask. On an existing cluster, use what is there. Raises NoKServe."""
     if options.cluster != "existing":
-        return install(cluster, provider, options.kserve, options.install)
+        return install(cluster, provider, options.kserve, options.install, controllers=controllers)
     found = installed(cluster)
     if found is None:
         raise NoKServe(f"{cluster.name} has no KServe: install it there, or run with --cluster kind")

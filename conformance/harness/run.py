@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.harness.run_options import Options, servers_for
+from conformance.harness.run_options import Options, controllers_for, servers_for
 from conformance.spec import Spec
 from scenarios.initializers.base import Initializer
 from scenarios.servers.base import Mode
@@ -168,7 +168,9 @@ def _start_on_cluster(options: Options, spec: Spec, folder: Path, run_id: str) -
     from conformance.harness.cluster_environment import ClusterEnvironment  # noqa: PLC0415 - it imports lightkube
 
     pods = any(options.route_of(rule) == "pod" for rule in spec if options.selects(rule))
-    environment = ClusterEnvironment.start(options, servers_for(options, spec), folder, run_id, pods=pods)
+    environment = ClusterEnvironment.start(
+        options, servers_for(options, spec), folder, run_id, pods=pods, controllers=controllers_for(options, spec)
+    )
     return ClusterRun(
         options=options,
         spec=spec,

@@ -20,6 +20,9 @@ from scenarios.servers.base import Mode, Server
 from scenarios.stores import STORES
 from scenarios.stores.base import NO_RELEASE
 
+#: Profile -> names of KServe's optional controllers that its rules observe.
+CONTROLLERS = {"llm": ("llmisvc",)}
+
 Clusters = Literal["none", "kind", "existing"]
 Driver = Literal["suite", "pytest-kind"]
 
@@ -153,3 +156,9 @@ def servers_for(options: Options, spec: Spec) -> set[type[Server]]:
         for server in STORES[store].needed(options.mode, identities=store in with_identities)
         if server
     }
+
+
+def controllers_for(options: Options, spec: Spec) -> set[str]:
+    """Return the names of KServe's optional controllers that the selected rules need."""
+    profiles = {rule.profile for rule in spec if options.selects(rule)}
+    return {name for profile in profiles for name in CONTROLLERS.get(profile, ())}

@@ -22,12 +22,14 @@ from clusters.base import Cluster, Image, NoCluster
 from clusters.engine import NoEngine, find_engine
 from clusters.existing import Existing
 from clusters.images.archive import write
+from clusters.kserve import install
 from clusters.kserve.adaptations import LABEL, MANAGER
 from clusters.kserve.api import until
-from clusters.kserve.install import _refuse_foreign, _webhook_state
+from clusters.kserve.controllers import CONTROLLERS
+from clusters.kserve.install import _await_program, _await_webhooks, _refuse_foreign, _refuse_incomplete, _webhook_state
 from clusters.kserve.installation import installed
-from clusters.kserve.releases import NoKServe
-from clusters.kserve.uninstall import _left
+from clusters.kserve.releases import NoKServe, find
+from clusters.kserve.uninstall import _emptied, _left
 from clusters.node import Node
 from conformance.harness.cluster_environment import _installation
 from conformance.harness.run_options import Options
@@ -59,7 +61,7 @@ class Api:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_POST = do_GET  # noqa: N815 -- its name there
+            do_POST = do_PATCH = do_GET  # noqa: N815 -- its name there
 
         self.handler = Answering
         self._file = folder / "kubeconfig"
@@ -190,6 +192,70 @@ def test_a_webhook_that_lets_everything_through(api: Api) -> None:
     assert _webhook_state(api.cluster.client()) == "a pod is let through without an init container"
 
 
+LLMISVC, PROGRAM = CONTROLLERS[0], "llmisvc-controller-manager"
+_DEPLOYMENT = {
+    "kind": "Deployment",
+    "metadata": {"name": PROGRAM},
+    "spec": {"template": {"spec": {"containers": [{"name": "manager", "image": "kserve/llmisvc-controller:v0.20.0"}]}}},
+}
+_DEFINITION = {
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "llminferenceservices.serving.kserve.io"},
+    "spec": {
+        "group": "serving.kserve.io",
+        "scope": "Namespaced",
+        "names": {"kind": "LLMInferenceService", "plural": "llminferenceservices"},
+        "versions": [{"name": "v1alpha1", "storage": False}, {"name": "v1alpha2", "storage": True}],
+    },
+}
+
+
+def _has_a_controller_that(api: Api, restarts: int, state: dict[str, Any]) -> None:
+    """Let the pod of the optional controller be in this state, with a log."""
+    pods = "/api/v1/namespaces/kserve/pods"
+    status = {"name": "manager", "ready": False, "restartCount": restarts, "state": state}
+    api.lists(pods, {"metadata": {"name": "pod"}, "status": {"phase": "Running", "containerStatuses": [status]}})
+    api.answers[f"{pods}/pod/log"] = (200, "unable to find the certificate")
+
+
+def test_a_controller_that_crashes(api: Api) -> None:
+    waiting = {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}
+    _has_a_controller_that(api, 2, {"waiting": waiting})
+    with pytest.raises(
+        NoKServe,
+        match=r"llmisvc-controller-manager cannot start: CrashLoopBackOff back-off.*its log ends: .*certificate",
+    ):
+        _await_program(api.cluster.client(), _DEPLOYMENT)
+
+
+def test_a_controller_that_is_never_ready(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install, "MANAGER_WITHIN_S", 0)
+    _has_a_controller_that(api, 0, {"running": {}})
+    with pytest.raises(NoKServe, match=r"gave up .* until KServe's llmisvc-controller-manager is ready.*its log ends"):
+        _await_program(api.cluster.client(), _DEPLOYMENT)
+
+
+def test_a_webhook_of_a_controller_that_times_out(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other refusals are answers: the webhook has judged the object."""
+    monkeypatch.setattr(install, "WEBHOOK_WITHIN_S", 0)
+    services = "/apis/serving.kserve.io/v1alpha2/namespaces/default/llminferenceservices"
+    api.answers[services] = _status(500, 'failed calling webhook "x": context deadline exceeded')
+    with pytest.raises(NoKServe, match=r"until the webhooks of llmisvc-controller-manager answer: .*deadline exceeded"):
+        _await_webhooks(api.cluster.client(), LLMISVC, PROGRAM, [_DEFINITION])
+    api.answers[services] = _status(403, 'admission webhook "x" denied the request: model name')
+    _await_webhooks(api.cluster.client(), LLMISVC, PROGRAM, [_DEFINITION])
+
+
+@pytest.mark.parametrize(
+    ("objects", "absent"),
+    [([_DEPLOYMENT], "LLMInferenceService"), ([_DEFINITION], "Deployment of llmisvc")],
+    ids=["kind", "program"],
+)
+def test_manifests_without_a_part_of_a_controller(objects: list[dict[str, Any]], absent: str) -> None:
+    with pytest.raises(NoKServe, match=rf"what KServe 0\.20\.0 ships has no {absent}, which its controller"):
+        _refuse_incomplete(find("0.20.0"), objects, [LLMISVC])
+
+
 def test_a_namespace_that_is_stuck_in_deletion(api: Api) -> None:
     """What the API server says stands in its way is passed on."""
     stuck = {"type": "NamespaceFinalizersRemaining", "status": "True", "message": "some content has finalizers"}
@@ -197,6 +263,22 @@ def test_a_namespace_that_is_stuck_in_deletion(api: Api) -> None:
     api.lists("/api/v1/namespaces", {"metadata": metadata, "status": {"conditions": [stuck]}})
     with pytest.raises(NoKServe, match="Namespace kserve is still there: some content has finalizers"):
         until(lambda: _left(api.cluster.client(), []), 0, "KServe is removed")
+
+
+def test_an_object_that_is_stuck_on_its_finalizer(api: Api) -> None:
+    """Its controller is gone, and another program restores the finalizer that the suite removes."""
+    metadata = {
+        "name": "model",
+        "namespace": "theirs",
+        "deletionTimestamp": "2026-01-31T12:00:00Z",
+        "finalizers": ["serving.kserve.io/llmisvc-finalizer"],
+    }
+    services = "/apis/serving.kserve.io/v1alpha2/{}llminferenceservices"
+    api.lists(services.format(""), {"kind": "LLMInferenceService", "metadata": metadata})
+    where = f"{services.format('namespaces/theirs/')}/model"
+    api.answers[where] = (200, {"kind": "LLMInferenceService", "metadata": metadata})
+    with pytest.raises(NoKServe, match=r"LLMInferenceService model is still there, held by .*/llmisvc-finalizer"):
+        until(lambda: _emptied(api.cluster.client(), _DEFINITION), 0, "the objects of KServe's kinds are removed")
 
 
 def test_a_node_that_is_not_ready_says_why(api: Api, tmp_path: Path) -> None:
