@@ -25,6 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     0  the command succeeded and the report holds no bad news
     1  the report holds bad news
     2  a file or an argument cannot be used
+    3  only another version of the suite can verify the report
     """
     arguments = _parser().parse_args(argv)
     try:
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m reports",
         description="Work with the reports that `pytest conformance/` leaves.",
         epilog="Exit status: 0 good, 1 a report is corrupt or cut off, or something broke,"
-        " 2 a file or argument cannot be used.",
+        " 2 a file or argument cannot be used, 3 only another version of the suite can verify the report.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from reports import revision
 from reports.attention import points
 from reports.badge import message
 from reports.grouping import Group, alike, groups, headline
@@ -55,7 +56,8 @@ def markdown(report: Report) -> str:
     who = report.initializer
     name = f"{who.name} {who.version}".strip()
     lines = [f"### Conformance of {_cell(name)}: {worst([report])}", ""]
-    lines += [f"By spec {_cell(report.spec.version)} and the rules of KServe {_cell(report.kserve)}.", ""]
+    lines += [f"By spec {_cell(report.spec.version)} and the rules of KServe {_cell(report.kserve)}."]
+    lines += [f"Made by {_cell(revision.named(report.suite))}.", ""]
     lines += ["| profile | verdict | passed | failed | known failures | not run |", "|---|---|--:|--:|--:|--:|"]
     for profile in report.profiles:
         counted = (Outcome.PASSED, Outcome.FAILED, Outcome.KNOWN_FAILURE, Outcome.NOT_RUN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +14,11 @@ from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
-from reports.model import Fidelity
+from reports import revision
+from reports.model import Fidelity, Suite
 
+#: The name of the suite, as a package and in its reports.
+NAME = "storage-initializer-conformance"
 #: The folder of conformance/, scenarios/, clusters/ and reports/.
 ROOT = Path(__file__).parents[1]
 _SPEC = ROOT / "conformance" / "spec"
@@ -96,9 +100,9 @@ class Installed:
     """The suite in this checkout or package."""
 
     @cached_property
-    def build(self) -> str:
-        """The digest of the code and data of the suite: each file's path and content."""
-        return build()
+    def suite(self) -> Suite:
+        """The name, the version, the digest and the commit of the suite."""
+        return suite()
 
     @cached_property
     def spec(self) -> str:
@@ -131,6 +135,11 @@ class Installed:
     def _manifest(self) -> dict[str, Any]:
         data: dict[str, Any] = json.loads(_MANIFEST.read_text(encoding="utf-8"))
         return data
+
+
+def suite() -> Suite:
+    """Return what a report names as its suite."""
+    return Suite(NAME, importlib.metadata.version(NAME), build(), revision.commit(ROOT, _PACKAGES))
 
 
 def build() -> str:

@@ -53,11 +53,12 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Suite:
-    """The program that wrote the report. `build` is the digest of its files (see `reports.installed`)."""
+    """The program that wrote the report. `build` is the digest of its files, `commit` that of its checkout."""
 
     name: str
     version: str
     build: str = ""
+    commit: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports import explored, features
+from reports import explored, features, revision
 from reports.attention import UNISOLATED, points, scope
 from reports.filters import NO_STORE, SCRIPT, filters, policy
 from reports.grouping import alike, groups, headline, problem
@@ -21,6 +21,8 @@ from reports.plot import panels
 from reports.redact import printable
 from reports.verdict import members
 
+#: The element in the head of each page by which the suite knows its own pages again.
+MARK = '<meta name="generator" content="storage-initializer-conformance">'
 #: Symbol of each outcome, shown with its colour.
 SYMBOLS = {
     Outcome.PASSED: "✓",
@@ -113,6 +115,7 @@ def page(report: Report, evidence_root: str = "") -> str:
         .get_template("report.html.j2")
         .render(
             report=report,
+            suite=revision.named(report.suite),
             evidence_root=evidence_root,
             stores=[(store, report.servers_of(store)) for store in stores],
             areas=[(area, list(group)) for area, group in groupby(rows, key=lambda row: row.rule.area)],
@@ -148,6 +151,7 @@ def page(report: Report, evidence_root: str = "") -> str:
             filters=filters(report),
             no_store=NO_STORE,
             numbers=numbers,
+            mark=MARK,
             policy=policy(),
             script=SCRIPT,
         )

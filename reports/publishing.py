@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports import badge, reader, signature
+from reports import badge, reader, revision, signature
 from reports.installed import Installed, file_digest
 from reports.model import Report, Verdict
 from reports.redact import printable
+from reports.verification import against
+from reports.verification.checked import Status, shown
 
 REPORT, README, SVG, ENDPOINT = "report.json", "README.md", "badge.svg", "badge.json"
 SIGNATURE, KEY, LIST, CLAIMS = "report.dsse.json", "key.pem", "known-failures.yaml", "conformance.yaml"
@@ -123,6 +125,22 @@ def problems(root: Path) -> list[str]:
     return lines + [line for folder in folders for line in problems_of(folder, root)]
 
 
+def unverified(root: Path) -> list[str]:
+    """Return the reports below `root` that another version of the suite wrote, with the checks left to it; a line each.
+
+    Raises UnreadableReport or CorruptReport.
+    """
+    suite = Installed()
+    lines = []
+    for entry in entries(root):
+        left = [one.name for one in against.checks(entry.report, suite) if one.status is not Status.OK]
+        if entry.report.suite.build != suite.suite.build:
+            own = entry.report.suite
+            text = f"{shown(revision.named(own))} wrote it, so nobody has verified here: {', '.join(left)}"
+            lines.append(f"{entry.folder}: {text}; to do so, {shown(revision.remedy(own))}")
+    return lines
+
+
 def problems_of(folder: Path, root: Path) -> list[str]:
     """Return how one folder below `root` breaks the rules; one line each, with the remedy."""
     return [f"{folder.relative_to(root)}: {line}" for line in _problems(folder, root)]
@@ -154,6 +172,10 @@ def _content(folder: Path, root: Path) -> Iterator[str]:
         yield "no profile has a verdict other than incomplete; publish a run of at least one whole profile"
     if not report.suite.build:
         yield "the report has no digest of the suite; run a newer suite"
+    if report.suite.commit.endswith(revision.DIRTY):
+        yield "the suite was changed after its commit, so nobody can repeat the run; run it from an unchanged checkout"
+    if report.suite.build == (suite := Installed()).suite.build:
+        yield from (f"{one.text}; {one.remedy}" for one in against.checks(report, suite) if one.status is Status.FAILED)
     for name, content in ((SVG, badge.svg(report)), (ENDPOINT, badge.endpoint(report))):
         if (folder / name).read_text(encoding="utf-8") != content:
             yield f"{name} is not the badge of the report; make it with `python -m reports publish`"
@@ -215,14 +237,19 @@ def reproduce(report: Report) -> list[str]:
     return [
         "## Reproduce",
         "",
-        f"With {plain(report.suite.name)} {plain(report.suite.version)}, whose files have the digest"
-        f" `{report.suite.build}`:",
+        f"With {_suite(report)}, whose files have the digest `{report.suite.build}`:",
         "",
         "```console",
         f"$ tox -e {environment} -- {command}",
         f"$ python -m reports compare {REPORT} {folder}/report.json",
         "```",
     ]
+
+
+def _suite(report: Report) -> str:
+    """Return the suite for Markdown, with the whole commit."""
+    text = f"{plain(report.suite.name)} {plain(report.suite.version)}"
+    return f"{text} at the commit `{report.suite.commit}`" if report.suite.commit else text
 
 
 def _readme(report: Report, source: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +22,6 @@ from reports.model import (
     Selection,
     Server,
     Spec,
-    Suite,
     from_json,
     seal,
     to_json,
@@ -31,7 +29,8 @@ from reports.model import (
 from tests.sample_report import METRICS
 
 SUITE = Installed()
-NAME = "storage-initializer-conformance"
+#: Not that of this checkout, which may be dirty.
+COMMIT = "c" * 40
 RELEASE, MODE = "0.21.0", "embedded"
 #: A core rule, and the message of its failure.
 BROKEN, MESSAGE = "CONTRACT-003", "CONTRACT-003: exit code 0 instead of 1"
@@ -56,7 +55,7 @@ def _draft(stores: tuple[str, ...]) -> Report:
         if MODE in kind.servers
     ]
     return Report(
-        Suite(NAME, importlib.metadata.version(NAME), SUITE.build),
+        replace(SUITE.suite, commit=COMMIT),
         Spec("1.0-draft", SUITE.spec),
         Initializer("image:example/kit", "kit", "1.2", "sha256:" + "1" * 64, "process", "bubblewrap"),
         RELEASE,

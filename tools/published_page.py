@@ -15,6 +15,9 @@ _HEAD = """# Published reports
 
 These reports came in by pull requests. [Verify](verify.md) explains what a report proves, and how to publish one. The
 rules for a folder are in [reports/published/README.md](../reports/published/README.md).
+
+CI checks each report by itself, and compares those of the present suite with its rules, cases and servers. To verify
+another report, check out the commit of its suite.
 """
 
 
@@ -25,7 +28,7 @@ def page(root: Path = PUBLISHED) -> Iterator[str]:
     if not entries:
         yield from ("", "Nobody has published a report yet.", "")
         return
-    yield from ("", "| program | spec | rules of KServe | verdicts | signed | run | report |", f"|{'---|' * 7}")
+    yield from ("", "| program | spec | rules of KServe | verdicts | suite | signed | run | report |", f"|{'---|' * 8}")
     for entry in entries:
         report = entry.report
         cells = [
@@ -33,6 +36,7 @@ def page(root: Path = PUBLISHED) -> Iterator[str]:
             report.spec.version,
             report.kserve,
             _verdicts(entry),
+            f"{report.suite.version} {report.suite.commit[:12]}",
             "yes" if entry.signed else "no",
             report.environment.started[:10],
         ]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from pathlib import Path
 
 from conformance.harness import claimed
-from conformance.harness.run import SUITE, ClusterRun, Run
+from conformance.harness.run import ClusterRun, Run
 from reports import installed, model
 from reports.claims import Claims
 from scenarios.stores import STORES, plugins
@@ -23,7 +22,7 @@ def report_header(run: Run) -> model.Report:
         if (server := kind.servers.get(run.mode)) and (endpoint := run.fleet.endpoints.get(server.name))
     ]
     return model.Report(
-        suite=model.Suite(SUITE, importlib.metadata.version(SUITE), installed.build()),
+        suite=installed.suite(),
         spec=model.Spec(run.spec.version, f"sha256:{run.spec.digest}"),
         initializer=model.Initializer(
             spec=initializer.spec,

@@ -23,6 +23,7 @@ import pytest
 
 from conformance.harness.run_options import Options, controllers_for, servers_for
 from conformance.spec import Spec
+from reports.installed import NAME
 from scenarios.initializers.base import Initializer
 from scenarios.servers.base import Mode
 from scenarios.servers.fleet import Fleet
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
     from clusters.kserve.installation import Installation
     from conformance.harness.cluster_environment import ClusterEnvironment
 
-SUITE = "storage-initializer-conformance"
-FOLDER_PREFIX = f"{SUITE}-"
+FOLDER_PREFIX = f"{NAME}-"
 
 log = logging.getLogger("conformance.setup")
 

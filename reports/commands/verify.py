@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 from reports.rerun import Repeat
-from reports.verification.checked import Status
-from reports.verification.verify import Given, conclusion, verify
+from reports.verification.verify import Given, conclusion, exit_status, verify
 
 HELP = "verify a report from somebody else: digests, completeness, verdicts, signature, a repeated sample"
 DESCRIPTION = (
     "Verify REPORT.json, offline: by itself, against the rules, cases and files of this suite, and by the signature"
-    " beside it. Each line is one check; a check that is `open` lacks something. An unsigned report proves only that it"
+    " beside it. Each line is one check; a check that is `open` lacks something, and one that"
+    " is `other` needs the version of the suite that wrote the report. An unsigned report proves only that it"
     " is consistent, a signed one also who made it. Only a repeated run proves the result."
 )
 
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = verify(arguments.report, Given(arguments.key, arguments.claims, arguments.known_failures, repeat))
     sys.stdout.writelines(f"{checked}\n" for checked in found)
     sys.stdout.writelines(f"{line}\n" for line in ("", *conclusion(found)))
-    return 1 if any(checked.status is Status.FAILED for checked in found) else 0
+    return exit_status(found)
 
 
 def _number(text: str) -> int:

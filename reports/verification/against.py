@@ -6,20 +6,29 @@ from collections.abc import Iterator
 
 from packaging.version import InvalidVersion, Version
 
-from reports.installed import Case, Installed, InstalledRule
+from reports import revision
+from reports.installed import NAME, Case, Installed, InstalledRule
 from reports.model import Outcome, Report, Result, Rule
 from reports.verdict import counts_in
 from reports.verification import claims
 from reports.verification.alone import HARNESS
-from reports.verification.checked import Checked, failed, listed, ok, shown, unknown
+from reports.verification.checked import Checked, Status, elsewhere, failed, listed, ok, shown, unknown
 
-_SUITE = "storage-initializer-conformance"
 _OWN = "verify it with the suite that wrote it"
 
 
 def checks(report: Report, suite: Installed) -> Iterator[Checked]:
-    """Yield the results of all checks of a report against the suite."""
-    yield _build(report, suite)
+    """Yield the results of all checks of a report against the suite.
+
+    Another version of the suite may have other cases, so this one confirms and refutes no report of it.
+    """
+    build = _build(report, suite)
+    yield build
+    found = _contents(report, suite)
+    yield from (_left_to(report, one) for one in found) if build.status is Status.OTHER else found
+
+
+def _contents(report: Report, suite: Installed) -> Iterator[Checked]:
     if report.spec.digest != suite.spec:
         text = f"the report is of another spec, {shown(report.spec.version)} ({report.spec.digest[:19]}...)"
         yield failed("spec", text, f"{_OWN}, or run this suite again")
@@ -36,6 +45,14 @@ def checks(report: Report, suite: Installed) -> Iterator[Checked]:
     yield _servers(report, suite)
 
 
+def _left_to(report: Report, found: Checked) -> Checked:
+    """Return what this suite found in a report of another version: the digest of the spec alone decides anything."""
+    if (found.name, found.status) == ("spec", Status.OK):
+        return found
+    text = f"against this version of the suite: {found.text}"
+    return elsewhere(found.name, text, shown(revision.remedy(report.suite)))
+
+
 def _is_version(text: str) -> bool:
     try:
         Version(text)
@@ -45,15 +62,22 @@ def _is_version(text: str) -> bool:
 
 
 def _build(report: Report, suite: Installed) -> Checked:
-    version = f"{shown(report.suite.name)} {shown(report.suite.version)}"
-    if report.suite.name != _SUITE:
-        return failed("suite", f"{version} wrote the report", f"get a report of {_SUITE}")
-    if not report.suite.build:
+    own, here = report.suite, suite.suite
+    version = shown(revision.named(own))
+    if own.name != NAME:
+        return failed("suite", f"{version} wrote the report", f"get a report of {NAME}")
+    if not own.build:
         return unknown("suite", f"{version} recorded no digest of its files", "run a newer suite")
-    if report.suite.build != suite.build:
-        text = f"other files than those of this suite wrote it: {version}, {report.suite.build[:19]}..."
-        return failed("suite", text, "check out or install the suite that wrote it, unchanged")
-    return ok("suite", f"{version}, the files of this suite")
+    if own.build == here.build:
+        return ok("suite", f"{version}, the files of this suite")
+    if own.commit.endswith(revision.DIRTY):
+        text = f"other files than those of any commit wrote it: {version}, {own.build[:19]}..."
+        return failed("suite", text, "ask for a run of an unchanged suite")
+    if (own.commit or own.version) != (here.commit if own.commit else here.version):
+        text = f"another version of the suite wrote it, {version}; this is {revision.named(here)}"
+        return elsewhere("suite", text, f"{shown(revision.remedy(own))}, and verify the digest of its files there")
+    text = f"other files than those of {version} wrote it: {own.build[:19]}..."
+    return failed("suite", text, "the report does not match the suite that it names; run that suite, unchanged")
 
 
 def _rules(report: Report, suite: Installed) -> Checked:

@@ -12,10 +12,15 @@ _LONGEST = 200
 
 
 class Status(StrEnum):
-    """`open` is no failure: something is missing that the check needs."""
+    """The state of a check.
+
+    open   something is missing that the check needs. That is no failure.
+    other  only the version of the suite that wrote the report can make the check.
+    """
 
     OK = "ok"
     OPEN = "open"
+    OTHER = "other"
     FAILED = "FAILED"
 
 
@@ -45,6 +50,11 @@ def ok(name: str, text: str) -> Checked:
 def unknown(name: str, text: str, remedy: str) -> Checked:
     """Return a check that lacks something."""
     return Checked(name, Status.OPEN, text, remedy)
+
+
+def elsewhere(name: str, text: str, remedy: str) -> Checked:
+    """Return a check that another version of the suite has to make."""
+    return Checked(name, Status.OTHER, text, remedy)
 
 
 def failed(name: str, text: str, remedy: str) -> Checked:

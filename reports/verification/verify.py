@@ -50,6 +50,12 @@ def verify(path: Path, given: Given) -> list[Checked]:
     return found
 
 
+def exit_status(found: list[Checked]) -> int:
+    """Return 1 if a check failed, 3 if none failed but another version of the suite has to make some, else 0."""
+    statuses = {one.status for one in found}
+    return 1 if Status.FAILED in statuses else 3 if Status.OTHER in statuses else 0
+
+
 def conclusion(found: list[Checked]) -> Iterator[str]:
     """Yield what the checks prove, and what they do not prove."""
     broken = [one.name for one in found if one.status is Status.FAILED]
@@ -58,7 +64,11 @@ def conclusion(found: list[Checked]) -> Iterator[str]:
         return
     status = {one.name: one.status for one in found}
     signed, repeated = status["signature"] is Status.OK, "rerun" in status
-    yield ", ".join(("consistent", "signed" if signed else "unsigned", *(("repeated",) if repeated else ())))
+    unmade = [one.name for one in found if one.status is Status.OTHER]
+    words = ("consistent with itself alone" if unmade else "consistent", "signed" if signed else "unsigned")
+    yield ", ".join((*words, *(("repeated",) if repeated else ())))
+    if unmade:
+        yield f"NOT VERIFIED by this version of the suite: {', '.join(unmade)}. The suite that wrote the report can."
     if signed:
         yield "The report agrees with itself, and the owner of the key vouches for it."
     else:

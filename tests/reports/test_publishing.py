@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,7 @@ from reports import badge, publishing
 from reports.__main__ import main
 from reports.model import KnownFailureList, Report
 from reports.publishing import LARGEST, problems
-from tests.genuine_report import BROKEN, claiming, genuine, save
+from tests.genuine_report import BROKEN, claiming, follow, genuine, save
 from tests.sample_report import FAILED, KNOWN, NOT_RUN, parsed, report_of, result
 from tools import published_page
 
@@ -28,7 +29,9 @@ def _publish(tmp_path: Path, report: Report, *options: str) -> tuple[int, Path]:
 
 
 def test_the_published_reports_keep_the_rules() -> None:
-    """Those of this repository."""
+    """Those of this repository. Pytest shows the warnings below its results."""
+    for line in publishing.unverified(published_page.PUBLISHED):
+        warnings.warn(line, stacklevel=1)
     assert problems(published_page.PUBLISHED) == []
 
 
@@ -44,6 +47,38 @@ def test_a_folder_for_a_pull_request(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert f"<{SOURCE}>, `sha256:" in readme
     assert "| download/pvc | conformant |" in readme
     assert problems(root) == []
+
+
+def test_a_report_of_an_older_commit_is_published_but_not_verified(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CI takes it, and reads out what nobody checked; the README names the whole commit."""
+    _, root = _publish(tmp_path, genuine("pvc"))
+    assert publishing.unverified(root) == []
+    suite = replace(genuine("pvc").suite, build="sha256:" + "0" * 64, commit="a" * 40)
+    status, root = _publish(tmp_path, replace(genuine("pvc"), suite=suite))
+    assert (status, problems(root)) == (0, [])
+    (line,) = publishing.unverified(root)
+    assert line.startswith(f"{FOLDER}: storage-initializer-conformance {suite.version} (commit aaaaaaaaaaaa) wrote it")
+    assert "nobody has verified here: suite, rules, features, completeness, servers" in line
+    assert line.endswith(f"to do so, check out its commit, {'a' * 40}")
+    assert f"at the commit `{'a' * 40}`" in (root / FOLDER / "README.md").read_text()
+    assert main(["verify", str(root / FOLDER / "report.json")]) == 3
+    assert "NOT VERIFIED by this version" in capsys.readouterr().out
+
+
+def test_a_report_of_a_changed_suite_is_not_published(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = replace(genuine("pvc").suite, commit="a" * 40 + "-dirty")
+    assert _publish(tmp_path, replace(genuine("pvc"), suite=suite))[0] == 1
+    assert "run it from an unchanged checkout" in capsys.readouterr().out
+
+
+def test_a_report_of_this_suite_is_compared_with_it(tmp_path: Path) -> None:
+    """Cases that a whole run has cannot be left out of it."""
+    report = genuine("pvc")
+    fewer = follow(replace(report, results=tuple(one for one in report.results if one.rule != BROKEN)))
+    root = _publish(tmp_path, fewer)[1]
+    assert any("are absent: " in line and BROKEN in line for line in problems(root))
 
 
 def test_a_run_on_a_cluster_is_repeated_on_one() -> None:

@@ -19,6 +19,8 @@ from reports.__main__ import main
 from reports.model import KnownFailureList, Level, Outcome, Report, Verdict, digest
 from tests.genuine_report import BROKEN, MODE, SUITE, claiming, follow, forge, genuine, save
 
+NO_DIGEST = "sha256:" + "0" * 64
+HERE, CHANGED = SUITE.suite.commit, "a" * 40 + "-dirty"
 Edit = Callable[[dict[str, Any]], object]
 Data = dict[str, Any]
 
@@ -159,7 +161,9 @@ FORGERIES: list[tuple[str, Edit, str, str]] = [
     ("a case in another profile", lambda d: d["results"][0].update(profile="download/s3"), "rules", "no such case"),
     ("a case twice", lambda d: d["results"].append(d["results"][0]), "cases", "contains a case twice"),
     ("another suite", lambda d: d["suite"].update(name="easy-suite"), "suite", "easy-suite"),
-    ("a fork of the suite", lambda d: d["suite"].update(build="sha256:" + "0" * 64), "suite", "other files"),
+    ("a fork of the suite", lambda d: d["suite"].update(build=NO_DIGEST, commit=HERE), "suite", "other files"),
+    ("a fork of the package", lambda d: d["suite"].update(build=NO_DIGEST, commit=""), "suite", "other files"),
+    ("a changed suite", lambda d: d["suite"].update(build=NO_DIGEST, commit=CHANGED), "suite", "of any commit"),
     ("another spec", lambda d: d["spec"].update(digest="sha256:" + "0" * 64), "spec", "another spec"),
     ("a stand-in called real", lambda d: _server(d)["http"].update(fidelity="real"), "servers", "no real server"),
     ("a server that did not run", lambda d: _server(d)["http"].update(store="s3"), "servers", "is no"),
@@ -188,6 +192,63 @@ def test_a_forgery_fails_by_name(
     assert reason in line
     assert "; " in line, "no remedy"
     assert f"NOT VERIFIED: {', '.join(_failed(output))}" in output
+
+
+def _elsewhere(output: str) -> list[str]:
+    return [line[8:24].strip() for line in output.splitlines() if line.startswith("other")]
+
+
+@pytest.mark.parametrize(
+    ("named", "remedy"),
+    [
+        ({"commit": "a" * 40}, f"check out its commit, {'a' * 40}"),
+        ({"commit": "", "version": "0.0.9"}, "install storage-initializer-conformance 0.0.9"),
+    ],
+    ids=["commit", "package"],
+)
+@pytest.mark.parametrize(
+    "edit",
+    [lambda _: None, _remove_some, lambda d: d["rules"][0].update(statement="Anything goes.")],
+    ids=["the same cases", "fewer cases", "another statement"],
+)
+def test_another_version_of_the_suite_is_named(
+    edit: Edit, named: dict[str, str], remedy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """This suite can neither confirm nor refute its cases, so it calls the report neither verified nor forged."""
+
+    def other(data: Data) -> None:
+        edit(data)
+        data["suite"].update(build=NO_DIGEST, **named)
+
+    status, output = _verify(capsys, save(follow(forge(genuine("http"), other)), tmp_path))
+    assert (status, _failed(output)) == (3, [])
+    assert _elsewhere(output) == ["suite", "rules", "features", "completeness", "servers"]
+    assert "ok      spec " in output
+    assert "ok      verdicts " in output
+    assert "another version of the suite wrote it" in output
+    assert output.count(remedy) == 5
+    assert "\nconsistent with itself alone, unsigned\nNOT VERIFIED by this version of the suite: suite, rules" in output
+
+
+def test_another_version_with_another_spec(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def other(data: Data) -> None:
+        data["suite"].update(build=NO_DIGEST, commit="a" * 40)
+        data["spec"].update(digest=NO_DIGEST)
+
+    status, output = _verify(capsys, save(forge(genuine("http"), other), tmp_path))
+    assert (status, _failed(output)) == (3, [])
+    assert _elsewhere(output) == ["suite", "spec", "rules", "features", "completeness", "servers"]
+
+
+def test_a_report_of_another_version_that_contradicts_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def other(data: Data) -> None:
+        data["suite"].update(build=NO_DIGEST, commit="a" * 40)
+        data["profiles"][0].update(verdict="conformant")
+
+    status, output = _verify(capsys, save(forge(genuine("http", broken=BROKEN), other), tmp_path))
+    assert (status, _failed(output)) == (1, ["verdicts"])
 
 
 @pytest.mark.parametrize(
