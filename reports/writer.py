@@ -171,17 +171,40 @@ def _known_files(directory: Path) -> list[Path]:
     return [*top, *(path for path in below if _EVIDENCE_FILE.fullmatch(path.name))]
 
 
+
+
 def _is_ours(directory: Path) -> bool:
-    """Return whether this suite wrote a report or a journal in the directory."""
-    for name in (REPORT, JOURNAL):
-        try:
-            with (directory / name).open(encoding="utf-8") as stream:
-                first = stream.read() if name == REPORT else stream.readline()
-            if (name == JOURNAL and not first) or json.loads(first).get("kind") == KIND:
-                return True
-        except (OSError, ValueError, AttributeError):
-            continue
-    return False
+    """Return whether this suite wrote the files: its report, its journal, or its page beside a report that is cut off.
+
+    The page does not vouch for a whole report of another program.
+    """
+    try:
+        report = json.loads((directory / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        if page.MARK in _first_lines(directory / PAGE):
+            return True
+    else:
+        if isinstance(report, dict) and report.get("kind") == KIND:
+            return True
+    return _is_our_journal(directory / JOURNAL)
+
+
+def _first_lines(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            return stream.read(1000)
+    except OSError:
+        return ""
+
+
+def _is_our_journal(path: Path) -> bool:
+    """Return whether the journal is empty, or begins as a run of this suite."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            first = stream.readline()
+        return not first or json.loads(first).get("kind") == KIND
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _replace(path: Path, text: str) -> None:

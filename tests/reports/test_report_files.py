@@ -165,6 +165,36 @@ def test_a_foreign_report_is_not_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / writer.JUNIT).exists()
 
 
+@pytest.mark.parametrize("length", [0, 1, 1000, None], ids=["empty", "a byte", "cut off", "absent"])
+def test_a_damaged_report_beside_the_page_is_replaced(length: int | None, tmp_path: Path) -> None:
+    """The page is of this suite, so the report was, too."""
+    writer.write(report_of(*MIXED), tmp_path)
+    path = tmp_path / writer.REPORT
+    if length is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:length])
+    writer.prepare(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [writer.JOURNAL]
+
+
+@pytest.mark.parametrize(
+    ("report", "page"),
+    [('{"kind": "Pod"}', None), ("[]", None), ("{", "<!doctype html><title>storage-initializer-conformance</title>")],
+    ids=["another kind", "a list", "cut off, and another page"],
+)
+def test_a_report_of_another_program_stays(report: str, page: str | None, tmp_path: Path) -> None:
+    """A page of this suite beside it changes nothing: `render` writes into any folder."""
+    writer.render(report_of(*MIXED), tmp_path)
+    (tmp_path / writer.REPORT).write_text(report)
+    if page is not None:
+        (tmp_path / writer.PAGE).write_text(page)
+    with pytest.raises(writer.ReportUnwritable, match="of another program"):
+        writer.prepare(tmp_path)
+    assert (tmp_path / writer.REPORT).read_text() == report
+    assert (tmp_path / writer.PAGE).exists()
+
+
 @pytest.mark.parametrize("name", ["file", "file/below", "/proc/nowhere/report"])
 def test_a_directory_that_cannot_be_written(name: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
