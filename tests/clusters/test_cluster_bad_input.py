@@ -33,7 +33,7 @@ from clusters.kserve.uninstall import _emptied, _left
 from clusters.node import Node
 from conformance.harness.cluster_environment import _installation
 from conformance.harness.run_options import Options
-from tests.clusters.test_kind import ENDED_WITHIN_S, PAUSE, engine_that, program
+from tests.clusters.stub_engine import ENDED_WITHIN_S, PAUSE, engine_that, program
 from tests.processes import wait_until
 from tests.serving import Handler, serving
 

@@ -14,7 +14,7 @@ from clusters.base import NoCluster
 from clusters.pytest_kind import PytestKind
 from conformance.harness.cluster_environment import _provider
 from conformance.harness.run_options import Options
-from tests.clusters.test_kind import engine_that, program
+from tests.clusters.stub_engine import engine_that, program
 
 #: `kind create cluster --name= --kubeconfig= --config FILE`, as pytest-kind calls it.
 MAKES_ONE = """
