@@ -11,22 +11,8 @@ from typing import Any
 from reports import verdict, writer
 from reports.claims import Claims, Feature
 from reports.installed import Case, Installed, InstalledRule
-from reports.model import (
-    Environment,
-    Initializer,
-    Level,
-    Outcome,
-    Report,
-    Result,
-    Rule,
-    Selection,
-    Server,
-    Spec,
-    from_json,
-    seal,
-    to_json,
-)
-from tests.sample_report import METRICS
+from reports.model import Level, Outcome, Report, Result, Rule, Selection, Server, Spec, from_json, seal, to_json
+from tests.sample_report import DRAFT, METRICS
 
 SUITE = Installed()
 #: Not that of this checkout, which may be dirty.
@@ -54,14 +40,15 @@ def _draft(stores: tuple[str, ...]) -> Report:
         for store, kind in SUITE.stores.items()
         if MODE in kind.servers
     ]
-    return Report(
-        replace(SUITE.suite, commit=COMMIT),
-        Spec("1.0-draft", SUITE.spec),
-        Initializer("image:example/kit", "kit", "1.2", "sha256:" + "1" * 64, "process", "bubblewrap"),
-        RELEASE,
-        Environment("Linux", "3.11.7", 2, MODE, "2026-01-31T12:00:00Z", tuple(servers)),
-        Selection(stores=stores),
-        tuple(
+    return replace(
+        DRAFT,
+        suite=replace(SUITE.suite, commit=COMMIT),
+        spec=Spec("1.0-draft", SUITE.spec),
+        initializer=replace(DRAFT.initializer, spec="image:example/kit", name="kit", version="1.2"),
+        kserve=RELEASE,
+        environment=replace(DRAFT.environment, servers_mode=MODE, servers=tuple(servers)),
+        selection=Selection(stores=stores),
+        rules=tuple(
             Rule(name, one.title, one.statement, Level(one.level), name.rpartition("-")[0], one.core)
             for name, one in SUITE.rules.items()
         ),
