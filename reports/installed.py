@@ -7,7 +7,6 @@ import importlib.metadata
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from packaging.specifiers import SpecifierSet
 
 from reports import revision
 from reports.model import Fidelity, Suite
+from reports.scoped import Scoped
 
 #: The name of the suite, as a package and in its reports.
 NAME = "storage-initializer-conformance"
@@ -51,7 +51,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class InstalledRule:
+class InstalledRule(Scoped):
     """A rule of the installed spec, with its cases.
 
     kserve    the range of releases that it is in force for.
@@ -68,18 +68,6 @@ class InstalledRule:
     kserve: SpecifierSet
     cases: tuple[Case, ...]
     features: Mapping[str, Sequence[str]]
-
-    def in_force(self, release: str) -> bool:
-        return self.kserve.contains(release, prereleases=True)
-
-    def feature_of(self, case: str) -> str:
-        """Return the optional feature that a case needs; "" for none."""
-        names = self.features.items()
-        return next((name for name, cases in names if any(fnmatchcase(case, one) for one in cases)), "")
-
-    def profile_on(self, store: str) -> str:
-        """Return the profile in which a case on the store counts."""
-        return f"{self.profile}/{store}" if store else self.profile
 
 
 @dataclass(frozen=True)

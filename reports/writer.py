@@ -171,8 +171,6 @@ def _known_files(directory: Path) -> list[Path]:
     return [*top, *(path for path in below if _EVIDENCE_FILE.fullmatch(path.name))]
 
 
-
-
 def _is_ours(directory: Path) -> bool:
     """Return whether this suite wrote the files: its report, its journal, or its page beside a report that is cut off.
 

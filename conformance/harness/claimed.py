@@ -106,7 +106,7 @@ def features(asked: Options, spec: Spec) -> Iterator[Feature]:
     for name, sentence in spec.features.items():
         pairs = on_each_store([rule for rule in spec if name in rule.features])
         found = {
-            f"{rule.profile}/{store}" if store else rule.profile
+            rule.profile_on(store)
             for rule, store in pairs
             if asked.judges(rule, store) and (not store or supported(store, asked))
         }

@@ -328,7 +328,7 @@ def _list(path: Path | None, subject: Initializer, spec: Spec, release: str) -> 
 
 def _profiles(spec: Spec) -> list[str]:
     names = {rule.profile for rule in spec}
-    return sorted(names | {f"{rule.profile}/{store}" for rule in spec for store in rule.stores})
+    return sorted(names | {rule.profile_on(store) for rule in spec for store in rule.stores})
 
 
 def _given(config: pytest.Config, name: str) -> list[str]:

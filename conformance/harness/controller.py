@@ -185,8 +185,7 @@ class Controller:
         )
 
     def _left_out(self, rule: str, store: str) -> LeftOut:
-        profile = self.run.spec[rule].profile
-        return LeftOut(f"{profile}/{store}" if store else profile, rule, store)
+        return LeftOut(self.run.spec[rule].profile_on(store), rule, store)
 
     def _unused_entries(self) -> list[KnownFailure]:
         """Return known-failure entries that matched no case. In a complete run, such entries are stale."""

@@ -114,7 +114,7 @@ def build_result(run: Run, record: CaseRecord, finding: Finding, duration_s: flo
         rule=rule.id,
         level=Level(rule.level),
         core=rule.core,
-        profile=f"{rule.profile}/{record.store}" if record.store else rule.profile,
+        profile=rule.profile_on(record.store),
         test=record.test,
         case=record.case,
         store=record.store,

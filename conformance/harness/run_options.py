@@ -107,7 +107,7 @@ class Options:
 
     def wants(self, rule: Rule, store: str | None) -> bool:
         """Return whether the options select this rule on this store."""
-        profile = f"{rule.profile}/{store}" if store else rule.profile
+        profile = rule.profile_on(store)
         return (
             self.names(rule)
             and (not self.stores or store is None or store in self.stores)

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -16,6 +15,7 @@ import yaml
 from packaging.specifiers import SpecifierSet
 
 from reports.installed import areas, spec_digest
+from reports.scoped import Scoped
 from scenarios.stores import plugins
 
 Level = Literal["MUST", "SHOULD", "MAY"]
@@ -112,7 +112,7 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Scoped):
     """One requirement that an initializer follows or breaks.
 
     routes      routes that can observe it: process, container, pod, admission.
@@ -148,17 +148,6 @@ class Rule:
     @property
     def area(self) -> str:
         return self.id.rsplit("-", 1)[0]
-
-    def in_force(self, release: str) -> bool:
-        """Return whether the rule is in force for KServe `release`."""
-        return self.kserve.contains(release, prereleases=True)
-
-    def feature_of(self, case: str) -> str:
-        """Return the optional feature that a case of the rule needs; "" for none."""
-        found = (
-            name for name, patterns in self.features.items() if any(fnmatchcase(case, pattern) for pattern in patterns)
-        )
-        return next(found, "")
 
     def message(self, release: str, store: str | None, case: str) -> str | None:
         """Return the exact message for this release, store and case. None if the rule prescribes only the meaning."""

@@ -32,8 +32,7 @@ def _controller(folder: Path, known: tuple[KnownFailure, ...] = ()) -> Controlle
         Run(options=options, spec=current(), initializer=options.initializer, fleet=fleet, id="run"), time.monotonic()
     )
     for rule, store in sorted(required(controller.run)):
-        profile = current()[rule].profile
-        profile = f"{profile}/{store}" if store else profile
+        profile = current()[rule].profile_on(store)
         result = Result(rule, Level.MUST, profile, "test_it", "", store, "", "process", Outcome.PASSED, 1.5)
         controller.add(_sent(f"{rule}-{store}", result))
     return controller

@@ -138,7 +138,7 @@ def test_a_program_claims_the_features_that_work(name: str) -> None:
     found = claims.read(EXAMPLES / name / "conformance.yaml")
     claims.check(found, SPEC, known_releases())
     profiles = load(EXAMPLES / name / "expected.yaml", SPEC).profiles
-    judged = [(rule, f"{rule.profile}/{store}") for rule in SPEC for store in rule.stores]
+    judged = [(rule, rule.profile_on(store)) for rule in SPEC for store in rule.stores]
     judged = [(rule, profile) for rule, profile in judged if profile in profiles]
     lacks = {
         feature

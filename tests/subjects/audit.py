@@ -111,7 +111,7 @@ def load(path: Path, spec: Spec) -> Audit:
         name: [Expected(one["rule"], one.get("case", "*"), Outcome(one["outcome"]), one["reason"]) for one in entries]
         for name, entries in data["profiles"].items()
     }
-    known = {rule.profile for rule in spec} | {f"{rule.profile}/{store}" for rule in spec for store in rule.stores}
+    known = {rule.profile for rule in spec} | {rule.profile_on(store) for rule in spec for store in rule.stores}
     if unknown := profiles.keys() - known:
         raise AuditError(f"{path}: no such profile: {', '.join(sorted(unknown))}")
     patterns = [*data["quick"], *(entry.rule for entries in profiles.values() for entry in entries)]
