@@ -49,6 +49,7 @@ def _suite_properties(report: Report, store: str) -> dict[str, str]:
         "spec": report.spec.version,
         "suite": report.suite.version,
         "complete": str(report.footer.complete).lower(),
+        **({"kserve.deployment_mode": mode} if (mode := report.environment.cluster.deployment_mode) else {}),
         **{f"server.{s.name}": f"{s.version} ({s.fidelity})" for s in report.servers_of(store)},
         **{
             f"verdict.{p.name}": p.verdict for p in report.profiles if p.name.endswith(f"/{store}") or "/" not in p.name
@@ -67,7 +68,8 @@ def _case(suite: ET.Element, report: Report, result: Result) -> None:
             "time": f"{result.duration_s:.3f}",
         },
     )
-    _properties(case, {"level": result.level, "route": result.route, "outcome": result.outcome})
+    mode = {"deployment_mode": result.deployment_mode} if result.deployment_mode else {}
+    _properties(case, {"level": result.level, "route": result.route, "outcome": result.outcome, **mode})
     element = _ELEMENTS[result.outcome]
     if element:
         message = headline(result)

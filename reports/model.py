@@ -117,6 +117,7 @@ class Cluster:
     images      published or assembled; `why` gives the reason for this choice.
     install     how KServe was installed: manifests, helm, or found.
     notes       changes to the manifests of the release, and peculiarities of the installation.
+    deployment_mode  the mode of an InferenceService that asks for none, in the words of the release; "" if unknown.
     """
 
     provider: str = ""
@@ -125,6 +126,7 @@ class Cluster:
     why: str = ""
     install: str = ""
     notes: tuple[str, ...] = ()
+    deployment_mode: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,7 @@ class Result:
     core       whether the rule is a core rule.
     needs      the optional feature that the case needs; "" for none.
     if_claimed the outcome that an `unsupported` case would have if its feature were claimed; "" for all other cases.
+    deployment_mode  the mode of the last InferenceService of the case, in the words of KServe; "" for a case without.
     """
 
     rule: str
@@ -228,6 +231,7 @@ class Result:
     core: bool = False
     needs: str = ""
     if_claimed: str = ""
+    deployment_mode: str = ""
 
     @property
     def name(self) -> str:

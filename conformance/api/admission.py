@@ -138,6 +138,11 @@ class Admission:
             return f"the webhook's objectSelector excludes the pod: {reason}"
         return _of_the_pod(manifest)
 
+    @property
+    def deployment_mode(self) -> str:
+        """Return the deployment mode of the test's last InferenceService; "" without one."""
+        return self.api.mode
+
     def describe(self) -> list[str]:
         lines: list[str] = []
         for title, text in self.api.transcript:

@@ -130,6 +130,7 @@ def build_result(run: Run, record: CaseRecord, finding: Finding, duration_s: flo
         measurements=tuple(record.measurements),
         needs=rule.feature_of(record.case),
         if_claimed=finding.if_claimed,
+        deployment_mode=record.evidence.deployment_mode if record.evidence else "",
     )
 
 

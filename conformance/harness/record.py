@@ -23,6 +23,10 @@ from scenarios.network.view import Request
 class EvidenceSource(Protocol):
     """Provides what a case observed on the cluster, for its report."""
 
+    @property
+    def deployment_mode(self) -> str:
+        """Return the deployment mode of the case's last InferenceService; "" without one."""
+
     def describe(self) -> list[str]:
         """Return lines for the failure's message."""
 

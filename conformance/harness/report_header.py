@@ -70,4 +70,5 @@ def _cluster(run: Run) -> model.Cluster:
         why=run.cluster.why,
         install=run.installation.how,
         notes=tuple(run.installation.notes),
+        deployment_mode=run.installation.deployment_mode,
     )

@@ -46,6 +46,7 @@ class AdmissionClient:
 
     transcript   (title, text) of each request and response, for the report.
     last_status  the status of the last InferenceService, as JSON, after KServe's controller decided on it.
+    mode         the deployment mode of the last InferenceService, from its status; "" before the first one.
     """
 
     def __init__(self, run_namespace: RunNamespace, system: str) -> None:
@@ -55,6 +56,7 @@ class AdmissionClient:
         self.token = f"{run_namespace.namespace.rsplit('-', 1)[-1]}x{next(_numbers)}"
         self.transcript: list[tuple[str, str]] = []
         self.last_status = ""
+        self.mode = ""
         self._run_namespace = run_namespace
         self._made: list[Object] = []
 
@@ -265,10 +267,10 @@ class AdmissionClient:
         try:
             name = manifest["metadata"]["name"]
             answer = wait(
-                lambda: self._outcome(manifest), f"a Deployment or an error of {name}", lambda: self._state(name)
+                lambda: self._outcome(manifest), f"a Deployment or an error of {name}", lambda: self.status(name)
             )
-            self.until(lambda: until_status in self._state(name), STATUS_S)
-            self.last_status = self._state(name)
+            self.until(lambda: until_status in self.status(name), STATUS_S)
+            self.last_status = self.status(name)
         finally:
             client_delete(self.client, manifest)
         self.transcript.append(("outcome", in_yaml(summarize(answer.stored)) if answer.stored else answer.refusal))
@@ -276,27 +278,23 @@ class AdmissionClient:
 
     def _outcome(self, manifest: Object) -> Answer | None:
         name = manifest["metadata"]["name"]
-        complaints = self._complaints(name)  # read before the Deployment: later events can be about what follows it
+        complaints = self.complaints(name)  # read before the Deployment: later events can be about what follows it
         for deployment in self.client.list(Deployment, namespace=self.ordinary, labels={SERVICE_LABEL: name}):
-            template = cast("Object", deployment.to_dict())["spec"]["template"]
-            metadata = {key: template["metadata"].get(key, {}) for key in ("labels", "annotations")}
-            pod = {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {"generateName": f"{name}-", "namespace": self.ordinary, **metadata},
-                "spec": template["spec"],
-            }
-            return Answer(manifest, pod)
+            return Answer(manifest, kubernetes.template_of(cast("Object", deployment.to_dict())))
         return Answer(manifest, None, complaints[0]) if complaints else None
 
-    def _complaints(self, name: str) -> list[str]:
+    def complaints(self, name: str) -> list[str]:
         """The errors that KServe's controller reported when it failed to create the service's Deployment."""
         events = self.client.list(Event, namespace=self.ordinary, fields={"involvedObject.name": name})
         return [said for event in events if (said := complaint(event))]
 
-    def _state(self, name: str) -> str:
-        found = self.client.get(kubernetes.INFERENCE_SERVICE, name, namespace=self.ordinary)
-        return json.dumps(found.get("status", {}))
+    def status(self, name: str, namespace: str | None = None) -> str:
+        """The current status of an InferenceService, as JSON. Its deployment mode becomes `mode`."""
+        found = self.client.get(kubernetes.INFERENCE_SERVICE, name, namespace=namespace or self.ordinary)
+        status = found.get("status") or {}
+        asked = (found["metadata"].get("annotations") or {}).get(kubernetes.MODE)
+        self.mode = status.get("deploymentMode") or asked or self.mode  # releases before 0.15 name none in the status
+        return json.dumps(status)
 
     def leave(self, *, keep: bool = False) -> None:
         """Remove all objects of the test, without waiting. With `keep`, remove only those that affect other tests."""

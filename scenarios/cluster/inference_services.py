@@ -199,7 +199,9 @@ class InferenceServices:
         described = {"args": arguments, **source, **(model or {})}
         service = kubernetes.running_service(name, RUNTIME, described, predictor or {}, annotations)
         self.api.create(service, namespace=where)
-        return self.outcome(name, where, initializer_s=initializer_s)
+        served = self.outcome(name, where, initializer_s=initializer_s)
+        self.api.status(name, where)  # for its deployment mode
+        return served
 
     def outcome(self, service: str, namespace: str, *, initializer_s: float = 60.0) -> Served:
         """The outcome of a service's newest pod."""

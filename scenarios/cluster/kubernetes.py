@@ -25,6 +25,8 @@ INFERENCE_SERVICE = create_namespaced_resource(GROUP, "v1beta1", "InferenceServi
 SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 INTERNAL = "internal.serving.kserve.io"
 SOURCE_URI = f"{INTERNAL}/storage-initializer-sourceuri"
+#: The annotation of an InferenceService that selects its deployment mode.
+MODE = f"{GROUP}/deploymentMode"
 #: The container that KServe's webhook adds, and the one that it looks for.
 INITIALIZER, MODEL_SERVER = "storage-initializer", "kserve-container"
 #: The path of the model in a model server's container.
@@ -161,7 +163,7 @@ def inference_service(name: str, runtime: str, model: Mapping[str, object], pred
         "kind": "InferenceService",
         "metadata": {
             "name": name,
-            "annotations": {"serving.kserve.io/deploymentMode": "RawDeployment"},
+            "annotations": {MODE: "RawDeployment"},
         },
         "spec": {
             "predictor": {
@@ -170,6 +172,18 @@ def inference_service(name: str, runtime: str, model: Mapping[str, object], pred
                 **predictor,
             }
         },
+    }
+
+
+def template_of(deployment: Object) -> Object:
+    """The next pod of a Deployment, as the Deployment's controller would submit it."""
+    metadata, template = deployment["metadata"], deployment["spec"]["template"]
+    kept = {key: template["metadata"].get(key, {}) for key in ("labels", "annotations")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"generateName": f"{metadata['name']}-", "namespace": metadata["namespace"], **kept},
+        "spec": template["spec"],
     }
 
 

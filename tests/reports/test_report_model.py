@@ -128,7 +128,8 @@ def test_the_schema_is_one_and_closed() -> None:
     """It is valid itself, allows nothing beyond what it names, and names exactly what the model has."""
     jsonschema.Draft202012Validator.check_schema(reader.SCHEMA)
     objects = list(_objects(reader.SCHEMA))
-    optional = {"build", "claims", "commit", "explored", "features", "if_claimed", "known_failures", "needs", "plugins"}
+    optional = {"build", "claims", "commit", "deployment_mode", "explored", "features", "if_claimed", "known_failures"}
+    optional |= {"needs", "plugins"}
     assert all(
         o["additionalProperties"] is False and o["required"] == [one for one in o["properties"] if one not in optional]
         for o in objects

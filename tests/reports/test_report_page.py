@@ -14,7 +14,7 @@ import pytest
 from reports import page
 from reports.junit import document
 from reports.metrics import Metrics
-from reports.model import Report, Selection
+from reports.model import Cluster, Report, Selection
 from reports.redact import printable
 from reports.summary import summary
 from tests.sample_report import DRAFT, FAILED, KNOWN, MIXED, parsed, report_of, result
@@ -44,6 +44,19 @@ def test_junit() -> None:
     }
     assert properties["server.files"] == "1 (stand-in)"
     assert properties["verdict.download/azure-files"] == "nonconformant"
+
+
+def test_the_deployment_mode() -> None:
+    """The default mode is beside the cluster, and that of a case's service beside the case."""
+    cluster = Cluster("kind", "v1.34.4", "assembled", "no registry", "manifests", deployment_mode="Standard")
+    cases = [result(case="served", deployment_mode="RawDeployment"), result(case="alone")]
+    report = report_of(*cases, environment=replace(DRAFT.environment, cluster=cluster))
+    text, root = page.page(report), parsed(document(report))
+    assert "by manifests, default deployment mode Standard<" in text
+    assert text.count("mode RawDeployment<") == 1
+    properties = [(one.get("name"), one.get("value")) for one in root.iter("property")]
+    assert properties.count(("kserve.deployment_mode", "Standard")) == 1
+    assert properties.count(("deployment_mode", "RawDeployment")) == 1
 
 
 def test_the_page_needs_nothing_from_outside() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from lightkube.models.core_v1 import ObjectReference
@@ -18,7 +21,8 @@ from conformance.api.admission import _of_the_pod, _selector
 from conformance.api.exceptions import RuleViolation
 from conformance.api.pod import TOKEN, InjectedPod
 from scenarios.cluster import kubernetes
-from scenarios.cluster.kubernetes import INTERNAL, Object
+from scenarios.cluster.admission import AdmissionClient
+from scenarios.cluster.kubernetes import INTERNAL, MODE, Object
 from scenarios.cluster.waiting import Unsettled, wait
 from scenarios.locks import SharedLock, Slot
 
@@ -188,3 +192,22 @@ def test_places_are_few(tmp_path: Path) -> None:
 def test_many_share_it(tmp_path: Path) -> None:
     with SharedLock(tmp_path / "lock").shared(), SharedLock(tmp_path / "lock").shared():
         pass
+
+
+@pytest.mark.parametrize(
+    ("status", "annotations", "mode"),
+    [
+        ({"deploymentMode": "Standard"}, {MODE: "RawDeployment"}, "Standard"),
+        ({}, {MODE: "RawDeployment"}, "RawDeployment"),
+        ({}, None, ""),
+    ],
+    ids=["status", "annotation", "neither"],
+)
+def test_the_mode_of_a_service(status: Object, annotations: Object | None, mode: str) -> None:
+    """KServe's status counts, because it names the mode in the release's own words."""
+    api = object.__new__(AdmissionClient)
+    service = {"metadata": {"annotations": annotations}, "status": status}
+    api.client = cast("Any", SimpleNamespace(get=lambda *_, **__: service))
+    api._run_namespace, api.mode = cast("Any", SimpleNamespace(namespace="ns")), ""
+    assert json.loads(api.status("service")) == status
+    assert api.mode == mode

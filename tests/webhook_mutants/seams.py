@@ -81,7 +81,7 @@ def refusals(*rules: str) -> Callable[[Callable[[str], str]], Callable[[str], st
 
 def statuses(*rules: str) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
     """Replace the status of every InferenceService, as JSON."""
-    return _declare(rules, [(AdmissionClient, "_state")], _as_it_is)
+    return _declare(rules, [(AdmissionClient, "status")], _as_it_is)
 
 
 def namings(*rules: str) -> Callable[[Callable[[dict[str, str]], dict[str, str]]], Alteration]:
