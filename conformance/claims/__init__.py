@@ -23,6 +23,7 @@ from conformance.lint.problem import Path as Keys
 from conformance.lint.problem import Problem
 from conformance.spec import Spec
 from reports.redact import printable
+from scenarios.stores import plugins
 
 SCHEMA = Path(__file__).with_name("schema.json")
 #: Characters. Every report has the whole file.
@@ -125,7 +126,7 @@ def _claims(path: Path, content: str, data: Mapping[str, Any]) -> Claims:
         command=_command(path, data.get("command", "")),
         user=data.get("run-as-user", ""),
         show=tuple(str(folder / one) for one in data.get("show", ())),
-        plugins=tuple(str(folder / one) if one.endswith(".py") else one for one in data.get("plugins", ())),
+        plugins=tuple(str(folder / one) if plugins.is_path(one) else one for one in data.get("plugins", ())),
         kserve=data.get("kserve", ""),
         overlap=data.get("default-container", ""),
         profiles=tuple(data.get("profiles", ())),

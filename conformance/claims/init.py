@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     try:
         made = _complete(_given(arguments), input if sys.stdin.isatty() else None)
-        plugins.load(str(path.parent / one) if one.endswith(".py") else one for one in made.plugins)
+        plugins.load(str(path.parent / one) if plugins.is_path(one) else one for one in made.plugins)
         text = draft.text(made, path, current())
         claims.check(claims.parse(path, text), current(), known_releases())
         path.write_text(text, encoding="utf-8")

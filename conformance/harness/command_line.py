@@ -76,8 +76,8 @@ def add(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="MODULE",
-        help="Add the stores of this module, or of this Python file. Packages add theirs by an entry point. Repeat the "
-        "option for more. docs/plugins.md is a tutorial.",
+        help="Add the stores of this module, Python file or package's folder. Installed packages add theirs by "
+        "an entry point. Repeat the option for more. docs/plugins.md is a tutorial.",
     )
     group.addoption(
         "--kserve",

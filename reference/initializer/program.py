@@ -8,18 +8,20 @@ import signal
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
 from initializer import archives, credentials, limits, placing, remote, schemes, transfer, trust
 from initializer.failure import Failure, printable
 
+#: (URI, staging folder, environment): fill the folder. Raises Failure.
+Deliver = Callable[[str, placing.Staging, dict[str, str]], None]
 USAGE = "Usage: initializer SRC DEST [SRC DEST ...]"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Deliver every pair, or nothing at all; the exit code."""
+def main(arguments: Sequence[str], delivering: Deliver | None = None) -> int:
+    """Deliver every pair, or nothing at all; the exit code. delivering: does it instead of `deliver`."""
     if not arguments or len(arguments) % 2:
         transfer.say(USAGE)
         return 2
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
         environment = prepared()
         for uri, destination in zip(arguments[::2], arguments[1::2], strict=True):
             stagings.append(placing.Staging(destination))
-            deliver(uri, stagings[-1], environment)
+            (delivering or deliver)(uri, stagings[-1], environment)
         for staging in stagings:
             publish(staging)
     except Failure as failure:

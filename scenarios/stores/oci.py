@@ -6,20 +6,15 @@ The first segment of a path names an image. Deeper paths have no URI of their ow
 
 from __future__ import annotations
 
-import base64
 import gzip
-import hashlib
 import io
 import json
-import re
-import secrets
 import tarfile
-import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from clusters.base import Image
 from clusters.images.archive import ARCHITECTURE
@@ -27,17 +22,10 @@ from scenarios.content import zstd
 from scenarios.network.view import Gateway
 from scenarios.reasons import NotOffered
 from scenarios.servers import accounts
-from scenarios.servers.base import DIRECT, Endpoint, Mode, Server
-from scenarios.servers.images import DistributionImage
-from scenarios.servers.oci_registry import ELSEWHERE, Distribution, OciRegistry
-from scenarios.stores.base import NOBODY, Access, AccessKind, Store, Tree
+from scenarios.servers.base import Endpoint
+from scenarios.stores.base import Tree
+from scenarios.stores.registry import MANIFEST, RegistryStore, descriptor, digest, document, login
 
-HOST = OciRegistry.hosts[0]
-#: The path where KServe's webhook mounts the pull secret (oci_fetch.go, 0.21).
-CREDENTIALS = "/mnt/oci-fetch-auth"
-NAME = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
-
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 Layer = Literal["tar", "tar+gzip", "tar+zstd"]
@@ -46,22 +34,15 @@ PACKERS: Mapping[Layer, Callable[[bytes], bytes]] = {"tar": bytes, "tar+gzip": g
 ARCHITECTURES = tuple(sorted(("amd64", "arm64"), key=ARCHITECTURE.__eq__))
 
 
-class OCI(Store):
+class OCI(RegistryStore):
     """Images `CASE/NAME:latest` in a registry. Every `put` adds a layer."""
 
     name = "oci"
     kserve = ">=0.21"
     malformed: ClassVar[Mapping[str, str]] = {"empty": "oci://"}
-    servers: ClassVar[Mapping[Mode, type[Server]]] = {
-        "embedded": OciRegistry,
-        "native": Distribution,
-        "container": DistributionImage,
-    }
 
     def __init__(self, endpoint: Endpoint | None, gateway: Gateway, case: str, scratch: Path) -> None:
         super().__init__(endpoint, gateway, case, scratch)
-        self._folder = self.server.state / case
-        self._accounts = {name: f"{name}-{secrets.token_hex(8)}" for name in ("reader", "stranger")}
         self._layers: defaultdict[str, list[tuple[Layer, bytes]]] = defaultdict(list)
 
     def put(self, tree: Tree, *, layer: Layer = "tar+gzip", index: bool = False, below: str = "models") -> None:
@@ -99,60 +80,13 @@ class OCI(Store):
         accounts.restrict(self._folder, self._accounts, readers=["reader"])
         return f"{self._on_nodes}/{repository}:latest"
 
-    def move_blobs(self) -> None:
-        """Serve the layers of this case from another host, as registries on object stores do."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / ELSEWHERE).touch()
-
     def login_on_nodes(self) -> str:
         """The `.dockerconfigjson` for nodes that pull the image of `put_image`."""
-        return _login(self._on_nodes, "reader", self._accounts["reader"])
-
-    def uri(self, path: str = "") -> str:
-        return f"oci://{HOST}/{self.case}/{self._valid(path)}:latest"
-
-    def with_word(self, uri: str, word: str) -> str:
-        """Append the word as a tag."""
-        return f"{uri}:{word}"
-
-    def at_revision(self, uri: str, revision: str) -> str:
-        return f"{uri.removesuffix(':latest')}:{revision}"
-
-    def access(self, kind: AccessKind = "valid") -> Access:
-        if kind == "session":
-            raise NotOffered("oci: a docker config.json has no session tokens")
-        if kind == "anonymous":
-            accounts.publish(self._folder)
-        else:
-            accounts.restrict(self._folder, self._accounts, readers=["reader"])
-        access = Access(self.gateway.environment(), self.gateway.mounts)
-        if kind in {"none", "anonymous"}:
-            return access
-        name = "stranger" if kind == "denied" else "reader"
-        password = "not-the-password" if kind == "wrong" else self._accounts[name]
-        config = self.scratch / f"oci-{kind}" / "config.json"
-        config.parent.mkdir(exist_ok=True)
-        config.write_text(_login(HOST, name, password))
-        return Access(
-            {**access.environment, "KSERVE_OCI_DOCKER_CONFIG": f"{CREDENTIALS}/config.json"},
-            {**access.mounts, CREDENTIALS: config.parent},
-            secrets=(password, _basic(name, password)),
-        )
-
-    def missing(self) -> str:
-        return self.uri("not-there")
-
-    def unreachable(self, address: str = NOBODY) -> tuple[str, Access]:
-        return f"oci://{address}/{self.case}/model:latest", self.access()
+        return login(self._on_nodes, "reader", self._accounts["reader"])
 
     @property
     def _on_nodes(self) -> str:
         return f"127.0.0.1:{urlsplit(self.server.direct_url).port}"
-
-    def _valid(self, image: str) -> str:
-        if not NAME.fullmatch(image):
-            raise NotOffered(f"oci: {image!r} cannot name an image, and only images have a URI")
-        return image
 
     def _push(self, image: str, layers: Sequence[tuple[Layer, bytes]], architectures: Sequence[str]) -> None:
         mine = self._manifest(image, layers, _config(layers, ARCHITECTURE))
@@ -164,46 +98,24 @@ class OCI(Store):
             theirs: list[tuple[Layer, bytes]] = [("tar", _layer({f"models/{architecture}.bin": b"x"}))]
             foreign = _config(theirs, architecture)
             manifest = mine if architecture == ARCHITECTURE else self._manifest(image, theirs, foreign)
-            self._send("PUT", f"/v2/{image}/manifests/{_digest(manifest)}", manifest, MANIFEST)
+            self._tag(image, manifest, reference=digest(manifest))
             platform = {"architecture": architecture, "os": "linux"}
-            entries.append({**_descriptor(MANIFEST, manifest), "platform": platform})
-        self._tag(image, _document(INDEX, manifests=entries), INDEX)
-
-    def _tag(self, image: str, manifest: bytes, media_type: str = MANIFEST) -> None:
-        self._send("PUT", f"/v2/{image}/manifests/latest", manifest, media_type)
+            entries.append({**descriptor(MANIFEST, manifest), "platform": platform})
+        self._tag(image, document(INDEX, manifests=entries), INDEX)
 
     def _manifest(self, image: str, layers: Sequence[tuple[Layer, bytes]], config: bytes) -> bytes:
         """Pack an image's layers, which are tar archives, and upload them. Returns its manifest."""
         blobs = [(kind, PACKERS[kind](layer)) for kind, layer in layers]
-        described = [_descriptor(f"application/vnd.oci.image.layer.v1.{kind}", blob) for kind, blob in blobs]
+        described = [descriptor(f"application/vnd.oci.image.layer.v1.{kind}", blob) for kind, blob in blobs]
         for blob in [config, *(blob for _, blob in blobs)]:
-            where = self._send("POST", f"/v2/{image}/blobs/uploads/", b"", "application/octet-stream")
-            separator = "&" if "?" in where else "?"
-            self._send("PUT", f"{where}{separator}digest={_digest(blob)}", blob, "application/octet-stream")
-        return _document(MANIFEST, config=_descriptor(CONFIG, config), layers=described)
-
-    def _send(self, method: str, path: str, body: bytes, media_type: str) -> str:
-        """Send one request past the gateway. Returns the Location of the response."""
-        request = urllib.request.Request(  # noqa: S310 -- the suite's own server
-            urljoin(self.server.direct_url, path), data=body, method=method, headers={"Content-Type": media_type}
-        )
-        with DIRECT.open(request, timeout=30) as response:
-            return str(response.headers.get("Location", ""))
+            self._upload(image, blob)
+        return document(MANIFEST, config=descriptor(CONFIG, config), layers=described)
 
 
 def _config(layers: Sequence[tuple[Layer, bytes]], architecture: str) -> bytes:
     """The configuration of an image for Linux that never runs."""
-    rootfs = {"type": "layers", "diff_ids": [_digest(layer) for _, layer in layers]}
+    rootfs = {"type": "layers", "diff_ids": [digest(layer) for _, layer in layers]}
     return json.dumps({"architecture": architecture, "os": "linux", "config": {}, "rootfs": rootfs}).encode()
-
-
-def _basic(name: str, password: str) -> str:
-    return base64.b64encode(f"{name}:{password}".encode()).decode()
-
-
-def _login(host: str, name: str, password: str) -> str:
-    """Docker's config.json for one registry."""
-    return json.dumps({"auths": {host: {"auth": _basic(name, password)}}})
 
 
 def _member(tar: tarfile.TarFile, name: str) -> bytes:
@@ -232,15 +144,3 @@ def _folders(paths: Iterable[str]) -> list[str]:
     """Every folder above `paths` (and those that are themselves folders), parents first."""
     above = {str(parent) for path in paths for parent in PurePosixPath(path).parents} - {"."}
     return sorted(above | {path.rstrip("/") for path in paths if path.endswith("/")})
-
-
-def _digest(blob: bytes) -> str:
-    return f"sha256:{hashlib.sha256(blob).hexdigest()}"
-
-
-def _descriptor(media_type: str, blob: bytes) -> dict[str, str | int]:
-    return {"mediaType": media_type, "digest": _digest(blob), "size": len(blob)}
-
-
-def _document(media_type: str, **fields: object) -> bytes:
-    return json.dumps({"schemaVersion": 2, "mediaType": media_type, **fields}).encode()

@@ -25,6 +25,7 @@ from conformance.harness.schedule import waits
 from conformance.spec import Spec, current
 from reports.model import Result, from_json
 from scenarios.initializers.command import Command
+from scenarios.stores import plugins
 from tests.mutants.pool import Died, each
 from tests.mutants.registry import Mutant
 from tests.mutants.verdict import Verdict, judge
@@ -40,7 +41,9 @@ TOGETHER = 6
 
 def command(mutant: str) -> str:
     """Return the text after `command:` that runs the reference with this mutant applied; `-` applies none."""
-    return shlex.join([sys.executable, str(HERE), str(REFERENCE), mutant])
+    schemes = [pair for plugin in plugins.loaded() for pair in plugin.schemes.items()]
+    added = [word for prefix, file in schemes for word in ("--scheme", prefix, str(file))]
+    return shlex.join([sys.executable, str(HERE), str(REFERENCE), *added, mutant])
 
 
 def session(program: str, reports: str, asked: Sequence[Mutant] = ()) -> list[str]:
@@ -51,6 +54,7 @@ def session(program: str, reports: str, asked: Sequence[Mutant] = ()) -> list[st
     quiet = ["-q", "--no-header", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
     line = [str(SUITE), *quiet, "-o", "tmp_path_retention_policy=none"]
     line += [f"--initializer=command:{program}", "--known-failures=none", f"--report-dir={reports}"]
+    line += [f"--plugin={plugin.name}" for plugin in plugins.loaded()]
     rules = dict.fromkeys(rule for one in asked for rule in one.asked)
     stores = dict.fromkeys(store for one in asked for rule in one.asked for store in one.stores_of(current()[rule]))
     return [*line, *(f"--rule={rule}" for rule in rules), *(f"--store={store}" for store in stores if store)]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
-import importlib
+import importlib.util
 import inspect
+import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:  # running one mutant does not import the suite
@@ -72,6 +75,14 @@ class Mutant:
         if self.stores:
             return tuple(store for store in self.stores if store in rule.stores)
         return tuple(store for store in QUICKEST if store in rule.stores)[:1]
+
+    def moved_to(self, stores: Sequence[str], spec: Spec) -> Mutant | None:
+        """Return this mutant on other stores: with those of its rules that apply there. None if no rule does.
+
+        A mutant with stores of its own has its defect in what only these need.
+        """
+        rules = tuple(rule for rule in self.rules if set(spec[rule].stores) & set(stores))
+        return replace(self, rules=rules, stores=tuple(stores)) if rules and not self.stores else None
 
     def concerns(self, rule: Rule, store: str, case: str) -> bool:
         """Return whether a case of the suite can tell this mutant from the reference."""
@@ -143,6 +154,18 @@ mutant = ALL.mutant
 def part(name: str) -> Any:  # noqa: ANN401 - what is broken in it fits no type
     """Import a module of the reference. The import waits until a mutant needs the module, because some load an SDK."""
     return importlib.import_module(f"initializer.{name}")
+
+
+def add_scheme(prefix: str, file: Path) -> None:
+    """Let the reference read URIs with this prefix by the module in `file` (see `Plugin.schemes`)."""
+    name = f"initializer.schemes.{file.stem}"
+    described = importlib.util.spec_from_file_location(name, file)
+    if described is None or described.loader is None:
+        raise RegistryError(f"{file}: no Python file")
+    sys.modules[name] = module = importlib.util.module_from_spec(described)
+    described.loader.exec_module(module)
+    schemes = part("schemes")
+    schemes.TABLE = {re.escape(prefix): file.stem, **schemes.TABLE}
 
 
 def wrap(owner: object, name: str, new: Callable[..., object]) -> None:

@@ -17,6 +17,8 @@ import pytest
 from conformance.spec import Spec, current
 from reports.model import Outcome
 from scenarios.initializers import newest
+from scenarios.stores import plugins
+from scenarios.stores.plugins import PluginError
 from tests.commands import add_choice, add_processes, say
 from tests.mutants import matrix, registry
 from tests.mutants.killing import Killing, command, session
@@ -29,22 +31,25 @@ KILLED, SURVIVED, USAGE = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; return the exit status."""
     asked = _parser().parse_args(arguments)
-    spec, known = current(), registry.load()
     try:
+        plugins.load(asked.plugin)
+        spec, known = current(), registry.load()
         known.check(spec)
-    except RegistryError as error:
+        chosen = _chosen(known, asked.only, asked.rule)
+        if asked.plugin:
+            chosen = _moved(chosen, spec)
+    except (PluginError, RegistryError) as error:
         say(f"tests/mutants: {error}")
-        return SURVIVED
-    chosen = _chosen(known, asked.only, asked.rule)
+        return USAGE if isinstance(error, PluginError) else SURVIVED
     if not chosen:
         say("no mutant is chosen; see --list")
         return USAGE
     if asked.list:
         print("\n".join(f"{one.name}  {', '.join(one.rules)}  {one.says}" for one in chosen))  # noqa: T201
         return KILLED
-    whole = not (asked.only or asked.rule)
+    whole = not (asked.only or asked.rule or asked.plugin)
     if asked.write and not whole:
-        say("--write needs a run over all mutants: leave out --only and --rule")
+        say("--write needs a run over all mutants: leave out --only, --rule and --plugin")
         return USAGE
     killing = Killing(chosen, at_a_time=asked.numprocesses, whole=whole)
     status = pytest.main(_session(chosen, asked.report_dir, whole=whole), plugins=[killing])
@@ -70,6 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     add_choice(parser, "docs/mutants.md")
     add_processes(parser)
     parser.add_argument(
+        "--plugin", action="append", default=[], metavar="MODULE",
+        help="run the mutants on the stores of this plugin (docs/plugins.md), and on no others",
+    )  # fmt: skip
+    parser.add_argument(
         "--report-dir",
         default="mutants-report",
         metavar="DIR",
@@ -85,6 +94,15 @@ def _chosen(known: Registry, names: Sequence[str], rules: Sequence[str]) -> list
         if (not names or any(fnmatchcase(one.name, name) for name in names))
         and (not rules or any(fnmatchcase(rule, pattern) for rule in one.rules for pattern in rules))
     ]
+
+
+def _moved(chosen: Sequence[Mutant], spec: Spec) -> list[Mutant]:
+    """Return the mutants that the stores of plugins can show, on these stores. Raises PluginError."""
+    for plugin in plugins.loaded():
+        if not plugin.schemes:
+            raise PluginError(f"--plugin {plugin.name}: has no REFERENCE, the reference's module for its scheme")
+    stores = [store for plugin in plugins.loaded() for store in plugin.stores]
+    return [moved for one in chosen if (moved := one.moved_to(stores, spec))]
 
 
 def _session(chosen: Sequence[Mutant], reports: str, *, whole: bool) -> list[str]:

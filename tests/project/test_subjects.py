@@ -15,7 +15,7 @@ from scenarios.initializers import known_releases
 from tests.anti_subjects.__main__ import verdict
 from tests.anti_subjects.registry import Cheat
 from tests.subjects.audit import Audit, AuditError, Expected, load
-from tests.subjects.programs import EXAMPLES, PROGRAMS
+from tests.subjects.programs import CERTIFIED, EXAMPLES, PROGRAMS
 
 SPEC = current()
 PASSED = Result(
@@ -99,8 +99,11 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> 
 
 
 def test_every_example_is_a_subject() -> None:
-    """Each has a program, a page, and outcomes that the spec knows."""
-    assert {path.name for path in EXAMPLES.iterdir()} == set(PROGRAMS)
+    """Each has a program, a page, and outcomes that the spec knows, or claims that a test of its own reads."""
+    assert {path.name for path in EXAMPLES.iterdir()} == set(PROGRAMS) | CERTIFIED
+    for name in CERTIFIED:
+        assert (EXAMPLES / name / "README.md").is_file()
+        assert claims.read(EXAMPLES / name / "conformance.yaml").features
     for name in PROGRAMS:
         assert load(EXAMPLES / name / "expected.yaml", SPEC).claimed
         assert (EXAMPLES / name / "README.md").is_file()

@@ -31,8 +31,9 @@ from scenarios.stores.base import Access, AccessKind, Tree
 from scenarios.stores.folder import Folder
 from scenarios.stores.git import Git
 from scenarios.stores.local import Local
-from scenarios.stores.oci import ARCHITECTURES, HOST, INDEX, MANIFEST, OCI, Layer
+from scenarios.stores.oci import ARCHITECTURES, INDEX, OCI, Layer
 from scenarios.stores.pvc import PVC
+from scenarios.stores.registry import HOST, MANIFEST
 
 TREE: Tree = {"model/a.bin": b"a", 'model/sub/b c"ü.txt': b"one\ntwo\n", "model/empty.bin": b""}
 MODEL = {"a.bin": b"a", 'sub/b c"ü.txt': b"one\ntwo\n", "empty.bin": b""}

@@ -20,7 +20,8 @@ from scenarios.servers.base import Mode
 from scenarios.servers.fleet import Fleet
 from scenarios.servers.oci_registry import BLOB_HOST, Distribution, Grant, OciRegistry
 from scenarios.stores.base import Access, Tree
-from scenarios.stores.oci import CREDENTIALS, HOST, INDEX, MANIFEST, OCI
+from scenarios.stores.oci import INDEX, OCI
+from scenarios.stores.registry import CREDENTIALS, HOST, MANIFEST
 
 STORE = OCI
 TREE: Tree = {"model/a.bin": b"0123456789", "other/b.bin": b"b"}
