@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +125,9 @@ class Installed:
         return data
 
 
+@cache
 def suite() -> Suite:
-    """Return what a report names as its suite."""
+    """Return what a report names as its suite: as it was at the first call, whatever is checked out during a run."""
     return Suite(NAME, importlib.metadata.version(NAME), build(), revision.commit(ROOT, _PACKAGES))
 
 

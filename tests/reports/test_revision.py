@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,22 @@ def test_git_that_is_absent_or_reads_nothing(checkout: Path, tmp_path: Path, mon
     assert revision.commit(checkout, [PACKAGE]) == ""
 
 
+@pytest.fixture
+def _not_yet_asked() -> Iterator[None]:
+    installed.suite.cache_clear()
+    yield
+    installed.suite.cache_clear()
+
+
+@pytest.mark.usefixtures("_not_yet_asked")
+def test_another_commit_during_a_run_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run has read its code before."""
+    commits = iter(["a" * 40, "b" * 40])
+    monkeypatch.setattr(revision, "commit", lambda *_: next(commits))
+    assert [installed.suite().commit for _ in range(2)] == ["a" * 40, "a" * 40]
+
+
+@pytest.mark.usefixtures("_not_yet_asked")
 def test_the_suite_of_a_report() -> None:
     """That of this checkout, with the digest of its files."""
     suite = installed.suite()
