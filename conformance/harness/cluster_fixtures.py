@@ -18,6 +18,8 @@ from scenarios.cluster.admission import AdmissionClient
 from scenarios.cluster.configuration import Configuration
 from scenarios.cluster.inference_services import InferenceServices
 from scenarios.cluster.namespaces import RunNamespace
+from scenarios.cluster.reconciliation import Reconciliation
+from scenarios.cluster.trained_models import TrainedModels
 from scenarios.initializers.injected import Injected
 from scenarios.locks import SharedLock
 
@@ -80,6 +82,22 @@ def kserve_config(api: AdmissionClient) -> Iterator[Configuration]:
         yield settings
     finally:
         settings.restore()
+
+
+@pytest.fixture
+def reconciliation(api: AdmissionClient, admission: Admission) -> Reconciliation:  # noqa: ARG001 -- it reports for this
+    """KServe's controller, for this test."""
+    return Reconciliation(api)
+
+
+@pytest.fixture
+def trained_models(api: AdmissionClient, admission: Admission) -> Iterator[TrainedModels]:  # noqa: ARG001 -- it reports for this
+    """The TrainedModels of this test, removed afterwards, also if KServe does not let them go."""
+    models = TrainedModels(api)
+    try:
+        yield models
+    finally:
+        models.leave()
 
 
 @pytest.fixture

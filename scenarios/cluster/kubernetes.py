@@ -20,6 +20,7 @@ GROUP = "serving.kserve.io"
 STORAGE_CONTAINER = create_global_resource(GROUP, "v1alpha1", "ClusterStorageContainer", "clusterstoragecontainers")
 SERVING_RUNTIME = create_namespaced_resource(GROUP, "v1alpha1", "ServingRuntime", "servingruntimes")
 INFERENCE_SERVICE = create_namespaced_resource(GROUP, "v1beta1", "InferenceService", "inferenceservices")
+TRAINED_MODEL = create_namespaced_resource(GROUP, "v1alpha1", "TrainedModel", "trainedmodels")
 
 #: KServe's controller sets these labels on the pods of an InferenceService (pkg/constants/constants.go).
 SERVICE_LABEL = "serving.kserve.io/inferenceservice"
@@ -29,6 +30,8 @@ SOURCE_URI = f"{INTERNAL}/storage-initializer-sourceuri"
 MODE = f"{GROUP}/deploymentMode"
 #: The container that KServe's webhook adds, and the one that it looks for.
 INITIALIZER, MODEL_SERVER = "storage-initializer", "kserve-container"
+#: The container with the model on each further node, and the one that fetches TrainedModels.
+WORKER, AGENT = "worker-container", "agent"
 #: The path of the model in a model server's container.
 MODELS = "/mnt/models"
 TOO_MANY_REQUESTS = 429
@@ -171,6 +174,19 @@ def inference_service(name: str, runtime: str, model: Mapping[str, object], pred
                 "model": {"modelFormat": {"name": "conformance"}, "runtime": runtime, **model},
                 **predictor,
             }
+        },
+    }
+
+
+def trained_model(name: str, service: str, uri: str, memory: str) -> Object:
+    """A TrainedModel, which the model server of an InferenceService loads beside others."""
+    return {
+        "apiVersion": f"{GROUP}/v1alpha1",
+        "kind": "TrainedModel",
+        "metadata": {"name": name},
+        "spec": {
+            "inferenceService": service,
+            "model": {"storageUri": uri, "framework": "conformance", "memory": memory},
         },
     }
 

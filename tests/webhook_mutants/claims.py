@@ -8,7 +8,16 @@ from tests.webhook_mutants.seams import pods
 
 
 @pods(
-    "PVC-001", "PVC-002", "PVC-003[false]", "PVC-006", "PVC-008", "CACHE-001", "CACHE-002", "MODELCAR-011", "URIS-005"
+    "PVC-001",
+    "PVC-002",
+    "PVC-003[false]",
+    "PVC-006",
+    "PVC-008",
+    "CACHE-001",
+    "CACHE-002",
+    "MODELCAR-011",
+    "URIS-005",
+    "NODES-001",
 )
 def the_path_within_is_lost(pod: Object) -> None:
     """The root of the volume is mounted, whatever path of it was asked for."""
@@ -25,7 +34,7 @@ def paths_end_too_early(pod: Object) -> None:
             mount["subPath"] = mount.get("subPath", "").rpartition("/")[0]
 
 
-@pods("PVC-001", "PVC-003[false]", "CACHE-001", "URIS-004")
+@pods("PVC-001", "PVC-003[false]", "CACHE-001", "URIS-004", "NODES-001")
 def another_claim_is_mounted(pod: Object) -> None:
     """The claim has another name than the URI or the annotation."""
     for one in volumes(pod):

@@ -17,6 +17,8 @@ GROUPS = {
     "images": "Models in images",
     "refusals": "Refusals",
     "selectors": "Selectors",
+    "nodes": "Models over several nodes",
+    "agents": "TrainedModels and their agent",
     "flow": "Services that run",
 }
 

@@ -21,21 +21,21 @@ from tests.webhook_mutants.seams import pods
 
 @pods(
     "MODELCAR-001", "MODELCAR-002", "MODELCAR-005", "MODELCAR-007", "MODELCAR-014",
-    "URIS-013", "URIS-014", "URIS-015",
+    "URIS-013", "URIS-014", "URIS-015", "NODES-002",
 )  # fmt: skip
 def the_modelcar_is_forgotten(pod: Object) -> None:
     """No container has the image of the model."""
     pod["spec"]["containers"] = [one for one in containers(pod) if one not in cars(pod)]
 
 
-@pods("MODELCAR-001", "MODELCAR-003", "URIS-013", "URIS-014", "URIS-015")
+@pods("MODELCAR-001", "MODELCAR-003", "URIS-013", "URIS-014", "URIS-015", "NODES-002")
 def another_image_is_run(pod: Object) -> None:
     """The tag of the model's image is lost."""
     for one in [*cars(pod), *named(pod, f"{MODELCAR}-init")]:
         one["image"] = one["image"].rpartition(":")[0]
 
 
-@pods("MODELCAR-001")
+@pods("MODELCAR-001", "NODES-002")
 def processes_are_not_shared(pod: Object) -> None:
     """The model server cannot look into the file system of the modelcar."""
     pod["spec"].pop("shareProcessNamespace")

@@ -11,11 +11,11 @@ from tests.webhook_mutants.seams import answers, manifests, refusals, services, 
 
 REFUSED_PODS = (
     "INJECT-014", "NS-006", "PVC-010", "CSC-011", "CSC-013", "CFG-005[word-cpuLimit]", "CFG-006", "CFG-008",
-    "ICRED-006", "ICRED-007", "ICRED-013", "ICRED-022", "ICRED-034", "CACHE-004", "MODELCAR-013",
+    "ICRED-006", "ICRED-007", "ICRED-013", "ICRED-022", "ICRED-034", "CACHE-004", "MODELCAR-013", "AGENT-007",
 )  # fmt: skip
 REFUSED_SERVICES = (
     "ICRED-039", "ISVC-001[ftp]", "ISVC-006", "ISVC-007", "ISVC-008[s3]", "URIS-007[declared]", "URIS-008[root]",
-    "URIS-008[dots]", "URIS-009", "URIS-010", "URIS-016[shared-parent]", "FLOW-015",
+    "URIS-008[dots]", "URIS-009", "URIS-010", "URIS-016[shared-parent]", "FLOW-015", "NODES-005",
 )  # fmt: skip
 
 

@@ -92,6 +92,20 @@ def on_a_claim() -> Object:
     return pod
 
 
+def with_an_agent() -> Object:
+    """Return a pod whose agent fetches TrainedModels, and the pod's worker, which reads a claim."""
+    mounts = [{"name": "model-dir", "mountPath": "/mnt/models"}]
+    lists = [*mounts, {"name": "model-config", "mountPath": "/mnt/configs"}]
+    keys = [by_reference("AWS_ACCESS_KEY_ID", "keys", "id")]
+    agent = kubernetes.container("agent", args=["--enable-puller"], env=keys, volumeMounts=lists)
+    agent |= {"image": "r/agent:1", "resources": {"limits": {"memory": "1Gi"}}}
+    worker = kubernetes.container("worker-container", volumeMounts=[{**mounts[0], "subPath": "a"}])
+    pod = _pod(None, containers=[kubernetes.container(volumeMounts=mounts), agent, worker, _car(3)])
+    listed = {"name": "model-config", "configMap": {"name": "modelconfig-service-0"}}
+    pod["spec"]["volumes"] = [{"name": "model-dir", "emptyDir": {}}, listed]
+    return pod
+
+
 def with_another_label() -> Object:
     """Return a pod of a service with another name, with a download, a service mesh, and a misspelt annotation."""
     server = kubernetes.container(env={"STORAGE_URI": ""})
@@ -106,4 +120,4 @@ def without_a_source() -> Object:
     return _pod(None, containers=[kubernetes.container()])
 
 
-PODS = [downloading, from_images, on_a_claim, with_another_label, without_a_source]
+PODS = [downloading, from_images, on_a_claim, with_an_agent, with_another_label, without_a_source]

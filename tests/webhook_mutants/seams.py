@@ -36,6 +36,11 @@ def _as_it_is(alter: Alteration) -> Alteration:
     return alter
 
 
+def declare_on(owner: type, method: str, rules: Sequence[str]) -> Callable[[T], T]:
+    """Replace the return value of a method of the suite, for the mutants of one kind of object."""
+    return _declare(rules, [(owner, method)], _as_it_is)
+
+
 def pods(*rules: str) -> Callable[[Callable[[Object], None]], Callable[[Object], None]]:
     """Change every admitted pod in place."""
 
