@@ -77,12 +77,9 @@ class Mutant:
         return tuple(store for store in QUICKEST if store in rule.stores)[:1]
 
     def moved_to(self, stores: Sequence[str], spec: Spec) -> Mutant | None:
-        """Return this mutant on other stores: with those of its rules that apply there. None if no rule does.
-
-        A mutant with stores of its own has its defect in what only these need.
-        """
+        """Return this mutant on other stores: with those of its rules that apply there. None if no rule does."""
         rules = tuple(rule for rule in self.rules if set(spec[rule].stores) & set(stores))
-        return replace(self, rules=rules, stores=tuple(stores)) if rules and not self.stores else None
+        return replace(self, rules=rules, stores=tuple(stores)) if rules else None
 
     def concerns(self, rule: Rule, store: str, case: str) -> bool:
         """Return whether a case of the suite can tell this mutant from the reference."""

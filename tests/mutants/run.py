@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 
 import pytest
 
@@ -20,7 +21,7 @@ from scenarios.initializers import newest
 from scenarios.stores import plugins
 from scenarios.stores.plugins import PluginError
 from tests.commands import add_choice, add_processes, say
-from tests.mutants import matrix, registry
+from tests.mutants import matrix, plugged, registry
 from tests.mutants.killing import Killing, command, session
 from tests.mutants.registry import Mutant, Registry, RegistryError
 from tests.mutants.verdict import disgraced
@@ -36,8 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         spec, known = current(), registry.load()
         known.check(spec)
         chosen = _chosen(known, asked.only, asked.rule)
+        elsewhere = plugged.elsewhere(chosen) if asked.plugin else frozenset()
         if asked.plugin:
-            chosen = _moved(chosen, spec)
+            chosen = plugged.moved(chosen, spec)
     except (PluginError, RegistryError) as error:
         say(f"tests/mutants: {error}")
         return USAGE if isinstance(error, PluginError) else SURVIVED
@@ -51,19 +53,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.write and not whole:
         say("--write needs a run over all mutants: leave out --only, --rule and --plugin")
         return USAGE
-    killing = Killing(chosen, at_a_time=asked.numprocesses, whole=whole)
+    verdict = partial(plugged.judge_leniently, elsewhere)
+    killing = Killing(chosen, at_a_time=asked.numprocesses, whole=whole, verdict=verdict)
     status = pytest.main(_session(chosen, asked.report_dir, whole=whole), plugins=[killing])
     if status == pytest.ExitCode.USAGE_ERROR:
         return USAGE
+    if asked.plugin:
+        killing.reference = plugged.played(killing.reference)
     wrong = _wrong(killing, known, spec, whole=whole)
     if whole and len(killing.verdicts) == len(chosen):
         wrong += _page(killing, known, spec, write=asked.write)
-    for line in wrong:
+    unproven = plugged.unproven(killing.verdicts, chosen) if asked.plugin else []
+    for line in [*unproven, *wrong]:
         say(line)
-    killed = sum(verdict.killed for verdict in killing.verdicts)
+    killed = sum(verdict.killed and bool(verdict.kills) for verdict in killing.verdicts)
     passed = sum(result.outcome is Outcome.PASSED for result in killing.reference)
     say(f"{killed} of {len(chosen)} mutants killed; the reference passed {passed} of {len(killing.reference)} cases")
-    return KILLED if status == pytest.ExitCode.OK and not wrong and killed == len(chosen) else SURVIVED
+    noticed = len(killing.verdicts) == len(chosen) and all(verdict.killed for verdict in killing.verdicts)
+    return KILLED if status == pytest.ExitCode.OK and not wrong and noticed else SURVIVED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,15 +101,6 @@ def _chosen(known: Registry, names: Sequence[str], rules: Sequence[str]) -> list
         if (not names or any(fnmatchcase(one.name, name) for name in names))
         and (not rules or any(fnmatchcase(rule, pattern) for rule in one.rules for pattern in rules))
     ]
-
-
-def _moved(chosen: Sequence[Mutant], spec: Spec) -> list[Mutant]:
-    """Return the mutants that the stores of plugins can show, on these stores. Raises PluginError."""
-    for plugin in plugins.loaded():
-        if not plugin.schemes:
-            raise PluginError(f"--plugin {plugin.name}: has no REFERENCE, the reference's module for its scheme")
-    stores = [store for plugin in plugins.loaded() for store in plugin.stores]
-    return [moved for one in chosen if (moved := one.moved_to(stores, spec))]
 
 
 def _session(chosen: Sequence[Mutant], reports: str, *, whole: bool) -> list[str]:
