@@ -137,16 +137,20 @@ def _claims(path: Path, content: str, data: Mapping[str, Any]) -> Claims:
 
 
 def _command(path: Path, line: str) -> str:
-    """Return the command with absolute paths for the words that name a file beside the claims."""
     try:
-        words = shlex.split(line)
+        return absolute(line, path.parent)
     except ValueError as error:
         raise _error(path, ("command",), f"{error}; quote it as for a shell") from error
-    return shlex.join(str((path.parent / word).absolute()) if _beside(path, word) else word for word in words)
 
 
-def _beside(path: Path, word: str) -> bool:
-    place = path.parent / word
+def absolute(line: str, folder: Path) -> str:
+    """Return a shell command with absolute paths for the words that name a file in `folder`. Raises ValueError."""
+    words = shlex.split(line)
+    return shlex.join(str((folder / word).absolute()) if _beside(folder, word) else word for word in words)
+
+
+def _beside(folder: Path, word: str) -> bool:
+    place = folder / word
     return not Path(word).is_absolute() and (place.is_file() or ("/" in word and place.exists()))
 
 

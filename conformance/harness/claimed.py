@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def apply(config: pytest.Config) -> None:
         config.stash[_CLAIMS] = found = claims.read(Path(given))
     except ClaimsError as error:
         raise pytest.UsageError(f"--claims: {error}") from error
+    _recognize(config, found)
     _one(config, found, "--initializer", *found.initializers)
     _one(config, found, "--initializer-name", found.name)
     _one(config, found, "--initializer-version", found.version)
@@ -111,6 +113,16 @@ def features(asked: Options, spec: Spec) -> Iterator[Feature]:
             if asked.judges(rule, store) and (not store or supported(store, asked))
         }
         yield Feature(name, sentence, name in claimed, tuple(sorted(found)))
+
+
+def _recognize(config: pytest.Config, found: Claims) -> None:
+    """Give `--initializer command:LINE` the claims' form if its words name the same files, from the current folder."""
+    scheme, _, line = str(config.getoption("--initializer") or "").partition(":")
+    if scheme != "command":
+        return
+    with suppress(ValueError):  # the program's own message is better
+        if (same := f"command:{claims.absolute(line, Path.cwd())}") in found.initializers:
+            _set(config, "--initializer", same)
 
 
 def _one(config: pytest.Config, found: Claims, option: str, *values: str) -> None:

@@ -193,6 +193,19 @@ def test_options_that_contradict_the_claims(tmp_path: Path, options: list[str], 
     assert expected in done.text.strip().splitlines()[-1]
 
 
+def test_the_claimed_command_from_another_folder(tmp_path: Path) -> None:
+    """The claims give it from their own folder, the option from that of the run."""
+    program = tmp_path / "beside" / "loader.py"
+    program.parent.mkdir()
+    program.write_text("raise SystemExit(1)\n")
+    image = "registry.example/loader:1"
+    local = [{"prefix": "file://", "store": "local"}]
+    path = _file(program.parent, image=image, command=f"{sys.executable} ./loader.py", uris=local, features=[])
+    chosen = f"command:{sys.executable} beside/loader.py"
+    done = run(tmp_path, "--claims", str(path), "--initializer", chosen, "--rule", "PLACE-001")
+    assert done.report["initializer"]["spec"] == f"command:{sys.executable} {program}", done.text
+
+
 def test_a_known_failure_of_an_unclaimed_feature_is_refused(tmp_path: Path) -> None:
     """It could excuse nothing."""
     entry = {
