@@ -96,7 +96,8 @@ CONTROLLERS = (
         name="localmodel",
         kserve=SpecifierSet(">=0.15"),
         owns=re.compile(r"kserve-localmodel-|localmodel-"),
-        charts={SpecifierSet(">=0.17"): [Chart("kserve-localmodel-resources")]},
+        charts={SpecifierSet(">=0.17"): [Chart("kserve-localmodel-crd"), Chart("kserve-localmodel-resources")]},
+        probe=("LocalModelCache", {"sourceModelUri": "s3://bucket/model", "modelSize": "1Mi", "nodeGroups": ["none"]}),
     ),
     Controller(
         name="localmodelnode",

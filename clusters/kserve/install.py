@@ -31,6 +31,7 @@ from clusters.kserve.certificate import webhook_certificate
 from clusters.kserve.controllers import WEBHOOKS, Controller, chosen, controllers_of, owner_of
 from clusters.kserve.installation import Installation, installed
 from clusters.kserve.manifests import rendered
+from clusters.kserve.model_cache import with_agents
 from clusters.kserve.releases import WAYS, How, NoKServe, Release, find
 from clusters.kserve.uninstall import uninstall
 from clusters.waiting_reasons import NEVER_CREATED
@@ -84,6 +85,7 @@ def install(
         how, notes = "helm", [f"installed from its chart: the module of {release} has no manifests"]
     objects, changes = adapt(rendered(entry, how, values or {}, beside), entry, beside)
     _refuse_incomplete(entry, objects, beside)
+    objects, more = with_agents(objects, cluster)
     certificate = webhook_certificate(NAMESPACE, webhook_services(objects))
     objects = [_labelled(one, entry, how) for one in certified(objects, certificate)]
     images = _images(entry, objects, cluster.images)
@@ -101,7 +103,7 @@ def install(
             "cluster"
         )
     log.info("KServe %s: serving after %.1f s (%s)", entry.release, time.monotonic() - started, how)
-    return replace(found, notes=(*notes, *changes))
+    return replace(found, notes=(*notes, *changes, *more))
 
 
 def prepare_images(release: str, source: Source) -> None:
@@ -155,7 +157,8 @@ def _await_webhooks(client: Client, controller: Controller, workload: str, defin
         return
     kind, spec = controller.probe
     definition = next(one for one in definitions if one["spec"]["names"]["kind"] == kind)
-    probe = kind_of(definition)({"metadata": _PROBE_NAME, "spec": spec})
+    place = _PROBE_NAME if definition["spec"]["scope"] == "Namespaced" else {"name": _PROBE_NAME["name"]}
+    probe = kind_of(definition)({"metadata": place, "spec": spec})
 
     def state() -> str:
         try:

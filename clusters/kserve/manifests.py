@@ -52,7 +52,7 @@ def _of_controller(release: Release, controller: Controller) -> list[Object]:
         return [helm.render(release, one.name, NAMESPACE, one.values) for one in charts]
 
     found = _kept(f"{release.release}-{controller.name}", read) if charts else []
-    return [one for one in found if owner(one) == controller]
+    return [one for one in found if owner(one) == controller or one["kind"] == "CustomResourceDefinition"]
 
 
 def _definitions(release: Release, controller: Controller) -> list[Object]:
