@@ -141,7 +141,7 @@ class InjectedPod:
         """The init container that downloads the model. Raises RuleViolation, with the reason, when there is none."""
         found = [one for one in self.init_containers if one.name == INITIALIZER]
         if not found:
-            raise RuleViolation(f"the webhook injected no init container {INITIALIZER} ({self.why_not()})")
+            raise RuleViolation(f"KServe injected no init container {INITIALIZER} ({self.why_not()})")
         if len(found) > 1:
             raise RuleViolation(f"{len(found)} init containers are named {INITIALIZER}")
         return found[0]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from conformance.api.admission import Admission
+from conformance.api.llm import LLM
 from conformance.harness.cluster_environment import lock_of
 from conformance.harness.items import case_of, rule_of
 from conformance.harness.outcome import keeps
@@ -17,11 +18,14 @@ from scenarios.cluster import configuration
 from scenarios.cluster.admission import AdmissionClient
 from scenarios.cluster.configuration import Configuration
 from scenarios.cluster.inference_services import InferenceServices
+from scenarios.cluster.kubernetes import client_create
+from scenarios.cluster.llm_inference_services import CONTROLLER, LLMInferenceServices, presets
 from scenarios.cluster.namespaces import RunNamespace
 from scenarios.cluster.reconciliation import Reconciliation
 from scenarios.cluster.trained_models import TrainedModels
 from scenarios.initializers.injected import Injected
 from scenarios.locks import SharedLock
+from scenarios.reasons import NotOffered
 
 
 @pytest.fixture(scope="session")
@@ -106,3 +110,20 @@ def services(cluster_run: ClusterRun, api: AdmissionClient, admission: Admission
     initializer = cluster_run.initializer
     assert isinstance(initializer, Injected)  # noqa: S101 - rules of this route are not collected without pods
     return InferenceServices(api, initializer, cluster_run.fleet.folder / "claims")
+
+
+@pytest.fixture(scope="session")
+def llm_presets(cluster_run: ClusterRun, run_namespace: RunNamespace) -> None:
+    """Small presets for LLMInferenceServices, in the namespace that the tests of this process share."""
+    if CONTROLLER in cluster_run.installation.controllers:
+        for one in presets(cluster_run.kserve):
+            metadata = {**one["metadata"], "namespace": run_namespace.namespace}
+            client_create(run_namespace.cluster.client(), {**one, "metadata": metadata})
+
+
+@pytest.fixture
+def llm(cluster_run: ClusterRun, api: AdmissionClient, admission: Admission, llm_presets: None) -> LLM:  # noqa: ARG001 -- `admission` reports for this
+    """KServe's controller of LLMInferenceServices, for this test."""
+    if CONTROLLER not in cluster_run.installation.controllers:
+        raise NotOffered(f"{cluster_run.cluster.name} has no controller of LLMInferenceServices: install {CONTROLLER}")
+    return LLM(LLMInferenceServices(api, cluster_run.kserve))

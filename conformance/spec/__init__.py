@@ -28,6 +28,7 @@ ROUTES = {
     "security": ("process", "container"),
     "injection": ("admission",),
     "flow": ("pod",),
+    "llm": ("admission",),
 }
 
 FOLDER = Path(__file__).parent

@@ -104,24 +104,26 @@ class AdmissionClient:
         """Change the labels of a namespace of this test. None removes a label."""
         self.client.patch(Namespace, namespace, {"metadata": {"labels": dict(labels)}})
 
-    def create(self, *objects: Object, namespace: str | None = None) -> None:
-        """Create objects and wait until they take effect.
+    def create(self, *objects: Object, namespace: str | None = None) -> list[Object]:
+        """Create objects and wait until they take effect. Returns them as stored.
 
         The namespace is the object's own, else `namespace`, else the ordinary one.
         Raises NotOffered for cluster-scoped objects if the suite does not own the cluster.
         """
+        stored = []
         for one in objects:
             manifest = self._owned(one, namespace)
             self.transcript.append(
                 (f"created {one['kind']} {one['metadata']['name']}", in_yaml(without_values(manifest)))
             )
-            client_create(self.client, manifest)
+            stored.append(client_create(self.client, manifest))
             self._made.append(manifest)
         kinds = {one["kind"] for one in objects}
         if "ClusterStorageContainer" in kinds:
             self.settle_storage_containers()
         if kinds & {"Secret", "ServiceAccount"}:
             self._settle_credentials(objects, namespace)
+        return stored
 
     def replace(self, manifest: Object) -> None:
         """Replace the spec of an object of this test."""

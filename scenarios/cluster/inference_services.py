@@ -77,6 +77,7 @@ class InferenceServices:
         self.api = api
         self.image = injected.image
         self.greeter = injected.place.greeter
+        self.inspector = injected.place.inspector
         self._place = injected.place
         self._folder = folder
         self._watched: dict[str, Pods] = {}

@@ -19,6 +19,7 @@ from clusters.kserve.uninstall import uninstall
 pytestmark = pytest.mark.cluster
 
 SERVICE = resource("serving.kserve.io", "v1beta1", "InferenceService", "inferenceservices", True)
+LLM_SERVICE = resource("serving.kserve.io", "v1alpha2", "LLMInferenceService", "llminferenceservices", True)
 INJECTED_WITHIN_S = 30
 REMOVED_WITHIN_S = 60
 
@@ -93,6 +94,19 @@ def test_one_release_takes_the_place_of_another(cluster: Cluster, provider: Kind
     assert list(cluster.client().list(SERVICE, namespace="*")) == []
     _service(cluster, namespace)
     assert [one["name"] for one in _pod(cluster, namespace)["spec"]["initContainers"]] == ["storage-initializer"]
+
+
+def test_a_controller_beside_the_manager_goes_with_its_objects(
+    cluster: Cluster, provider: Kind, namespace: str
+) -> None:
+    """Even with a service whose finalizer nobody handles any more."""
+    found = install(cluster, provider, newest_installable(), controllers=["llmisvc"])
+    assert found.controllers == ("llmisvc",)
+    metadata = {"name": "model", "namespace": namespace, "finalizers": ["serving.kserve.io/llmisvc-finalizer"]}
+    cluster.client().create(LLM_SERVICE({"metadata": metadata, "spec": {"model": {"uri": "s3://a/b"}, "replicas": 0}}))
+    uninstall(cluster)
+    assert _remains(cluster, newest_installable()) == []
+    assert installed(cluster) is None
 
 
 @pytest.mark.parametrize(("release", "selector"), [("0.15.2", False), ("0.17.0", True)])

@@ -20,6 +20,7 @@ GROUPS = {
     "nodes": "Models over several nodes",
     "agents": "TrainedModels and their agent",
     "flow": "Services that run",
+    "llm": "LLMInferenceServices",
 }
 
 

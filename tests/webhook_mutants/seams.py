@@ -14,6 +14,7 @@ from scenarios.cluster.admission import AdmissionClient, Answer
 from scenarios.cluster.inference_services import InferenceServices, Served
 from scenarios.cluster.inspection import Inspection
 from scenarios.cluster.kubernetes import STORAGE_CONTAINER, Object
+from scenarios.cluster.llm_inference_services import LLMInferenceServices
 from tests.webhook_mutants.registry import ALL, Alteration, Seam
 
 Files = dict[str, bytes]
@@ -22,6 +23,7 @@ T = TypeVar("T", bound=Callable[..., Any])
 _SUBMIT: Seam = (AdmissionClient, "submit")
 _SERVE: Seam = (AdmissionClient, "serve")
 _ANSWER_OF: Seam = (AdmissionClient, "answer_of")
+_TEMPLATE: Seam = (LLMInferenceServices, "outcome")
 
 
 def _declare(rules: Sequence[str], seams: Sequence[Seam], lift: Callable[[Any], Alteration]) -> Callable[[T], T]:
@@ -41,20 +43,42 @@ def declare_on(owner: type, method: str, rules: Sequence[str]) -> Callable[[T], 
     return _declare(rules, [(owner, method)], _as_it_is)
 
 
+def _of_pods(alter: Callable[[Object], None]) -> Alteration:
+    """Change a copy of the pod in an answer."""
+
+    def change(answer: Answer) -> Answer:
+        if answer.stored is None or answer.stored["kind"] != "Pod":
+            return answer
+        pod = deepcopy(answer.stored)
+        alter(pod)
+        return replace(answer, stored=pod)
+
+    return change
+
+
 def pods(*rules: str) -> Callable[[Callable[[Object], None]], Callable[[Object], None]]:
     """Change every admitted pod in place."""
+    return _declare(rules, [_SUBMIT], _of_pods)
 
-    def lift(alter: Callable[[Object], None]) -> Alteration:
-        def change(answer: Answer) -> Answer:
-            if answer.stored is None or answer.stored["kind"] != "Pod":
-                return answer
-            pod = deepcopy(answer.stored)
-            alter(pod)
-            return replace(answer, stored=pod)
 
-        return change
+def templates(*rules: str) -> Callable[[Callable[[Object], None]], Callable[[Object], None]]:
+    """Change every pod template of an LLMInferenceService in place."""
+    return _declare(rules, [_TEMPLATE], _of_pods)
 
-    return _declare(rules, [_SUBMIT], lift)
+
+def workloads(*rules: str) -> Callable[[Callable[[Answer], Answer]], Callable[[Answer], Answer]]:
+    """Replace everything that the controller made of an LLMInferenceService."""
+    return _declare(rules, [_TEMPLATE], _as_it_is)
+
+
+def inspections(*rules: str) -> Callable[[Callable[[Inspection], Inspection]], Callable[[Inspection], Inspection]]:
+    """Replace what the model server of an LLMInferenceService sees."""
+    return _declare(rules, [(LLMInferenceServices, "inspect")], _as_it_is)
+
+
+def bundles(*rules: str) -> Callable[[Callable[[bool], bool]], Callable[[bool], bool]]:
+    """Replace whether the CA bundle is in a namespace."""
+    return _declare(rules, [(LLMInferenceServices, "bundle")], _as_it_is)
 
 
 def answers(*rules: str) -> Callable[[Callable[[Answer], Answer]], Callable[[Answer], Answer]]:
