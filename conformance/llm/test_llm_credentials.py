@@ -17,7 +17,7 @@ from scenarios.cluster.kubernetes import secret
 
 BUNDLE = "global-ca-bundle"
 MOUNT = "/etc/ssl/custom-certs"
-#: Seconds after which a controller without template and condition has ignored the service.
+#: Seconds after which a controller has ignored what it does not act on.
 SILENT_S = 10.0
 
 
@@ -39,7 +39,7 @@ def test_the_default_account(llm: LLM, admission: Admission, role: str) -> None:
     admission.create(secret(name, S3), namespace=namespace)
     llm.api.client.patch(ServiceAccount, "default", {"secrets": [{"name": name}]}, namespace=namespace)
     service = llm.create(namespace=namespace, **(NODES if role != "main" else {}))
-    pod = llm.template(service, role, contains=name)
+    pod = llm.template(service, role, contains=name, within_s=SILENT_S)
     assert pod.initializer.references == {key: (name, key) for key in S3}
 
 
