@@ -10,7 +10,7 @@ from reports.gaps import Gap, Lack, gaps
 from reports.model import Outcome, Report, Server, Verdict
 
 #: The order of the columns; other profiles follow after these.
-FAMILIES = ("download", "faults", "throughput", "security", "injection", "flow")
+FAMILIES = ("download", "faults", "throughput", "security", "injection", "flow", "llm", "cache")
 
 
 @dataclass(frozen=True)

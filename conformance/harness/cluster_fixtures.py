@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from clusters.kserve.model_cache import model_folder
 from conformance.api.admission import Admission
 from conformance.api.llm import LLM
 from conformance.harness.cluster_environment import lock_of
@@ -20,6 +21,7 @@ from scenarios.cluster.configuration import Configuration
 from scenarios.cluster.inference_services import InferenceServices
 from scenarios.cluster.kubernetes import client_create
 from scenarios.cluster.llm_inference_services import CONTROLLER, LLMInferenceServices, presets
+from scenarios.cluster.model_caches import ModelCaches
 from scenarios.cluster.namespaces import RunNamespace
 from scenarios.cluster.reconciliation import Reconciliation
 from scenarios.cluster.trained_models import TrainedModels
@@ -102,6 +104,23 @@ def trained_models(api: AdmissionClient, admission: Admission) -> Iterator[Train
         yield models
     finally:
         models.leave()
+
+
+@pytest.fixture
+def model_caches(
+    request: pytest.FixtureRequest,
+    cluster_run: ClusterRun,
+    api: AdmissionClient,
+    admission: Admission,  # noqa: ARG001 -- it reports for this
+) -> Iterator[ModelCaches]:
+    """The model caches of this test, which a node really downloads."""
+    folder = model_folder(cluster_run.cluster)
+    if folder is None or "localmodelnode" not in cluster_run.installation.controllers:
+        raise NotOffered("no agent of the local model cache shares its folder with this machine; use --cluster kind")
+    caches = ModelCaches(api, cluster_run.kserve, folder)
+    yield caches
+    if not keeps(cluster_run, request.node):
+        caches.leave()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from scenarios.stores import STORES
 from scenarios.stores.base import NO_RELEASE
 
 #: Profile -> names of KServe's optional controllers that its rules observe.
-CONTROLLERS = {"llm": ("llmisvc",)}
+CONTROLLERS = {"llm": ("llmisvc",), "cache": ("localmodel", "localmodelnode")}
 
 Clusters = Literal["none", "kind", "existing"]
 Driver = Literal["suite", "pytest-kind"]

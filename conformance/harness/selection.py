@@ -16,7 +16,7 @@ from conformance.harness.schedule import waits
 from conformance.spec import Spec
 
 #: The folders whose tests all need a cluster, and the profile of their rules.
-CLUSTER_FOLDERS = {Path(__file__).parents[1] / name: name for name in ("injection", "flow", "llm")}
+CLUSTER_FOLDERS = {Path(__file__).parents[1] / name: name for name in ("injection", "flow", "llm", "cache")}
 
 
 def folders_left_out(asked: Options) -> Collection[Path]:

@@ -29,6 +29,7 @@ ROUTES = {
     "injection": ("admission",),
     "flow": ("pod",),
     "llm": ("admission",),
+    "cache": ("pod",),
 }
 
 FOLDER = Path(__file__).parent

@@ -29,6 +29,9 @@ from scenarios.reasons import NotOffered
 #: Seconds until an object's status must repeat what an event reported.
 STATUS_S = 8.0
 
+#: The cluster-scoped kinds that tests create.
+_WHOLE_CLUSTER = frozenset({"ClusterStorageContainer", "LocalModelCache", "LocalModelNodeGroup", "PersistentVolume"})
+
 _numbers = itertools.count(1)
 
 
@@ -139,7 +142,7 @@ class AdmissionClient:
         self.settle_storage_containers()
 
     def _owned(self, manifest: Object, namespace: str | None) -> Object:
-        whole_cluster = manifest["kind"] in {"ClusterStorageContainer", "PersistentVolume"}
+        whole_cluster = manifest["kind"] in _WHOLE_CLUSTER
         if whole_cluster and self.cluster.provider == "existing":
             raise NotOffered(
                 f"a {manifest['kind']} affects a whole cluster; run this on a cluster of the suite, with --cluster kind"
@@ -301,5 +304,7 @@ class AdmissionClient:
     def leave(self, *, keep: bool = False) -> None:
         """Remove all objects of the test, without waiting. With `keep`, remove only those that affect other tests."""
         for manifest in reversed(self._made):
+            if manifest["kind"] == "LocalModelCache":
+                continue  # KServe may refuse this at once; ModelCaches waits for it
             if not keep or manifest["kind"] == "ClusterStorageContainer":
                 client_delete(self.client, manifest)

@@ -31,7 +31,7 @@ from scenarios.cluster.pods import (
 )
 from scenarios.cluster.waiting import wait
 from scenarios.initializers.delivery import delivery
-from scenarios.initializers.injected import POD_WITHIN_S, RUNTIME, Injected
+from scenarios.initializers.injected import POD_WITHIN_S, RESOURCES, RUNTIME, Injected
 from scenarios.reasons import NotOffered
 from scenarios.stores.base import Access
 
@@ -143,6 +143,25 @@ class InferenceServices:
         wanted = {"image": image or self.image, "imagePullPolicy": "IfNotPresent", **container}
         self.api.create(kubernetes.storage_container(name, [{"prefix": uri}], wanted))
         return name
+
+    def job_container(self, uri: str, access: Access) -> str:
+        """Create a ClusterStorageContainer that downloads only this URI into model caches. Returns its name.
+
+        It has the initializer under test, and the credentials as variables: jobs of releases before 0.18 get no others.
+        """
+        name = self.api.name("container")
+        environment = [{"name": key, "value": value} for key, value in access.environment.items()]
+        container = {"image": self.image, "imagePullPolicy": "IfNotPresent", "env": environment, "resources": RESOURCES}
+        formats = [{"prefix": uri}]
+        self.api.create(kubernetes.storage_container(name, formats, container, workloadType="localModelDownloadJob"))
+        return name
+
+    def end(self, served: Served) -> None:
+        """Delete a service and wait until its pod is gone."""
+        client = self.api.client
+        client.delete(kubernetes.INFERENCE_SERVICE, served.service, namespace=served.namespace)
+        pod = str(meta(served.pod).name) if served.pod else ""
+        self.api.until(lambda: not _exists(self.api, served.namespace, pod), GONE_WITHIN_S)
 
     def change_image(self, storage_container: str, image: str) -> None:
         """Change the image of a ClusterStorageContainer of this test, and wait until KServe uses it."""

@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 GROUP = "serving.kserve.io"
 STORAGE_CONTAINER = create_global_resource(GROUP, "v1alpha1", "ClusterStorageContainer", "clusterstoragecontainers")
+MODEL_CACHE = create_global_resource(GROUP, "v1alpha1", "LocalModelCache", "localmodelcaches")
+MODEL_NODE = create_global_resource(GROUP, "v1alpha1", "LocalModelNode", "localmodelnodes")
+MODEL_NODE_GROUP = create_global_resource(GROUP, "v1alpha1", "LocalModelNodeGroup", "localmodelnodegroups")
 SERVING_RUNTIME = create_namespaced_resource(GROUP, "v1alpha1", "ServingRuntime", "servingruntimes")
 INFERENCE_SERVICE = create_namespaced_resource(GROUP, "v1beta1", "InferenceService", "inferenceservices")
 TRAINED_MODEL = create_namespaced_resource(GROUP, "v1alpha1", "TrainedModel", "trainedmodels")
@@ -25,6 +28,8 @@ TRAINED_MODEL = create_namespaced_resource(GROUP, "v1alpha1", "TrainedModel", "t
 #: KServe's controller sets these labels on the pods of an InferenceService (pkg/constants/constants.go).
 SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 INTERNAL = "internal.serving.kserve.io"
+#: KServe's webhook sets it on services of a cached model.
+CACHE_LABEL = f"{INTERNAL}/localmodel"
 SOURCE_URI = f"{INTERNAL}/storage-initializer-sourceuri"
 #: The annotation of an InferenceService that selects its deployment mode.
 MODE = f"{GROUP}/deploymentMode"
@@ -80,6 +85,17 @@ def client_delete(client: lightkube.Client, manifest: Mapping[str, Any]) -> None
     except lightkube.ApiError as error:
         if error.status.code != 404:
             raise
+
+
+def exists(client: lightkube.Client, kind: Any, name: str) -> bool:  # noqa: ANN401 - lightkube's class of a kind
+    """Whether the cluster has a cluster-scoped object."""
+    try:
+        client.get(kind, name)
+    except lightkube.ApiError as error:
+        if error.status.code == 404:
+            return False
+        raise
+    return True
 
 
 def container(name: str = MODEL_SERVER, **fields: object) -> Object:
@@ -147,6 +163,22 @@ def storage_container(
         "spec": {"container": wanted, "supportedUriFormats": [dict(one) for one in formats], **fields},
         **beside,
     }
+
+
+def model_cache(name: str, uri: str, groups: Sequence[str], **spec: object) -> Object:
+    """A LocalModelCache of the model at `uri`, on the nodes of the LocalModelNodeGroups `groups`."""
+    return {
+        "apiVersion": f"{GROUP}/v1alpha1",
+        "kind": "LocalModelCache",
+        "metadata": {"name": name},
+        "spec": {"sourceModelUri": uri, "modelSize": "1Mi", "nodeGroups": list(groups), **spec},
+    }
+
+
+def model_node_group(name: str, labels: Mapping[str, str], **spec: object) -> Object:
+    """A LocalModelNodeGroup."""
+    metadata = {"name": name, "labels": dict(labels)}
+    return {"apiVersion": f"{GROUP}/v1alpha1", "kind": "LocalModelNodeGroup", "metadata": metadata, "spec": spec}
 
 
 def serving_runtime(name: str, **spec: object) -> Object:

@@ -66,7 +66,7 @@ def test_the_schema_names_what_the_spec_has() -> None:
     assert keys["uris"]["items"]["properties"]["store"]["anyOf"][0]["enum"] == list(current().groups["all"])
     assert set(current().groups["all"]) <= set(STORES)
     assert keys["profiles"]["items"]["anyOf"][0]["enum"] == list(FAMILIES)
-    assert {rule.profile for rule in current()} - set(FAMILIES) == {"injection", "flow", "llm"}
+    assert {rule.profile for rule in current()} - set(FAMILIES) == {"injection", "flow", "llm", "cache"}
 
 
 @pytest.mark.parametrize("release", [one for one in installable() if not one.startswith("0.11")])

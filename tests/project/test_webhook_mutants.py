@@ -17,11 +17,12 @@ from conformance.spec import current
 from reports.model import Level, Outcome, Result
 from scenarios.cluster.admission import AdmissionClient, Answer
 from scenarios.cluster.kubernetes import Object
+from scenarios.cluster.model_caches import ModelCaches
 from tests.webhook_mutants import matrix
 from tests.webhook_mutants.__main__ import PROVEN, USAGE, main
 from tests.webhook_mutants.groups import load
 from tests.webhook_mutants.registry import Mutant, Registry, RegistryError
-from tests.webhook_mutants.samples import PODS, downloading, on_a_claim
+from tests.webhook_mutants.samples import PODS, download_job, downloading, on_a_claim
 from tests.webhook_mutants.verdict import Seen, Verdict, What, faults, judge, unlisted, unproven
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +45,18 @@ def _changes(mutant: Mutant, pod: Object) -> bool:
 def test_a_mutant_of_pods_changes_some_pod(mutant: Mutant) -> None:
     """One that changes nothing could only be survived."""
     assert any(_changes(mutant, make()) for make in PODS)
+
+
+#: Those that alter download jobs of the model cache.
+OF_JOBS = [one for one in load() if one.seams == [(ModelCaches, "job")]]
+
+
+@pytest.mark.parametrize("mutant", OF_JOBS, ids=lambda one: one.name)
+def test_a_mutant_of_download_jobs_changes_a_job(mutant: Mutant) -> None:
+    """And the job as KServe made it stays as it was."""
+    job = download_job()
+    assert mutant.alter(job) != job
+    assert job == download_job()
 
 
 def test_answers_are_altered_in_copies() -> None:

@@ -21,6 +21,7 @@ GROUPS = {
     "agents": "TrainedModels and their agent",
     "flow": "Services that run",
     "llm": "LLMInferenceServices",
+    "caches": "Local model cache",
 }
 
 

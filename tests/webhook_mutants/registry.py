@@ -14,7 +14,7 @@ from conformance.spec import Rule, Spec
 
 #: The levels and profiles of the rules that need a mutant of this kind.
 LEVELS = ("MUST", "SHOULD")
-PROFILES = ("injection", "flow", "llm")
+PROFILES = ("injection", "flow", "llm", "cache")
 
 #: A method of the suite that returns an answer of KServe to a test: its class and its name.
 Seam = tuple[type, str]

@@ -60,6 +60,16 @@ def downloading() -> Object:
     return pod
 
 
+def download_job() -> Object:
+    """Return a download job of the local model cache."""
+    mount = {"name": "kserve-pvc-source", "mountPath": "/mnt/models", "subPath": "models/0123456789abcdef"}
+    keys = [by_reference("AWS_SECRET_ACCESS_KEY", "keys", "secret")]
+    container = kubernetes.container("storage-initializer", args=["s3://b/m", "/mnt/models"], volumeMounts=[mount])
+    container |= {"env": keys, "resources": {"limits": {"memory": "2Gi"}}}
+    pod = {"containers": [container], "nodeSelector": {"kubernetes.io/hostname": "node"}}
+    return {"kind": "Job", "metadata": {"name": "iris-node"}, "spec": {"template": {"spec": pod}}}
+
+
 def _car(number: int) -> Object:
     mount = {"name": f"car{number}", "mountPath": f"/mnt/{number}", "readOnly": False}
     command = f"ln -sf /proc/root/models '/mnt/{number}/model'"

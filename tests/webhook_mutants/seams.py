@@ -15,9 +15,12 @@ from scenarios.cluster.inference_services import InferenceServices, Served
 from scenarios.cluster.inspection import Inspection
 from scenarios.cluster.kubernetes import STORAGE_CONTAINER, Object
 from scenarios.cluster.llm_inference_services import LLMInferenceServices
+from scenarios.cluster.model_caches import ModelCaches
 from tests.webhook_mutants.registry import ALL, Alteration, Seam
 
 Files = dict[str, bytes]
+#: Node -> state of a cached model.
+States = dict[str, str]
 T = TypeVar("T", bound=Callable[..., Any])
 
 _SUBMIT: Seam = (AdmissionClient, "submit")
@@ -79,6 +82,22 @@ def inspections(*rules: str) -> Callable[[Callable[[Inspection], Inspection]], C
 def bundles(*rules: str) -> Callable[[Callable[[bool], bool]], Callable[[bool], bool]]:
     """Replace whether the CA bundle is in a namespace."""
     return _declare(rules, [(LLMInferenceServices, "bundle")], _as_it_is)
+
+
+def defaulted(*rules: str) -> Callable[[Callable[[Object], None]], Callable[[Object], None]]:
+    """Change every InferenceService as the webhook's defaulter returns it, in place."""
+
+    def lift(alter: Callable[[Object], None]) -> Alteration:
+        def change(answer: Answer) -> Answer:
+            if answer.stored is None or answer.stored["kind"] != "InferenceService":
+                return answer
+            service = deepcopy(answer.stored)
+            alter(service)
+            return replace(answer, stored=service)
+
+        return change
+
+    return _declare(rules, [_SUBMIT], lift)
 
 
 def answers(*rules: str) -> Callable[[Callable[[Answer], Answer]], Callable[[Answer], Answer]]:
@@ -174,3 +193,33 @@ def replicas(*rules: str) -> Callable[[Callable[[list[Inspection]], list[Inspect
 def failures(*rules: str) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
     """Replace the message on a failed load in the status of a service."""
     return _declare(rules, [(InferenceServices, "reported_failure")], _as_it_is)
+
+
+def jobs(*rules: str) -> Callable[[Callable[[Object], None]], Callable[[Object], None]]:
+    """Change every download job of a cache in place."""
+    return _declare(rules, [(ModelCaches, "job")], _in_a_copy)
+
+
+def states(*rules: str) -> Callable[[Callable[[States], States]], Callable[[States], States]]:
+    """Replace the states of nodes in the status of every cache."""
+    return _declare(rules, [(ModelCaches, "states")], _as_it_is)
+
+
+def told(*rules: str) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
+    """Replace what status and events say about every cache."""
+    return _declare(rules, [(ModelCaches, "told")], _as_it_is)
+
+
+def changes(*rules: str) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
+    """Replace the refusal of every change of a cache; "" for none."""
+    return _declare(rules, [(ModelCaches, "change")], _as_it_is)
+
+
+def deletions(*rules: str) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
+    """Replace the refusal of every deletion of a cache; "" for none."""
+    return _declare(rules, [(ModelCaches, "delete")], _as_it_is)
+
+
+def leftovers(*rules: str) -> Callable[[Callable[[list[str]], list[str]]], Callable[[list[str]], list[str]]]:
+    """Replace what is left of every deleted cache."""
+    return _declare(rules, [(ModelCaches, "left")], _as_it_is)
