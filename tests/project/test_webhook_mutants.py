@@ -23,14 +23,19 @@ from tests.webhook_mutants.__main__ import PROVEN, USAGE, main
 from tests.webhook_mutants.groups import load
 from tests.webhook_mutants.registry import Mutant, Registry, RegistryError
 from tests.webhook_mutants.samples import PODS, download_job, downloading, on_a_claim
+from tests.webhook_mutants.seams import of_pods
 from tests.webhook_mutants.verdict import Seen, Verdict, What, faults, judge, unlisted, unproven
 
 ROOT = Path(__file__).parents[2]
 SPEC = current()
 
 
-#: Those that alter what was admitted.
-OF_PODS = [one for one in load() if one.alter.__qualname__.startswith("pods.")]
+#: Those that alter admitted pods.
+OF_PODS = [
+    one
+    for one in load()
+    if one.seams == [(AdmissionClient, "submit")] and one.alter.__qualname__.startswith(f"{of_pods.__name__}.")
+]
 
 
 def _changes(mutant: Mutant, pod: Object) -> bool:

@@ -46,7 +46,7 @@ def declare_on(owner: type, method: str, rules: Sequence[str]) -> Callable[[T], 
     return _declare(rules, [(owner, method)], _as_it_is)
 
 
-def _of_pods(alter: Callable[[Object], None]) -> Alteration:
+def of_pods(alter: Callable[[Object], None]) -> Alteration:
     """Change a copy of the pod in an answer."""
 
     def change(answer: Answer) -> Answer:
@@ -61,12 +61,12 @@ def _of_pods(alter: Callable[[Object], None]) -> Alteration:
 
 def pods(*rules: str) -> Callable[[Callable[[Object], None]], Callable[[Object], None]]:
     """Change every admitted pod in place."""
-    return _declare(rules, [_SUBMIT], _of_pods)
+    return _declare(rules, [_SUBMIT], of_pods)
 
 
 def templates(*rules: str) -> Callable[[Callable[[Object], None]], Callable[[Object], None]]:
     """Change every pod template of an LLMInferenceService in place."""
-    return _declare(rules, [_TEMPLATE], _of_pods)
+    return _declare(rules, [_TEMPLATE], of_pods)
 
 
 def workloads(*rules: str) -> Callable[[Callable[[Answer], Answer]], Callable[[Answer], Answer]]:
