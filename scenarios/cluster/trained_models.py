@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ from lightkube.types import PatchType
 
 from scenarios.cluster import kubernetes
 from scenarios.cluster.admission import AdmissionClient, Answer
-from scenarios.cluster.kubernetes import TRAINED_MODEL, Object, client_delete
+from scenarios.cluster.kubernetes import INFERENCE_SERVICE, TRAINED_MODEL, Object, client_delete
 from scenarios.cluster.transcript import in_yaml
 from scenarios.cluster.waiting import wait
 
@@ -22,6 +23,7 @@ from scenarios.cluster.waiting import wait
 HANDLED_WITHIN_S = 15.0
 #: The memory of the service's model server.
 MEMORY = "2Gi"
+_HOLD = "conformance.kserve.io/hold"
 #: With an autoscaler of somebody else's, KServe leaves the number of pods alone.
 FOREIGN_AUTOSCALER = {"serving.kserve.io/autoscalerClass": "external"}
 
@@ -128,6 +130,18 @@ class TrainedModels:
         manifest = kubernetes.trained_model(name, "", "", "")
         client_delete(self.api.client, {**manifest, "metadata": {"name": name, "namespace": self.api.ordinary}})
 
+    @contextmanager
+    def held(self, service: str) -> Iterator[None]:
+        """Keep a service that is being deleted, as the finalizer of another controller does."""
+        api = self.api
+        found = api.client.get(INFERENCE_SERVICE, service, namespace=api.ordinary)
+        own = found["metadata"].get("finalizers") or []
+        self._patch(service, {"metadata": {"finalizers": [*own, _HOLD]}}, INFERENCE_SERVICE)
+        try:
+            yield
+        finally:
+            self._patch(service, {"metadata": {"finalizers": None}}, INFERENCE_SERVICE)
+
     def remove_service(self, name: str) -> None:
         """Request the deletion of a service."""
         service = kubernetes.inference_service(name, "", {}, {})
@@ -143,10 +157,9 @@ class TrainedModels:
         for name in self._services:
             self.remove_service(name)
 
-    def _patch(self, name: str, change: Object, *, dry_run: bool = False) -> Object:
-        client, where = self.api.client, self.api.ordinary
-        kind = PatchType.MERGE
-        return dict(client.patch(TRAINED_MODEL, name, change, namespace=where, patch_type=kind, dry_run=dry_run))
+    def _patch(self, name: str, change: Object, kind: Any = TRAINED_MODEL, *, dry_run: bool = False) -> Object:  # noqa: ANN401 -- lightkube's class
+        client, where, merge = self.api.client, self.api.ordinary, PatchType.MERGE
+        return dict(client.patch(kind, name, change, namespace=where, patch_type=merge, dry_run=dry_run))
 
     def _find(self, name: str) -> Mapping[str, Any] | None:
         try:
