@@ -260,8 +260,14 @@ def test_the_ca_bundle_of_the_cluster(
 
 
 @rule("FLOW-018")
-def test_a_storage_secret_by_key_and_path(store: Store, services: InferenceServices, model: str) -> None:
-    """The service uses `storage.key` and `path` instead of a URI."""
+def test_a_storage_secret_by_key_and_path(
+    store: Store, services: InferenceServices, model: str, kserve_config: Configuration
+) -> None:
+    """The service uses `storage.key` and `path` instead of a URI.
+
+    No ClusterStorageContainer matches without a URI: another initializer runs only if KServe's ConfigMap names it.
+    """
+    kserve_config.change(storageInitializer={"image": services.image})
     known = store.access().environment
     config = {
         "type": "s3",
