@@ -59,9 +59,13 @@ def test_every_server_starts(tmp_path: Path) -> None:
 
 
 def test_no_source_has_it() -> None:
-    """But in references of images, whose registry it stands for, and in what is run by hand to collect messages."""
+    """But in references of images, whose registry it stands for, and in what is run by hand to collect messages.
+
+    A certificate for LLMInferenceServices holds the name, because KServe's controller requires it.
+    """
     here = Path(__file__).parents[2]
     files = [path for package in PACKAGES for path in (here / package).rglob("*.py") if path != Path(__file__)]
     files = [path for path in files if here / "tests" / "messages" not in path.parents]
+    files.remove(here / "scenarios" / "cluster" / "llm_certificate.py")
     assert len(files) > 100
     assert [str(path) for path in files if re.search(r"\blocalhost\b(?!/)", path.read_text(encoding="utf-8"))] == []
