@@ -415,7 +415,7 @@ def test_options_that_cannot_be_used(options: tuple[str, str], capsys: pytest.Ca
 
 
 def test_a_report_of_all_stores_is_verified_in_time(tmp_path: Path) -> None:
-    """About 2,100 results take 0.7 s of CPU time; the bound leaves room for a busy machine."""
+    """About 2,100 results take 1.0 s of CPU time; on a machine with ten times its load they took 2.4 s."""
     report = genuine()
     assert len(report.results) > 2000
     path = save(report, tmp_path)
@@ -424,7 +424,7 @@ def test_a_report_of_all_stores_is_verified_in_time(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "reports", "verify", str(path)], cwd=Path(__file__).parents[2], check=True)
     after = os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    assert cpu < 2, f"{cpu:.2f} s of CPU time, {time.monotonic() - began:.2f} s"
+    assert cpu < 3, f"{cpu:.2f} s of CPU time, {time.monotonic() - began:.2f} s"
 
 
 def test_every_case_of_a_level_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
