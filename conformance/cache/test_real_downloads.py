@@ -41,15 +41,21 @@ def _ended(caches: ModelCaches, cache: str, state: str) -> None:
         raise RuleViolation(f"the cache reports {states or 'no node'}, not {state}\n{caches.why(cache)}")
 
 
+def _read(store: Store, services: InferenceServices, caches: ModelCaches, model: str) -> tuple[str, Served]:
+    """Cache the model, and run a service that reads it. Returns the cache's name, and the service's outcome."""
+    cache = _cached(store, services, caches, model)
+    _ended(caches, cache, "NodeDownloaded")
+    served = services.serve(model)
+    assert _tree(served) == MODEL
+    return cache, served
+
+
 @rule("CACHE-020")
 def test_a_cached_model_is_read(
     store: Store, services: InferenceServices, model_caches: ModelCaches, model: str
 ) -> None:
     """The initializer under test downloads the model once, and a service reads it without a download."""
-    cache = _cached(store, services, model_caches, model)
-    _ended(model_caches, cache, "NodeDownloaded")
-    served = services.serve(model)
-    assert _tree(served) == MODEL
+    _, served = _read(store, services, model_caches, model)
     assert not served.injected, "the pod downloads the model again"
 
 
@@ -78,10 +84,7 @@ def test_a_cache_after_its_service(
     store: Store, services: InferenceServices, model_caches: ModelCaches, model: str
 ) -> None:
     """A service read the cache, and is deleted first."""
-    cache = _cached(store, services, model_caches, model)
-    _ended(model_caches, cache, "NodeDownloaded")
-    served = services.serve(model)
-    assert _tree(served) == MODEL
+    cache, served = _read(store, services, model_caches, model)
     services.end(served)
     _gone(model_caches, cache, model, served.namespace)
 
