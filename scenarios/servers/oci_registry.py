@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from clusters.toolchain.cache import ToolFailed
 from clusters.toolchain.go import go_binary
+from scenarios.servers import supervisor
 from scenarios.servers.accounts import admit
 from scenarios.servers.base import DIRECT, Server, Unavailable, require_packages
 from scenarios.servers.process import free_ports
@@ -220,10 +221,11 @@ def _refusal(status: HTTPStatus, code: str, message: str, headers: Mapping[str, 
 
 
 def start_registry(argv: Sequence[str]) -> str:
-    """Start `argv` with a free port for `PORT`. Returns its URL once it answers. It ends with the process group."""
+    """Start `argv` with a free port for `PORT`. Returns its URL once it answers. It ends with this process."""
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
-    registry = subprocess.Popen([part.replace(PORT, str(port)) for part in argv])
+    command = [part.replace(PORT, str(port)) for part in argv]
+    registry = subprocess.Popen([sys.executable, "-IS", supervisor.__file__, *command], stdin=subprocess.PIPE)
     deadline = time.monotonic() + REGISTRY_READY_WITHIN_S
     while registry.poll() is None and time.monotonic() < deadline:
         try:
